@@ -1,0 +1,72 @@
+// What the rest of the program knows of the user's file: names resolved, units applied, nothing
+// optional left. Made by load-config.ts, never changed afterwards.
+
+export type Role = 'source' | 'target';
+export type SslMode = 'disable' | 'verify-ca' | 'verify-full';
+export type InitialCopy = 'none' | 'once' | 'if_empty';
+export type ConflictRule = 'latest';
+export type TruncateRule = 'replicate' | 'ignore' | 'refuse';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface DatabaseConfig {
+  /** Its name in the file, `[a-z0-9_]{1,20}`. */
+  readonly name: string;
+  /** Host name, address, or an absolute path: the folder of a Unix-domain socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly dbname: string;
+  readonly user: string;
+  /** A function, so that inspecting or logging the object never shows it. Reads the file anew. */
+  readonly password: () => Promise<string | undefined>;
+  readonly sslmode: SslMode;
+  readonly sslrootcert: string | undefined;
+  readonly sslcert: string | undefined;
+  readonly sslkey: string | undefined;
+  readonly connectTimeoutMs: number;
+}
+
+export interface RelgroupConfig {
+  readonly name: string;
+  /** `schema.table` patterns, `*` and `?` as wildcards in either part. */
+  readonly tables: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+export interface SyncConfig {
+  readonly name: string;
+  readonly relgroup: RelgroupConfig;
+  readonly dbgroup: string;
+  readonly members: ReadonlyMap<string, Role>;
+  readonly initialCopy: InitialCopy;
+  readonly conflict: ConflictRule;
+  readonly truncate: TruncateRule;
+}
+
+/** One directed pair that follows from the syncs; spelled `source:target` for users. */
+export interface SubscriptionConfig {
+  readonly source: string;
+  readonly target: string;
+  readonly syncs: readonly SyncConfig[];
+}
+
+export interface Config {
+  /** Path of the file that was loaded, as the user would name it. */
+  readonly file: string;
+  /** In the file's order, which gives the ranks. */
+  readonly databases: ReadonlyMap<string, DatabaseConfig>;
+  readonly syncs: readonly SyncConfig[];
+  readonly subscriptions: readonly SubscriptionConfig[];
+  readonly apply: {
+    /** Most changes in one batch. */
+    readonly batchChanges: number;
+    /** Most bytes of row values in one batch; a larger transaction is applied in chunks of it. */
+    readonly batchBytes: number;
+    /** Bytes of row values that may wait for one target before its source is paused. */
+    readonly queueBytes: number;
+    /** How long a batch waits for a lock on the target before it is tried again. */
+    readonly lockTimeoutMs: number;
+  };
+  readonly log: { readonly level: LogLevel };
+  readonly maxClockSkewMs: number;
+  readonly shutdownTimeoutMs: number;
+}

@@ -1,0 +1,97 @@
+// The closed list of what can go wrong: every failure is one of these codes, and the table says
+// whether to try again, with which exit code a command ends, and what a person can do.
+
+/** `timed`: again with back-off, for ever. `manual`: stop until a person has mended it. */
+export type Retry = 'timed' | 'manual';
+
+interface ErrorKind {
+  readonly retry: Retry;
+  /** sysexits-like process exit code of a command that ends with this error. */
+  readonly exitCode: number;
+  readonly hint: string;
+}
+
+const kind = (retry: Retry, exitCode: number, hint: string): ErrorKind => ({
+  retry,
+  exitCode,
+  hint,
+});
+
+export const errorKinds = {
+  USAGE: kind('manual', 64, 'see `replicator --help`'),
+  CONFIGURATION: kind('manual', 78, 'correct the configuration file'),
+
+  UNREACHABLE: kind('timed', 69, 'is the server up, and host, port and network right?'),
+  CONNECTION_LOST: kind('timed', 69, 'the connection is made again by itself'),
+  TOO_MANY_CONNECTIONS: kind('timed', 69, 'raise max_connections or close idle sessions'),
+  AUTHENTICATION: kind('manual', 77, 'check user, password and pg_hba.conf'),
+  DATABASE_MISSING: kind('manual', 78, 'create the database or correct dbname'),
+  TLS: kind('manual', 78, 'check sslmode, sslrootcert and the server certificate'),
+  PRIVILEGE: kind('manual', 77, 'run `replicator check --print-grants` and execute what it prints'),
+
+  SERVER_BUSY: kind('timed', 75, 'the server asked to try again'),
+  LOCK_TIMEOUT: kind('timed', 75, 'another session holds a lock; the batch is tried again'),
+  RESOURCES: kind('timed', 75, 'free disk space or memory on the server'),
+  READ_ONLY: kind('timed', 75, 'the server is read-only or a standby; it must accept writes'),
+
+  SLOT_ACTIVE: kind('timed', 75, 'another process reads this slot; only one replicator may'),
+  SLOT_MISSING: kind('manual', 78, 'changes since then are gone: resync its targets'),
+  SLOT_LOST: kind('manual', 78, 'WAL it needed was removed: resync its targets'),
+  IDENTITY: kind('manual', 78, 'this is not the database that was set up under this name'),
+  GAP: kind('manual', 78, 'source and target no longer meet: resync the target'),
+  FENCED: kind('timed', 75, 'another replicator moved the progress; only one may run'),
+
+  NOT_SET_UP: kind('manual', 78, 'run `replicator init`'),
+  SCHEMA_DRIFT: kind('manual', 78, 'make the table the same on both databases'),
+  REPLICA_IDENTITY: kind('manual', 78, 'give the table a primary key on both databases'),
+  PUBLICATION_CHANGED: kind('manual', 78, 'the publication was recreated: resync its targets'),
+  COPY_REFUSED: kind('manual', 78, 'empty the table, or choose another initial_copy'),
+  DATA_REJECTED: kind('manual', 70, 'the target refused a value; mend the row or the table'),
+  UNIQUE_VIOLATION: kind('manual', 70, 'another row of the target holds the same unique value'),
+  VALUE_TOO_LARGE: kind('manual', 78, 'values over 100 MB on the wire are not replicated'),
+  TRUNCATE_REFUSED: kind('manual', 78, 'set `truncate: replicate` or `ignore` for the sync'),
+
+  TIMEOUT: kind('timed', 75, 'raise --timeout, or see `replicator status` for what is behind'),
+  PROTOCOL: kind('manual', 70, 'the server sent something unknown: please report it'),
+  INTERNAL: kind('manual', 70, 'this is a bug: please report it with the log'),
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof errorKinds;
+
+/**
+ * The only error that we throw on purpose. `message` says what and where in one line, without row
+ * values and without secrets; `hint` (default from the table) says how to mend it.
+ */
+export class ReplicatorError extends Error {
+  override readonly name = 'ReplicatorError';
+  readonly code: ErrorCode;
+  readonly hint: string;
+  /** The server's five-character SQLSTATE where it was the server that refused. */
+  readonly sqlstate: string | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; hint?: string; sqlstate?: string | undefined } = {},
+  ) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint ?? errorKinds[code].hint;
+    this.sqlstate = options.sqlstate;
+  }
+
+  get retry(): Retry {
+    return errorKinds[this.code].retry;
+  }
+
+  get exitCode(): number {
+    return errorKinds[this.code].exitCode;
+  }
+}
+
+/** Anything that was thrown, as a ReplicatorError: what we do not know is INTERNAL and stops. */
+export function asReplicatorError(error: unknown): ReplicatorError {
+  if (error instanceof ReplicatorError) return error;
+  const what = error instanceof Error ? error.message : String(error);
+  return new ReplicatorError('INTERNAL', what, { cause: error });
+}

@@ -1,0 +1,139 @@
+// Tables and their columns as the catalogs of one database describe them.
+import type { ReplicaIdentity, TableName } from '../model/relation.ts';
+import type { Session } from './session.ts';
+
+export interface CatalogColumn {
+  readonly name: string;
+  /**
+   * The type without length or precision, ready to be used in a cast: `bpchar`, not `character`,
+   * which as SQL means character(1) and would cut the value.
+   */
+  readonly castType: string;
+  /** The type as DDL would name it, with its modifier: `numeric(10,2)`. */
+  readonly declaredType: string;
+  readonly notNull: boolean;
+  readonly hasDefault: boolean;
+  readonly generated: boolean;
+  readonly identity: 'always' | 'by default' | null;
+}
+
+export interface CatalogKey {
+  readonly indexName: string;
+  readonly primary: boolean;
+  /** Deferrable indexes cannot be the arbiter of ON CONFLICT. */
+  readonly immediate: boolean;
+  readonly replicaIdentity: boolean;
+  readonly columns: readonly string[];
+  /** Equality of each column's type as that index means it, schema-qualified. */
+  readonly operators: readonly string[];
+}
+
+export interface CatalogTable extends TableName {
+  readonly oid: string;
+  readonly partitioned: boolean;
+  readonly replicaIdentity: ReplicaIdentity;
+  /** Without dropped ones, in table order. */
+  readonly columns: readonly CatalogColumn[];
+  /** Valid, complete (not partial, no expressions) unique indexes over NOT NULL columns. */
+  readonly keys: readonly CatalogKey[];
+}
+
+const relationsQuery = `
+  select n.nspname as schema, c.relname as name
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p') and c.relpersistence = 'p'
+    and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'replicator')
+    and n.nspname !~ '^pg_(toast_)?temp_'
+    and not exists (select from pg_catalog.pg_depend d
+                    where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid
+                      and d.deptype = 'e')
+    and not c.relispartition
+  order by 1, 2`;
+
+/**
+ * Every ordinary and partitioned table that can be published, by name. Partitions are not listed:
+ * their changes are published as their root's. Tables of extensions belong to the extension.
+ */
+export async function listTables(session: Session): Promise<TableName[]> {
+  const rows = await session.query<{ schema: string; name: string }>(relationsQuery);
+  return rows;
+}
+
+// One row per table; columns and keys as JSON, so that one round trip answers for any number.
+const tablesQuery = `
+  select c.oid::text as oid, n.nspname as schema, c.relname as name,
+         (c.relkind = 'p')::text as partitioned, c.relreplident as replica_identity,
+    (select coalesce(json_agg(json_build_object(
+       'name', a.attname,
+       'castType', pg_catalog.format_type(a.atttypid, -1),
+       'declaredType', pg_catalog.format_type(a.atttypid, a.atttypmod),
+       'notNull', a.attnotnull,
+       'hasDefault', a.atthasdef,
+       'generated', a.attgenerated <> '',
+       'identity', case a.attidentity when 'a' then 'always' when 'd' then 'by default' end)
+       order by a.attnum), '[]')
+     from pg_catalog.pg_attribute a
+     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
+    (select coalesce(json_agg(k.key order by k.primary desc, k.name), '[]') from (
+       select i.indisprimary as primary, ic.relname as name, json_build_object(
+         'indexName', ic.relname,
+         'primary', i.indisprimary,
+         'immediate', i.indimmediate,
+         'replicaIdentity', i.indisreplident,
+         'columns', json_agg(a.attname order by part.position),
+         'operators', json_agg(pg_catalog.format('operator(%I.%s)', opn.nspname, op.oprname)
+                               order by part.position)) as key
+       from pg_catalog.pg_index i
+       join pg_catalog.pg_class ic on ic.oid = i.indexrelid
+       cross join lateral unnest(i.indkey[0:i.indnkeyatts - 1], i.indclass[0:i.indnkeyatts - 1])
+         with ordinality as part(attnum, opclass, position)
+       join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = part.attnum
+       join pg_catalog.pg_opclass oc on oc.oid = part.opclass
+       join pg_catalog.pg_amop am on am.amopfamily = oc.opcfamily and am.amopstrategy = 3
+         and am.amoplefttype = oc.opcintype and am.amoprighttype = oc.opcintype
+       join pg_catalog.pg_operator op on op.oid = am.amopopr
+       join pg_catalog.pg_namespace opn on opn.oid = op.oprnamespace
+       where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null
+         and i.indexprs is null
+       group by i.indexrelid, i.indisprimary, i.indimmediate, i.indisreplident, ic.relname,
+                i.indnkeyatts
+       having count(*) = i.indnkeyatts and bool_and(a.attnotnull)) k) as keys
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  join unnest($1::text[], $2::text[]) as wanted(schema, name)
+    on wanted.schema = n.nspname and wanted.name = c.relname
+  where c.relkind in ('r', 'p')
+  order by 2, 3`;
+
+const identities: Readonly<Record<string, ReplicaIdentity>> = {
+  d: 'default',
+  n: 'nothing',
+  f: 'full',
+  i: 'index',
+};
+
+/** Describes the named tables; those that do not exist are absent from the result. */
+export async function describeTables(
+  session: Session,
+  tables: readonly TableName[],
+): Promise<CatalogTable[]> {
+  const rows = await session.query<{
+    oid: string;
+    schema: string;
+    name: string;
+    partitioned: string;
+    replica_identity: string;
+    columns: string;
+    keys: string;
+  }>(tablesQuery, [tables.map((table) => table.schema), tables.map((table) => table.name)]);
+  return rows.map((row) => ({
+    oid: row.oid,
+    schema: row.schema,
+    name: row.name,
+    partitioned: row.partitioned === 'true',
+    replicaIdentity: identities[row.replica_identity] ?? 'nothing',
+    columns: JSON.parse(row.columns) as CatalogColumn[],
+    keys: JSON.parse(row.keys) as CatalogKey[],
+  }));
+}

@@ -1,0 +1,24 @@
+// The names of everything that we create on a server. Slots and origins are shared by all
+// databases of a cluster, so they carry the names from the user's file.
+
+export const schemaName = 'replicator';
+
+export function slotName(source: string): string {
+  return `replicator_${source}`;
+}
+
+export function publicationName(source: string): string {
+  return `replicator_${source}`;
+}
+
+/** Lives on the target: what tags our writes there, so that they are not replicated again. */
+export function originName(source: string, target: string): string {
+  return `replicator_${source}__${target}`;
+}
+
+/** Every origin of ours begins so; a transaction that carries one is not forwarded. */
+export const originPrefix = 'replicator_';
+
+export function subscriptionName(subscription: { source: string; target: string }): string {
+  return `${subscription.source}:${subscription.target}`;
+}

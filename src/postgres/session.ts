@@ -1,0 +1,302 @@
+// One connection to one database: all of ours are opened here, so that every one has the same
+// canonical settings, gives values as raw text, and cannot hang for ever.
+import { readFile } from 'node:fs/promises';
+import type { ConnectionOptions } from 'node:tls';
+import pg from 'pg';
+import type { DatabaseConfig } from '../config/config.ts';
+import { ReplicatorError } from '../model/errors.ts';
+import { fromPostgres } from './sqlstate.ts';
+import { type GroupResult, type Statement, StatementGroup } from './statement-group.ts';
+
+export type Row = Readonly<Record<string, string | null>>;
+
+/** What the connection is for; shows in pg_stat_activity as `replicator/<name>/<purpose>`. */
+export type Purpose = 'apply' | 'control' | 'copy' | 'fetch' | 'setup' | 'status' | 'walsender';
+
+export interface SessionOptions {
+  readonly purpose: Purpose;
+  /** The subscription's or the database's name. */
+  readonly name: string;
+  /** Further settings, `name: value`; they win over the canonical ones. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** A query without any reply for this long means that the connection is dead. Default 60 s. */
+  readonly replyTimeoutMs?: number;
+}
+
+// Whatever a role or a database sets must not change what values look like or how long we wait
+// (HAZARDS of hostile settings). All are ordinary settings, so no privilege is needed, and those
+// given in the startup packet win over ALTER ROLE and ALTER DATABASE.
+const canonicalSettings: Readonly<Record<string, string>> = {
+  datestyle: 'ISO',
+  intervalstyle: 'postgres',
+  extra_float_digits: '3',
+  bytea_output: 'hex',
+  timezone: 'UTC',
+  lc_monetary: 'C',
+  xmloption: 'content',
+  search_path: '',
+  array_nulls: 'on',
+  standard_conforming_strings: 'on',
+  row_security: 'off',
+  default_transaction_isolation: 'read committed',
+  default_transaction_read_only: 'off',
+  default_transaction_deferrable: 'off',
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+  tcp_keepalives_idle: '30',
+  tcp_keepalives_interval: '10',
+  tcp_keepalives_count: '3',
+  tcp_user_timeout: '60000',
+};
+
+// Unknown to older servers, where naming them at startup would be refused.
+const newerSettings = `select set_config(name, '0', false) from pg_catalog.pg_settings
+  where name in ('idle_session_timeout', 'transaction_timeout')`;
+
+function startupOptions(settings: Readonly<Record<string, string>>): string {
+  return Object.entries({ ...canonicalSettings, ...settings })
+    .map(([name, value]) => `-c ${name}=${value.replaceAll(/[\\ ]/g, '\\$&')}`)
+    .join(' ');
+}
+
+async function tlsOptions(database: DatabaseConfig): Promise<ConnectionOptions | false> {
+  if (database.sslmode === 'disable') return false;
+  const read = async (path: string | undefined, key: string) => {
+    if (path === undefined) return undefined;
+    return await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      throw new ReplicatorError(
+        'CONFIGURATION',
+        `databases.${database.name}.${key}: cannot read ${path}: ${error.code}`,
+      );
+    });
+  };
+  const options: ConnectionOptions = { rejectUnauthorized: true };
+  const ca = await read(database.sslrootcert, 'sslrootcert');
+  const cert = await read(database.sslcert, 'sslcert');
+  const key = await read(database.sslkey, 'sslkey');
+  if (ca !== undefined) options.ca = ca;
+  if (cert !== undefined) options.cert = cert;
+  if (key !== undefined) options.key = key;
+  if (database.sslmode === 'verify-ca') options.checkServerIdentity = () => undefined;
+  return options;
+}
+
+/** The driver's configuration for one database: also used for the replication connection. */
+export async function clientConfig(
+  database: DatabaseConfig,
+  options: SessionOptions,
+): Promise<pg.ClientConfig> {
+  const askPassword = async () => {
+    const password = await database.password();
+    if (password !== undefined && password !== '') return password;
+    throw new ReplicatorError(
+      'AUTHENTICATION',
+      `${database.name}: the server asks for a password and none is configured`,
+      { hint: `set databases.${database.name}.password_file, password or a .pgpass entry` },
+    );
+  };
+  return {
+    host: database.host,
+    port: database.port,
+    database: database.dbname,
+    user: database.user,
+    password: askPassword,
+    ssl: await tlsOptions(database),
+    application_name: `replicator/${options.name}/${options.purpose}`,
+    options: startupOptions(options.settings ?? {}),
+    connectionTimeoutMillis: database.connectTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 30_000,
+    types: { getTypeParser: () => (value: string) => value } as pg.CustomTypesConfig,
+  };
+}
+
+/** A failed connection attempt as our error. Driver errors without a code are network trouble. */
+export function connectError(error: unknown, database: DatabaseConfig): ReplicatorError {
+  const where = `${database.name} (${database.host}:${database.port}/${database.dbname})`;
+  const ours = fromPostgres(error, where);
+  if (ours.sqlstate === '08P01')
+    return new ReplicatorError('CONFIGURATION', ours.message, {
+      hint: 'connect directly to PostgreSQL, not through a pooler such as PgBouncer',
+      sqlstate: ours.sqlstate,
+    });
+  if (ours.code !== 'CONNECTION_LOST') return ours;
+  // The driver's own words, the only error of its that has no code and that waiting cannot mend.
+  const noTls = error instanceof Error && error.message.includes('does not support SSL');
+  return new ReplicatorError(noTls ? 'TLS' : 'UNREACHABLE', ours.message, {
+    cause: error,
+    sqlstate: ours.sqlstate,
+  });
+}
+
+export class Session {
+  readonly database: DatabaseConfig;
+  readonly #client: pg.Client;
+  readonly #where: string;
+  readonly #replyTimeoutMs: number;
+  readonly #lost = new AbortController();
+  readonly #prepared = new Set<string>();
+  #lastByteAt = Date.now();
+  #pending = 0;
+  #watchdog: NodeJS.Timeout | undefined;
+
+  private constructor(database: DatabaseConfig, client: pg.Client, options: SessionOptions) {
+    this.database = database;
+    this.#client = client;
+    this.#where = `${database.name} (${options.purpose})`;
+    this.#replyTimeoutMs = options.replyTimeoutMs ?? 60_000;
+    client.on('error', (error) => this.#lose(error));
+    client.on('end', () => this.#lose(new Error('connection closed')));
+    this.#socket()?.on('data', () => {
+      this.#lastByteAt = Date.now();
+    });
+  }
+
+  /** Throws ReplicatorError; never leaves a half-open connection behind. */
+  static async connect(database: DatabaseConfig, options: SessionOptions): Promise<Session> {
+    const client = new pg.Client(await clientConfig(database, options));
+    // Without a listener a reset between two queries would end the process.
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      const session = new Session(database, client, options);
+      await session.query(newerSettings);
+      return session;
+    } catch (error) {
+      destroySocket(client);
+      throw connectError(error, database);
+    }
+  }
+
+  /** Aborted with a ReplicatorError as its reason once the connection is gone for any reason. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** The server's process id, as in pg_stat_activity. */
+  get pid(): number {
+    return (this.#client as unknown as { processID: number }).processID;
+  }
+
+  /** Runs one statement (several without parameters) and gives its rows as raw text. */
+  async query<R extends Row = Row>(text: string, values: readonly unknown[] = []): Promise<R[]> {
+    const result = await this.#reply(
+      this.#client.query(values.length === 0 ? text : { text, values: [...values] }),
+    );
+    const last = (Array.isArray(result) ? result.at(-1) : result) as pg.QueryResult<R>;
+    return last.rows;
+  }
+
+  /** The one row that the statement gives. Throws INTERNAL when there is none or another. */
+  async one<R extends Row = Row>(text: string, values: readonly unknown[] = []): Promise<R> {
+    const rows = await this.query<R>(text, values);
+    const row = rows[0];
+    if (row === undefined || rows.length !== 1)
+      throw new ReplicatorError('INTERNAL', `${this.#where}: expected one row, got ${rows.length}`);
+    return row;
+  }
+
+  /** Runs `work` between BEGIN and COMMIT. A COMMIT that the server turned into ROLLBACK throws. */
+  async transaction<T>(work: () => Promise<T>, begin = 'begin'): Promise<T> {
+    await this.query(begin);
+    let result: T;
+    try {
+      result = await work();
+    } catch (error) {
+      if (!this.#lost.signal.aborted) await this.query('rollback').catch(() => this.destroy());
+      throw error;
+    }
+    const done = (await this.#reply(this.#client.query('commit'))) as pg.QueryResult;
+    if (done.command !== 'COMMIT')
+      throw new ReplicatorError('INTERNAL', `${this.#where}: COMMIT ended as ${done.command}`);
+    return result;
+  }
+
+  /**
+   * Sends the statements in one go behind a single Sync: the first that fails makes the server skip
+   * all that follow, a COMMIT among them. Resolves with one result per statement.
+   */
+  async group(statements: readonly Statement[]): Promise<readonly GroupResult[]> {
+    return await this.#reply(
+      new Promise<readonly GroupResult[]>((resolve, reject) => {
+        const group = new StatementGroup(statements, this.#prepared, resolve, reject);
+        this.#client.query(group as unknown as pg.Submittable);
+      }),
+    );
+  }
+
+  /** After a failed group: out of the transaction, and no prepared statement is taken for known. */
+  async rollback(): Promise<void> {
+    this.#prepared.clear();
+    await this.query('rollback; deallocate all');
+  }
+
+  /** The driver's client, for COPY streams only. */
+  get client(): pg.Client {
+    return this.#client;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#watchdog);
+    if (this.#lost.signal.aborted) return destroySocket(this.#client);
+    // A peer that does not answer must not hold up a shutdown.
+    const giveUp = setTimeout(() => this.destroy(), 1_000);
+    await this.#client.end().catch(() => {});
+    clearTimeout(giveUp);
+  }
+
+  /** Ends the connection at once, in whatever state it is. */
+  destroy(): void {
+    this.#lose(new Error('connection given up'));
+    destroySocket(this.#client);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #reply<T>(reply: Promise<T>): Promise<T> {
+    this.#lastByteAt = Date.now();
+    this.#pending += 1;
+    this.#watchdog ??= this.#watch();
+    try {
+      return await reply;
+    } catch (error) {
+      if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
+      throw fromPostgres(error, this.#where);
+    } finally {
+      this.#pending -= 1;
+    }
+  }
+
+  // A write to a dead peer raises no error for many minutes, so the watch is on what is read.
+  #watch(): NodeJS.Timeout {
+    const interval = Math.max(50, Math.min(1_000, this.#replyTimeoutMs / 4));
+    return setInterval(() => {
+      if (this.#pending === 0 || Date.now() - this.#lastByteAt < this.#replyTimeoutMs) return;
+      this.#lose(new Error(`no reply for ${this.#replyTimeoutMs} ms`));
+      destroySocket(this.#client);
+    }, interval).unref();
+  }
+
+  #lose(error: Error): void {
+    clearInterval(this.#watchdog);
+    if (this.#lost.signal.aborted) return;
+    const ours = fromPostgres(error, this.#where);
+    this.#lost.abort(ours);
+  }
+
+  #socket() {
+    return socketOf(this.#client);
+  }
+}
+
+function socketOf(client: pg.Client): import('node:net').Socket | undefined {
+  return (client as unknown as { connection?: { stream?: import('node:net').Socket } }).connection
+    ?.stream;
+}
+
+function destroySocket(client: pg.Client): void {
+  socketOf(client)?.destroy();
+}

@@ -1,0 +1,98 @@
+// Which of our errors a server's or a socket's error is. Decided by SQLSTATE and errno only; what
+// is not listed is not retried (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+import { type ErrorCode, ReplicatorError } from '../model/errors.ts';
+
+const bySqlstate: Readonly<Record<string, ErrorCode>> = {
+  '08P01': 'PROTOCOL',
+  '3D000': 'DATABASE_MISSING',
+  '25006': 'READ_ONLY',
+  '28000': 'AUTHENTICATION',
+  '28P01': 'AUTHENTICATION',
+  '42501': 'PRIVILEGE',
+  '42P01': 'SCHEMA_DRIFT',
+  '42703': 'SCHEMA_DRIFT',
+  '42704': 'SCHEMA_DRIFT',
+  '42804': 'SCHEMA_DRIFT',
+  '42846': 'SCHEMA_DRIFT',
+  '3F000': 'SCHEMA_DRIFT',
+  '0A000': 'SCHEMA_DRIFT',
+  '23505': 'UNIQUE_VIOLATION',
+  '23P01': 'UNIQUE_VIOLATION',
+  '53300': 'TOO_MANY_CONNECTIONS',
+  '55006': 'SLOT_ACTIVE',
+  '55P03': 'LOCK_TIMEOUT',
+  '57014': 'SERVER_BUSY',
+  '57P04': 'DATABASE_MISSING',
+  // Raised by our own functions in schema replicator (setup/schema.sql).
+  RP001: 'FENCED',
+  RP002: 'INTERNAL',
+};
+
+const bySqlstateClass: Readonly<Record<string, ErrorCode>> = {
+  '08': 'CONNECTION_LOST',
+  '22': 'DATA_REJECTED',
+  '23': 'DATA_REJECTED',
+  '40': 'SERVER_BUSY',
+  '53': 'RESOURCES',
+  '57': 'CONNECTION_LOST',
+};
+
+const tlsCodes =
+  /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|ERR_OSSL)/;
+
+function codeOf(error: object): string | undefined {
+  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** The SQLSTATE of an error that a server sent, else undefined. */
+export function sqlstateOf(error: unknown): string | undefined {
+  if (error instanceof ReplicatorError) return error.sqlstate;
+  if (typeof error !== 'object' || error === null || !('severity' in error)) return undefined;
+  return codeOf(error);
+}
+
+/**
+ * A driver's error as ours. `where` names the database and what was being done there. The server's
+ * own words are kept only for classes that never quote row values; DETAIL never is.
+ */
+export function fromPostgres(error: unknown, where: string): ReplicatorError {
+  if (error instanceof ReplicatorError) return error;
+  if (!(error instanceof Error)) return new ReplicatorError('INTERNAL', `${where}: ${error}`);
+  const sqlstate = sqlstateOf(error);
+  if (sqlstate !== undefined) {
+    const code = bySqlstate[sqlstate] ?? bySqlstateClass[sqlstate.slice(0, 2)] ?? 'INTERNAL';
+    const said = quotesRowValues(sqlstate) ? describe(error) : error.message;
+    return new ReplicatorError(code, `${where}: ${said} (SQLSTATE ${sqlstate})`, {
+      cause: withoutValues(error, sqlstate),
+      sqlstate,
+    });
+  }
+  const code = codeOf(error);
+  if (code !== undefined && tlsCodes.test(code))
+    return new ReplicatorError('TLS', `${where}: ${error.message}`, { cause: error });
+  if (code !== undefined && /^(E[A-Z]+)$/.test(code))
+    return new ReplicatorError('UNREACHABLE', `${where}: ${error.message || code}`, {
+      cause: error,
+    });
+  return new ReplicatorError('CONNECTION_LOST', `${where}: ${error.message}`, { cause: error });
+}
+
+/** Data exceptions and constraint violations quote the value in their primary message. */
+function quotesRowValues(sqlstate: string): boolean {
+  return sqlstate.startsWith('22') || sqlstate.startsWith('23') || sqlstate.startsWith('P0');
+}
+
+function describe(error: Error): string {
+  const facts = error as { schema?: string; table?: string; column?: string; constraint?: string };
+  const table = facts.table === undefined ? undefined : `table ${facts.schema}.${facts.table}`;
+  const parts = [
+    table,
+    facts.column === undefined ? undefined : `column ${facts.column}`,
+    facts.constraint === undefined ? undefined : `constraint ${facts.constraint}`,
+  ].filter((part) => part !== undefined);
+  return parts.length === 0 ? 'a value was refused' : `a row was refused by ${parts.join(', ')}`;
+}
+
+function withoutValues(error: Error, sqlstate: string): Error | undefined {
+  return quotesRowValues(sqlstate) ? undefined : error;
+}

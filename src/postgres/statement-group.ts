@@ -1,0 +1,103 @@
+// Several prepared statements sent with a single Sync, as libpq's pipeline mode does. The driver
+// puts a Sync behind each query, so after a failure its later ones would still run; here the server
+// skips them: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
+import type { Socket } from 'node:net';
+
+export interface Statement {
+  /** SQL; prepared once per connection under `name`, or each time when there is no name. */
+  readonly text: string;
+  readonly name?: string;
+  /** Strings travel in text format, Buffers in binary format. */
+  readonly values?: readonly (string | Buffer | null)[];
+}
+
+export interface GroupResult {
+  readonly rows: (string | null)[][];
+  /** `INSERT`, `UPDATE`, `COMMIT`, … as in the command tag. */
+  command: string;
+  /** Rows that the command tag counts; 0 where it has no count. */
+  rowCount: number;
+}
+
+/** The part of the driver's connection that a group needs. */
+interface WireConnection {
+  readonly stream: Socket;
+  parse(query: { name: string; text: string }): void;
+  bind(config: { statement: string; values: readonly (string | Buffer | null)[] }): void;
+  execute(config: object): void;
+  sync(): void;
+}
+
+/** A query object of the driver (`Submittable`) that the client calls back as replies arrive. */
+export class StatementGroup {
+  readonly #statements: readonly Statement[];
+  readonly #prepared: Set<string>;
+  readonly #resolve: (results: readonly GroupResult[]) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #results: GroupResult[] = [];
+  #current: GroupResult = emptyResult();
+
+  constructor(
+    statements: readonly Statement[],
+    prepared: Set<string>,
+    resolve: (results: readonly GroupResult[]) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#statements = statements;
+    this.#prepared = prepared;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  submit(connection: WireConnection): null {
+    connection.stream.cork();
+    try {
+      for (const { text, name = '', values = [] } of this.#statements) {
+        if (name === '' || !this.#prepared.has(name)) {
+          connection.parse({ name, text });
+          if (name !== '') this.#prepared.add(name);
+        }
+        connection.bind({ statement: name, values });
+        connection.execute({});
+      }
+      connection.sync();
+    } finally {
+      connection.stream.uncork();
+    }
+    return null;
+  }
+
+  handleRowDescription(): void {}
+
+  handleDataRow(message: { fields: (string | null)[] }): void {
+    this.#current.rows.push(message.fields);
+  }
+
+  handleCommandComplete(message: { text: string }): void {
+    const words = message.text.split(' ');
+    this.#current.command = words[0] ?? '';
+    this.#current.rowCount = Number(words.at(-1)) || 0;
+    this.#results.push(this.#current);
+    this.#current = emptyResult();
+  }
+
+  handleEmptyQuery(): void {}
+
+  handlePortalSuspended(): void {}
+
+  handleCopyInResponse(): void {}
+
+  handleCopyData(): void {}
+
+  handleError(error: unknown): void {
+    this.#reject(error);
+  }
+
+  handleReadyForQuery(): void {
+    this.#resolve(this.#results);
+  }
+}
+
+function emptyResult(): GroupResult {
+  return { rows: [], command: '', rowCount: 0 };
+}

@@ -1,0 +1,133 @@
+// Schema `replicator`: everything that we keep on a database. Small, versioned, and the only place
+// where state lives, so that a process, a host or a container can be thrown away.
+
+/** Raised with every change of the statements below; a newer one on a server is refused. */
+export const schemaVersion = 1;
+
+export const schemaStatements: readonly string[] = [
+  'create schema replicator',
+
+  `create table replicator.installation (
+  only_row boolean primary key default true check (only_row),
+  schema_version integer not null,
+  database text not null,
+  system_identifier text not null,
+  database_oid oid not null,
+  created_at timestamptz not null default now())`,
+
+  // Who wins a tie. Given once and the same on every database.
+  `create table replicator.ranks (
+  database text primary key,
+  rank integer not null unique)`,
+
+  // This database as a source. creating is written first: a slot is not transactional.
+  `create table replicator.slots (
+  slot_name text primary key,
+  state text not null check (state in ('creating', 'created')),
+  timeline bigint,
+  publication_oid oid,
+  consistent_lsn pg_lsn,
+  created_at timestamptz not null default now())`,
+
+  // This database as a source: what the daemon last said of each of its targets.
+  `create table replicator.subscriptions (
+  target text primary key,
+  established_at timestamptz not null default now(),
+  state text not null default 'starting',
+  state_since timestamptz not null default now(),
+  error_code text,
+  error_message text,
+  error_hint text,
+  error_at timestamptz)`,
+
+  // This database as a target: how far each source is applied here.
+  `create table replicator.progress (
+  source text primary key,
+  origin text not null unique,
+  lsn pg_lsn not null,
+  epoch bigint not null default 0,
+  commit_time timestamptz,
+  applied_at timestamptz,
+  inserts bigint not null default 0,
+  updates bigint not null default 0,
+  deletes bigint not null default 0,
+  truncates bigint not null default 0,
+  conflicts bigint not null default 0)`,
+
+  // This database as a target: which tables have joined, and from where on their changes count.
+  `create table replicator.tables (
+  source text not null,
+  table_schema text not null,
+  table_name text not null,
+  copied_at pg_lsn not null,
+  joined_at timestamptz not null default now(),
+  primary key (source, table_schema, table_name))`,
+
+  // Rows that differed when this database, not empty, became a source with initial_copy none.
+  `create table replicator.differences (
+  other text not null,
+  table_schema text not null,
+  table_name text not null,
+  only_here bigint not null,
+  only_there bigint not null,
+  differing bigint not null,
+  keys jsonb not null,
+  compared_at timestamptz not null default now(),
+  primary key (other, table_schema, table_name))`,
+
+  // The only published table of ours.
+  `create table replicator.marker (
+  only_row boolean primary key default true check (only_row),
+  marked bigint not null default 0)`,
+  'insert into replicator.marker default values',
+
+  // Compare and swap: replaying a batch, or a second replicator, fails here before it can commit.
+  `create function replicator.advance(
+  source text, expected pg_lsn, new pg_lsn, epoch bigint, commit_time timestamptz,
+  inserts bigint, updates bigint, deletes bigint, truncates bigint) returns void
+language plpgsql set search_path = '' as $body$
+begin
+  update replicator.progress as p
+  set lsn = advance.new, commit_time = coalesce(advance.commit_time, p.commit_time),
+      applied_at = pg_catalog.clock_timestamp(),
+      inserts = p.inserts + advance.inserts, updates = p.updates + advance.updates,
+      deletes = p.deletes + advance.deletes, truncates = p.truncates + advance.truncates
+  where p.source = advance.source and p.lsn = advance.expected and p.epoch = advance.epoch;
+  if not found then
+    raise exception using errcode = 'RP001',
+      message = pg_catalog.format('progress of %s is not at %s', advance.source, advance.expected);
+  end if;
+end $body$`,
+
+  // Asserted in the server, because the COMMIT behind it is already on its way.
+  `create function replicator.expect_rows(found bigint, expected bigint) returns void
+language plpgsql set search_path = '' as $body$
+begin
+  if found <> expected then
+    raise exception using errcode = 'RP003',
+      message = pg_catalog.format('%s of %s rows were found', found, expected);
+  end if;
+end $body$`,
+];
+
+/**
+ * PostgreSQL 13 reserves the origin functions for superusers whatever is granted, so there init,
+ * run once by a superuser, makes these stand for them.
+ */
+export const originWrapperStatements: readonly string[] = [
+  `create or replace function replicator.origin_session_setup(name text) returns void
+language sql security definer set search_path = ''
+as $body$ select pg_catalog.pg_replication_origin_session_setup(name) $body$`,
+  `create or replace function replicator.origin_xact_setup(lsn pg_lsn, at timestamptz) returns void
+language sql security definer set search_path = ''
+as $body$ select pg_catalog.pg_replication_origin_xact_setup(lsn, at) $body$`,
+  `create or replace function replicator.origin_create(name text) returns oid
+language sql security definer set search_path = ''
+as $body$ select pg_catalog.pg_replication_origin_create(name) $body$`,
+  `create or replace function replicator.origin_drop(name text) returns void
+language sql security definer set search_path = ''
+as $body$ select pg_catalog.pg_replication_origin_drop(name) $body$`,
+  `revoke all on function replicator.origin_session_setup(text),
+  replicator.origin_xact_setup(pg_lsn, timestamptz), replicator.origin_create(text),
+  replicator.origin_drop(text) from public`,
+];
