@@ -8,6 +8,12 @@ export type ConflictRule = 'latest';
 export type TruncateRule = 'replicate' | 'ignore' | 'refuse';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
+/** Where `password` looks, for people; never the password. */
+export type PasswordSource =
+  | { readonly kind: 'config' }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'pgpass'; readonly path: string };
+
 export interface DatabaseConfig {
   /** Its name in the file, `[a-z0-9_]{1,20}`. */
   readonly name: string;
@@ -18,6 +24,8 @@ export interface DatabaseConfig {
   readonly user: string;
   /** A function, so that inspecting or logging the object never shows it. Reads the file anew. */
   readonly password: () => Promise<string | undefined>;
+  /** Only for showing the configuration. */
+  readonly passwordSource?: PasswordSource;
   readonly sslmode: SslMode;
   readonly sslrootcert: string | undefined;
   readonly sslcert: string | undefined;
@@ -52,6 +60,8 @@ export interface SubscriptionConfig {
 export interface Config {
   /** Path of the file that was loaded, as the user would name it. */
   readonly file: string;
+  /** What is not wrong but ought to be looked at: lines like those of a ConfigError. */
+  readonly warnings: readonly string[];
   /** In the file's order, which gives the ranks. */
   readonly databases: ReadonlyMap<string, DatabaseConfig>;
   readonly syncs: readonly SyncConfig[];

@@ -16,8 +16,10 @@ export interface TransactionHead {
  */
 export interface TransactionPart {
   readonly transaction: TransactionHead;
+  /** The first part; one that is also the last is a whole transaction. */
+  readonly first: boolean;
   readonly changes: readonly Change[];
-  /** Bytes of row values on the wire: the measure of what waits in memory. */
+  /** An estimate of the memory that the changes take. */
   readonly bytes: number;
   /** Set on the last part: the end of the commit record, the position to confirm. */
   readonly endLsn: Lsn | undefined;

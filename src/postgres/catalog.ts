@@ -4,6 +4,8 @@ import type { Session } from './session.ts';
 
 export interface CatalogColumn {
   readonly name: string;
+  readonly typeOid: number;
+  readonly typeModifier: number;
   /**
    * The type without length or precision, ready to be used in a cast: `bpchar`, not `character`,
    * which as SQL means character(1) and would cut the value.
@@ -66,6 +68,8 @@ const tablesQuery = `
          (c.relkind = 'p')::text as partitioned, c.relreplident as replica_identity,
     (select coalesce(json_agg(json_build_object(
        'name', a.attname,
+       'typeOid', a.atttypid::bigint,
+       'typeModifier', a.atttypmod,
        'castType', pg_catalog.format_type(a.atttypid, -1),
        'declaredType', pg_catalog.format_type(a.atttypid, a.atttypmod),
        'notNull', a.attnotnull,

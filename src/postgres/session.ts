@@ -138,6 +138,7 @@ export class Session {
   readonly #lost = new AbortController();
   readonly #prepared = new Set<string>();
   #lastByteAt = Date.now();
+  #bytesRead = 0;
   #pending = 0;
   #watchdog: NodeJS.Timeout | undefined;
 
@@ -148,9 +149,6 @@ export class Session {
     this.#replyTimeoutMs = options.replyTimeoutMs ?? 60_000;
     client.on('error', (error) => this.#lose(error));
     client.on('end', () => this.#lose(new Error('connection closed')));
-    this.#socket()?.on('data', () => {
-      this.#lastByteAt = Date.now();
-    });
   }
 
   /** Throws ReplicatorError; never leaves a half-open connection behind. */
@@ -274,6 +272,10 @@ export class Session {
   #watch(): NodeJS.Timeout {
     const interval = Math.max(50, Math.min(1_000, this.#replyTimeoutMs / 4));
     return setInterval(() => {
+      // Not by listening for data: COPY streams insist on being the only listener.
+      const bytesRead = socketOf(this.#client)?.bytesRead ?? 0;
+      if (bytesRead !== this.#bytesRead) this.#lastByteAt = Date.now();
+      this.#bytesRead = bytesRead;
       if (this.#pending === 0 || Date.now() - this.#lastByteAt < this.#replyTimeoutMs) return;
       this.#lose(new Error(`no reply for ${this.#replyTimeoutMs} ms`));
       destroySocket(this.#client);
@@ -285,10 +287,6 @@ export class Session {
     if (this.#lost.signal.aborted) return;
     const ours = fromPostgres(error, this.#where);
     this.#lost.abort(ours);
-  }
-
-  #socket() {
-    return socketOf(this.#client);
   }
 }
 

@@ -23,9 +23,9 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '55P03': 'LOCK_TIMEOUT',
   '57014': 'SERVER_BUSY',
   '57P04': 'DATABASE_MISSING',
-  // Raised by our own functions in schema replicator (setup/schema.sql).
+  // Raised by our own functions in schema replicator (setup/schema.ts).
   RP001: 'FENCED',
-  RP002: 'INTERNAL',
+  RP003: 'ROWS_MISSING',
 };
 
 const bySqlstateClass: Readonly<Record<string, ErrorCode>> = {
@@ -35,6 +35,8 @@ const bySqlstateClass: Readonly<Record<string, ErrorCode>> = {
   '40': 'SERVER_BUSY',
   '53': 'RESOURCES',
   '57': 'CONNECTION_LOST',
+  // A trigger or function of the user's raised it.
+  P0: 'DATA_REJECTED',
 };
 
 const tlsCodes =

@@ -60,6 +60,7 @@ export const schemaStatements: readonly string[] = [
   table_schema text not null,
   table_name text not null,
   copied_at pg_lsn not null,
+  copied boolean not null,
   joined_at timestamptz not null default now(),
   primary key (source, table_schema, table_name))`,
 
@@ -83,12 +84,12 @@ export const schemaStatements: readonly string[] = [
 
   // Compare and swap: replaying a batch, or a second replicator, fails here before it can commit.
   `create function replicator.advance(
-  source text, expected pg_lsn, new pg_lsn, epoch bigint, commit_time timestamptz,
+  source text, expected pg_lsn, next pg_lsn, epoch bigint, commit_time timestamptz,
   inserts bigint, updates bigint, deletes bigint, truncates bigint) returns void
 language plpgsql set search_path = '' as $body$
 begin
   update replicator.progress as p
-  set lsn = advance.new, commit_time = coalesce(advance.commit_time, p.commit_time),
+  set lsn = advance.next, commit_time = coalesce(advance.commit_time, p.commit_time),
       applied_at = pg_catalog.clock_timestamp(),
       inserts = p.inserts + advance.inserts, updates = p.updates + advance.updates,
       deletes = p.deletes + advance.deletes, truncates = p.truncates + advance.truncates
@@ -100,12 +101,12 @@ begin
 end $body$`,
 
   // Asserted in the server, because the COMMIT behind it is already on its way.
-  `create function replicator.expect_rows(found bigint, expected bigint) returns void
+  `create function replicator.expect_rows(touched bigint, expected bigint) returns void
 language plpgsql set search_path = '' as $body$
 begin
-  if found <> expected then
+  if touched <> expected then
     raise exception using errcode = 'RP003',
-      message = pg_catalog.format('%s of %s rows were found', found, expected);
+      message = pg_catalog.format('%s of %s rows were found', touched, expected);
   end if;
 end $body$`,
 ];

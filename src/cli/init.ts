@@ -1,0 +1,33 @@
+// `replicator init [--dry-run]`: makes what the servers need, or prints it as SQL.
+import { executeSetup, planSetup, type SetupStep } from '../setup/plan.ts';
+import { connectAll } from '../setup/set-up.ts';
+import type { Command } from './command.ts';
+import { colour, print, printData, printError } from './output.ts';
+
+export const init: Command = {
+  name: 'init',
+  describe: 'create publications, slots, origins and schema replicator where they are missing',
+  options: { 'dry-run': { type: 'boolean', describe: 'only print the SQL' } },
+  async handler({ flags, loadConfig, format }) {
+    const config = await loadConfig();
+    await using sessions = await connectAll(config, [...config.databases.keys()]);
+    const steps: SetupStep[] = [];
+    if (flags['dry-run'] === true)
+      for await (const step of planSetup(config, sessions.byName)) steps.push(step);
+    else
+      await executeSetup(config, sessions.byName, (step) => {
+        steps.push(step);
+        if (format === 'table') printStep(step);
+      });
+    if (format !== 'table')
+      printData(format, { steps: steps.map(({ database, sql }) => ({ database, sql })) });
+    else if (flags['dry-run'] === true) for (const step of steps) printStep(step);
+    if (steps.length === 0) printError('nothing to do: everything is set up');
+    return 0;
+  },
+};
+
+function printStep({ database, sql, why }: SetupStep): void {
+  print(colour('dim', `-- ${database}${why === undefined ? '' : `; ${why}`}`));
+  print(`${sql};\n`);
+}

@@ -1,0 +1,97 @@
+// `replicator status`: is it running, how far behind, what went wrong last.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '../config/config.ts';
+import { ReplicatorError } from '../model/errors.ts';
+import { readStatus, type Status } from '../observability/read-status.ts';
+import type { Command, Flags } from './command.ts';
+import {
+  colour,
+  formatBytes,
+  formatSeconds,
+  type OutputFormat,
+  print,
+  printData,
+  printScreen,
+  printTable,
+} from './output.ts';
+
+export const status: Command = {
+  name: 'status',
+  describe: 'state and lag of every subscription, asked of the databases; exit 1 when unhealthy',
+  options: {
+    watch: { type: 'string', describe: 'again every so many seconds (2), until stopped' },
+  },
+  async handler({ flags, loadConfig, format }) {
+    const config = await loadConfig();
+    const interval = watchSeconds(flags);
+    if (interval === undefined) return await show(config, format);
+    let stopped = false;
+    const stop = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        stopped = true;
+        stop.abort();
+      });
+    let code = 0;
+    while (!stopped) {
+      if (format === 'table') printScreen();
+      code = await show(config, format);
+      await sleep(interval * 1_000, undefined, { signal: stop.signal }).catch(() => {});
+    }
+    return code;
+  },
+};
+
+function watchSeconds(flags: Flags): number | undefined {
+  const watch = flags['watch'];
+  if (watch === undefined) return undefined;
+  const seconds = watch === '' ? 2 : Number(watch);
+  if (Number.isFinite(seconds) && seconds > 0) return seconds;
+  throw new ReplicatorError('USAGE', `--watch ${watch}: give a number of seconds`);
+}
+
+async function show(config: Config, format: OutputFormat): Promise<number> {
+  const read = await readStatus(config);
+  if (format === 'table') showTables(read);
+  else printData(format, { ...read });
+  return read.healthy ? 0 : 1;
+}
+
+function showTables({ subscriptions, slots, differences, databases }: Status): void {
+  printTable(
+    ['SUBSCRIPTION', 'STATE', 'LAG', 'BEHIND', 'FLUSHED LSN', 'I/U/D', 'TABLES', 'LAST ERROR'],
+    subscriptions.map((each) => [
+      each.subscription,
+      each.state,
+      each.lagBytes === null ? '-' : formatBytes(each.lagBytes),
+      each.lagSeconds === null ? '-' : formatSeconds(each.lagSeconds),
+      each.flushedLsn ?? '-',
+      `${each.inserts}/${each.updates}/${each.deletes}`,
+      String(each.tables),
+      each.lastError?.code ?? '-',
+    ]),
+  );
+  for (const { database, slotName, active, retainedBytes, walStatus } of slots)
+    print(
+      `slot ${database}/${slotName}: ${active ? 'active' : 'inactive'}, ` +
+        `retains ${formatBytes(retainedBytes)}, wal_status ${walStatus ?? '-'}`,
+    );
+  for (const { subscription, lastError } of subscriptions)
+    if (lastError !== null) {
+      print(colour('yellow', `${subscription}: ${lastError.message}`));
+      print(`  ${lastError.code}: ${lastError.hint}`);
+    }
+  for (const { subscription, waitingTables } of subscriptions)
+    for (const table of waitingTables)
+      print(`${subscription}: ${table} matches but has not joined; it is looked at on the next start`);
+  for (const each of differences)
+    print(
+      colour(
+        'yellow',
+        `${each.table}: ${each.onlyHere} rows only on ${each.database}, ${each.onlyThere} only on ` +
+          `${each.other}, ${each.differing} differ (keys: --output json)`,
+      ),
+    );
+  for (const { database, reachable } of databases)
+    if (!reachable) print(colour('red', `database ${database} is unreachable`));
+}

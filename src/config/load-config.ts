@@ -1,0 +1,68 @@
+// From a path, or the places where the file usually is, to a Config.
+import { stat } from 'node:fs/promises';
+import type { Config } from './config.ts';
+import { ConfigError } from './config-error.ts';
+import type { Environment } from './interpolate.ts';
+import { parseConfig } from './parse-config.ts';
+import { isPrivate } from './pgpass.ts';
+import {
+  formatMode,
+  isMissingFile,
+  isReadableByAll,
+  readTextFile,
+  type TextFile,
+  whyUnreadable,
+} from './read-text-file.ts';
+
+export const usualPaths: readonly string[] = ['replicator.yaml', '/etc/replicator/replicator.yaml'];
+
+export interface LoadOptions {
+  /** From the command line; goes before REPLICATOR_CONFIG and the usual places. */
+  readonly path?: string | undefined;
+  readonly env?: Environment;
+}
+
+/** Throws ConfigError, with every problem of the file. */
+export async function loadConfig({ path, env = process.env }: LoadOptions = {}): Promise<Config> {
+  const named = path || env['REPLICATOR_CONFIG'];
+  const { file, text, mode } = await readFirst(named ? [named] : usualPaths);
+  const config = parseConfig(text, { file, env, isPublic: isReadableByAll(mode) });
+  return { ...config, warnings: [...config.warnings, ...(await pgpassWarnings(config))] };
+}
+
+/** The first file that exists; one that exists and cannot be read is not passed over. */
+async function readFirst(paths: readonly string[]): Promise<TextFile & { file: string }> {
+  for (const file of paths) {
+    try {
+      return { file, ...(await readTextFile(file)) };
+    } catch (cause) {
+      const isNamed = paths.length === 1;
+      if (isNamed || !isMissingFile(cause)) {
+        throw new ConfigError([`${file}: ${whyUnreadable(cause)}`], { cause });
+      }
+    }
+  }
+  throw new ConfigError([
+    `no configuration file: neither ${paths.join(' nor ')} is there; name it with --config or REPLICATOR_CONFIG`,
+  ]);
+}
+
+/** Passwords in such a file are not used, as with psql; without a warning nobody finds out why. */
+async function pgpassWarnings({ databases }: Config): Promise<string[]> {
+  const paths = new Set<string>();
+  for (const { passwordSource } of databases.values()) {
+    if (passwordSource?.kind === 'pgpass') paths.add(passwordSource.path);
+  }
+  const warnings: string[] = [];
+  for (const path of paths) {
+    const mode = await stat(path).then(
+      (stats) => stats.mode & 0o777,
+      () => 0,
+    );
+    if (isPrivate(mode)) continue;
+    warnings.push(
+      `${path}: not used, because others may read it (mode ${formatMode(mode)}): chmod 600 it`,
+    );
+  }
+  return warnings;
+}

@@ -1,0 +1,59 @@
+// The configuration in effect, as YAML that could be loaded again but for the passwords.
+import { stringify } from 'yaml';
+import type { Config, DatabaseConfig, SyncConfig } from './config.ts';
+import { escapeReferences } from './interpolate.ts';
+import { formatDuration, formatSize } from './units.ts';
+
+export function printConfig(config: Config): string {
+  const { databases, syncs, subscriptions, apply, log } = config;
+  const effective = {
+    databases: Object.fromEntries(
+      [...databases].map(([name, database]) => [name, databaseEntry(database)]),
+    ),
+    relgroups: Object.fromEntries(
+      syncs.map(({ relgroup: { name, tables, exclude } }) => [name, { tables, exclude }]),
+    ),
+    dbgroups: Object.fromEntries(
+      syncs.map(({ dbgroup, members }) => [dbgroup, Object.fromEntries(members)]),
+    ),
+    syncs: Object.fromEntries(syncs.map((sync) => [sync.name, syncEntry(sync)])),
+    apply: {
+      batch_changes: apply.batchChanges,
+      batch_size: formatSize(apply.batchBytes),
+      queue_size: formatSize(apply.queueBytes),
+      lock_timeout: formatDuration(apply.lockTimeoutMs),
+    },
+    log,
+    max_clock_skew: formatDuration(config.maxClockSkewMs),
+    shutdown_timeout: formatDuration(config.shutdownTimeoutMs),
+  };
+  const pairs = subscriptions.map(({ source, target }) => `#   ${source}:${target}\n`);
+  const text = stringify(effective, escaped, { lineWidth: 0 });
+  return `# ${config.file}\n${text}# subscriptions:\n${pairs.join('')}`;
+}
+
+function databaseEntry(database: DatabaseConfig) {
+  const { host, port, dbname, user, passwordSource, sslmode } = database;
+  const { sslrootcert, sslcert, sslkey, connectTimeoutMs } = database;
+  return {
+    host,
+    port,
+    dbname,
+    user,
+    ...(passwordSource?.kind === 'config' && { password: '***' }),
+    ...(passwordSource?.kind === 'file' && { password_file: passwordSource.path }),
+    sslmode,
+    // stringify leaves out what is undefined.
+    sslrootcert,
+    sslcert,
+    sslkey,
+    connect_timeout: formatDuration(connectTimeoutMs),
+  };
+}
+
+function syncEntry({ relgroup, dbgroup, initialCopy, conflict, truncate }: SyncConfig) {
+  return { relgroup: relgroup.name, dbgroup, initial_copy: initialCopy, conflict, truncate };
+}
+
+const escaped = (_key: unknown, value: unknown): unknown =>
+  typeof value === 'string' ? escapeReferences(value) : value;

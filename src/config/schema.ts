@@ -1,0 +1,144 @@
+// The one description of the user's file: types, defaults, messages, and (json-schema.ts) what
+// editors and the reference know of it.
+import * as z from 'zod';
+import { databaseSchema } from './database-schema.ts';
+import { isReservedSchema } from './match-tables.ts';
+import { choice, duration, size, text, wholeNumber } from './scalar-schema.ts';
+import { parseTablePattern } from './table-pattern.ts';
+
+const databaseName = z
+  .string()
+  .max(20, 'must be at most 20 characters long')
+  .regex(
+    /^(?=.*[a-z])[a-z0-9]+(_[a-z0-9]+)*$/,
+    'must be lower-case letters and digits (a letter at least) with single underscores between them',
+  );
+
+const groupName = z
+  .string()
+  .max(63, 'must be at most 63 characters long')
+  .regex(
+    /^[a-z][a-z0-9_]*$/,
+    'must begin with a lower-case letter and go on with such letters, digits or underscores',
+  );
+
+const tablePattern = (options: { mayBeReserved: boolean }) =>
+  text().superRefine((value, context) => {
+    const message = patternProblem(value, options);
+    if (message !== undefined) context.addIssue({ code: 'custom', message, input: value });
+  });
+
+function patternProblem(value: string, { mayBeReserved }: { mayBeReserved: boolean }) {
+  try {
+    const { schema } = parseTablePattern(value);
+    if (mayBeReserved || !isReservedSchema(schema.literal ?? '')) return undefined;
+    return 'is never replicated: pg_*, information_schema and replicator are schemas of the server';
+  } catch (error) {
+    if (error instanceof RangeError) return error.message;
+    throw error;
+  }
+}
+
+const relgroupSchema = z.strictObject({
+  tables: z
+    .array(tablePattern({ mayBeReserved: false }))
+    .min(1, 'is empty: name at least one table')
+    .meta({
+      description:
+        'Tables as schema.table; * and ? stand for any characters and for one. Names with capitals or other special characters go in double quotes: public."My.Table".',
+    }),
+  exclude: z
+    .array(tablePattern({ mayBeReserved: true }))
+    .prefault([])
+    .meta({ description: 'Tables that are left out again, in the same notation.' }),
+  sequences: z
+    .never('are not built yet: sequences are not replicated; give each source its own range')
+    .optional(),
+});
+
+const role = choice(['source', 'target'], {
+  fullcopy: 'is not built yet; say source or target',
+}).meta({
+  description:
+    'source: its writes are replicated to all others, and it receives those of the other sources. target: it only receives.',
+});
+
+const notBuilt = 'is not built yet; the only rule is latest';
+const diverges = 'cannot converge: every database would choose by itself; the only rule is latest';
+
+const syncSchema = z.strictObject({
+  relgroup: text().meta({ description: 'Which tables: the name of a relgroup.' }),
+  dbgroup: text().meta({ description: 'Between which databases: the name of a dbgroup.' }),
+  initial_copy: choice(['none', 'once', 'if_empty']).prefault('none').meta({
+    description:
+      'Rows that exist before the start. none: the databases are equal already. once: copy, and refuse a target table that has rows. if_empty: copy the tables that are empty, name the rest.',
+  }),
+  conflict: choice(['latest'], {
+    bucardo_latest: 'is called latest here',
+    pause: notBuilt,
+    prefer: notBuilt,
+    newest_by: notBuilt,
+    delta: notBuilt,
+    random: diverges,
+    skip: diverges,
+  })
+    .prefault('latest')
+    .meta({ description: 'Who wins when databases change the same row. latest: the last commit.' }),
+  truncate: choice(['replicate', 'ignore', 'refuse']).optional().meta({
+    description:
+      'What a TRUNCATE at a source does to the others; refuse stops the subscription. Default: replicate with one source in the dbgroup, refuse with several.',
+  }),
+});
+
+const applySchema = z.strictObject({
+  batch_changes: wholeNumber(1, 1_000_000)
+    .prefault(10_000)
+    .meta({ description: 'Most changes in one transaction on a target.' }),
+  batch_size: size('1kB', '1GB').prefault('8MB').meta({
+    description:
+      'Most bytes of row values in one batch; larger transactions are applied in chunks of it.',
+  }),
+  queue_size: size('1kB', '1TB').prefault('64MB').meta({
+    description: 'Bytes of row values that may wait for one target before its source is paused.',
+  }),
+  lock_timeout: duration()
+    .prefault('10s')
+    .meta({ description: 'How long a batch waits for a lock on a target before it tries again.' }),
+});
+
+const logSchema = z.strictObject({
+  level: choice(['debug', 'info', 'warn', 'error'])
+    .prefault('info')
+    .meta({ description: 'Least level that is logged. Read again on SIGHUP.' }),
+});
+
+/** The sections that map names, chosen by the user, to entries. */
+export const sections = ['databases', 'relgroups', 'dbgroups', 'syncs'] as const;
+
+export type Section = (typeof sections)[number];
+
+export const configSchema = z.strictObject({
+  databases: z.record(databaseName, databaseSchema).meta({
+    minProperties: 1,
+    description: 'The databases that take part. Their order decides ties between equal commits.',
+  }),
+  relgroups: z
+    .record(groupName, relgroupSchema)
+    .meta({ minProperties: 1, description: 'Named sets of tables.' }),
+  dbgroups: z
+    .record(groupName, z.record(z.string(), role))
+    .meta({ minProperties: 1, description: 'Named sets of databases, each with its role.' }),
+  syncs: z
+    .record(groupName, syncSchema)
+    .meta({ minProperties: 1, description: 'What is kept equal where: a relgroup in a dbgroup.' }),
+  apply: applySchema.prefault({}).meta({ description: 'How changes are written to the targets.' }),
+  log: logSchema.prefault({}).meta({ description: 'What is logged.' }),
+  max_clock_skew: duration().prefault('500ms').meta({
+    description: 'How far the clocks of the databases may be apart before it is reported.',
+  }),
+  shutdown_timeout: duration().prefault('10s').meta({
+    description: 'How long to finish what is being applied after SIGTERM.',
+  }),
+});
+
+export type ConfigFile = z.output<typeof configSchema>;

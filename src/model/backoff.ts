@@ -1,0 +1,13 @@
+// How long to wait before the next attempt.
+
+const firstMs = 100;
+const longestMs = 10_000;
+
+/**
+ * Doubles from 100 ms to 10 s, less up to half of it at random, so that what failed together does
+ * not come back together. `random` is in [0, 1).
+ */
+export function backoffMs(attempt: number, random: number): number {
+  const full = Math.min(longestMs, firstMs * 2 ** Math.min(attempt, 20));
+  return Math.round(full * (1 - random / 2));
+}

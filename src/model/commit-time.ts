@@ -1,0 +1,17 @@
+// Commit times as the protocol carries them: microseconds since 2000-01-01 00:00 UTC, as bigint.
+// Milliseconds would not do: two commits within one would look like a tie.
+
+const unixMsOfEpoch = 946_684_800_000n;
+
+/** ISO 8601 with six decimals, which PostgreSQL reads back exactly as timestamptz. */
+export function formatCommitTime(microseconds: bigint): string {
+  const unixMicroseconds = microseconds + unixMsOfEpoch * 1000n;
+  const fraction = ((unixMicroseconds % 1_000_000n) + 1_000_000n) % 1_000_000n;
+  const seconds = (unixMicroseconds - fraction) / 1_000_000n;
+  const toTheSecond = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
+  return `${toTheSecond}.${fraction.toString().padStart(6, '0')}Z`;
+}
+
+export function commitTimeOf(unixMs: number): bigint {
+  return (BigInt(Math.round(unixMs)) - unixMsOfEpoch) * 1000n;
+}

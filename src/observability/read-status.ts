@@ -1,0 +1,188 @@
+// The state of everything, asked of the databases themselves, so that it is true also when the
+// daemon is down.
+import type { Config, DatabaseConfig, SubscriptionConfig } from '../config/config.ts';
+import { mergeSyncs } from '../config/merge-syncs.ts';
+import { asReplicatorError } from '../model/errors.ts';
+import { formatLsn, type Lsn, maxLsn } from '../model/lsn.ts';
+import { tableLabel } from '../model/relation.ts';
+import { listTables } from '../postgres/catalog.ts';
+import { slotName, subscriptionName } from '../postgres/object-names.ts';
+import { Session } from '../postgres/session.ts';
+import { readSourceStatus, type SlotStatus, type SourceStatus } from './read-source-status.ts';
+import { readTargetStatus, type TargetStatus } from './read-target-status.ts';
+
+export interface SubscriptionStatus {
+  readonly subscription: string;
+  readonly source: string;
+  readonly target: string;
+  /** A state of subscription/lifecycle, or `down` (nobody reads the slot), `not set up`, `unknown`. */
+  readonly state: string;
+  readonly healthy: boolean;
+  readonly lagBytes: number | null;
+  readonly lagSeconds: number | null;
+  readonly flushedLsn: string | null;
+  readonly inserts: number;
+  readonly updates: number;
+  readonly deletes: number;
+  readonly truncates: number;
+  readonly tables: number;
+  /** Match a relgroup, but have not joined. */
+  readonly waitingTables: readonly string[];
+  readonly lastError: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string;
+    readonly at: string;
+  } | null;
+}
+
+export interface Difference {
+  readonly database: string;
+  readonly other: string;
+  readonly table: string;
+  readonly onlyHere: number;
+  readonly onlyThere: number;
+  readonly differing: number;
+  readonly keys: unknown;
+}
+
+export interface Status {
+  readonly healthy: boolean;
+  readonly subscriptions: readonly SubscriptionStatus[];
+  readonly slots: readonly SlotStatus[];
+  readonly differences: readonly Difference[];
+  readonly databases: readonly { database: string; reachable: boolean; error: string | null }[];
+}
+
+interface Answer {
+  readonly session: Session | undefined;
+  readonly source: SourceStatus | undefined;
+  readonly target: TargetStatus | undefined;
+  readonly error: string | undefined;
+}
+
+export async function readStatus(config: Config): Promise<Status> {
+  const answers = new Map<string, Answer>();
+  await Promise.all(
+    [...config.databases.values()].map(async (database) => {
+      answers.set(database.name, await ask(database));
+    }),
+  );
+  try {
+    const subscriptions = await Promise.all(
+      config.subscriptions.map((subscription) => describe(subscription, answers)),
+    );
+    const slots = [...answers.values()].flatMap(({ source }) => source?.slot ?? []);
+    return {
+      healthy:
+        subscriptions.every(({ healthy }) => healthy) &&
+        slots.every(({ walStatus }) => walStatus !== 'lost' && walStatus !== 'unreserved'),
+      subscriptions,
+      slots,
+      differences: [...answers.values()].flatMap(({ source }) => source?.differences ?? []),
+      databases: [...answers].map(([database, { error }]) => ({
+        database,
+        reachable: error === undefined,
+        error: error ?? null,
+      })),
+    };
+  } finally {
+    await Promise.all([...answers.values()].map(({ session }) => session?.close()));
+  }
+}
+
+async function ask(database: DatabaseConfig): Promise<Answer> {
+  let session: Session | undefined;
+  try {
+    session = await Session.connect(database, { purpose: 'status', name: database.name });
+    const source = await readSourceStatus(session, slotName(database.name));
+    return { session, source, target: await readTargetStatus(session), error: undefined };
+  } catch (error) {
+    await session?.close();
+    const { message } = asReplicatorError(error);
+    return { session: undefined, source: undefined, target: undefined, error: message };
+  }
+}
+
+async function describe(
+  subscription: SubscriptionConfig,
+  answers: ReadonlyMap<string, Answer>,
+): Promise<SubscriptionStatus> {
+  const from = answers.get(subscription.source);
+  const to = answers.get(subscription.target);
+  const recorded = from?.source?.subscriptions.get(subscription.target);
+  const progress = to?.target?.progress.get(subscription.source);
+  const state = stateOf(from, to, recorded?.state, progress !== undefined);
+  const lag = lagOf(from?.source, progress);
+  const joined = to?.target?.tables.get(subscription.source) ?? new Set<string>();
+  const broken = recorded?.error ?? null;
+  return {
+    subscription: subscriptionName(subscription),
+    source: subscription.source,
+    target: subscription.target,
+    state,
+    healthy: state === 'streaming' || state === 'copying',
+    ...lag,
+    inserts: progress?.inserts ?? 0,
+    updates: progress?.updates ?? 0,
+    deletes: progress?.deletes ?? 0,
+    truncates: progress?.truncates ?? 0,
+    tables: joined.size,
+    waitingTables: await waitingTables(subscription, from?.session, joined),
+    lastError: broken ?? unreachable(from) ?? unreachable(to),
+  };
+}
+
+function unreachable(answer: Answer | undefined): SubscriptionStatus['lastError'] {
+  if (answer?.error === undefined) return null;
+  return {
+    code: 'UNREACHABLE',
+    message: answer.error,
+    hint: 'is the server up?',
+    at: new Date().toISOString(),
+  };
+}
+
+function stateOf(
+  from: Answer | undefined,
+  to: Answer | undefined,
+  recorded: string | undefined,
+  hasProgress: boolean,
+): string {
+  if (from?.source === undefined) return 'unknown';
+  if (from.source.slot === undefined || recorded === undefined) return 'not set up';
+  if (to?.target !== undefined && !hasProgress) return 'not set up';
+  if (recorded === 'stopped') return 'stopped';
+  const copying = recorded === 'copying' && from.source.copying;
+  if (!from.source.slot.active && !copying && recorded !== 'failed') return 'down';
+  if (to?.target === undefined && recorded === 'streaming') return 'waiting';
+  return recorded;
+}
+
+function lagOf(
+  source: SourceStatus | undefined,
+  progress: { lsn: Lsn; commitTime: number | null } | undefined,
+): Pick<SubscriptionStatus, 'lagBytes' | 'lagSeconds' | 'flushedLsn'> {
+  if (progress === undefined) return { lagBytes: null, lagSeconds: null, flushedLsn: null };
+  const flushedLsn = formatLsn(progress.lsn);
+  if (source === undefined) return { lagBytes: null, lagSeconds: null, flushedLsn };
+  // While idle, progress is stored only now and then; the walsender knows how far all targets are.
+  const reached = maxLsn(progress.lsn, source.appliedLsn);
+  const lagBytes = source.walLsn > reached ? Number(source.walLsn - reached) : 0;
+  const behind = lagBytes === 0 || progress.commitTime === null;
+  const lagSeconds = behind ? 0 : Math.max(0, source.now - (progress.commitTime ?? 0));
+  return { lagBytes, lagSeconds, flushedLsn };
+}
+
+async function waitingTables(
+  subscription: SubscriptionConfig,
+  session: Session | undefined,
+  joined: ReadonlySet<string>,
+): Promise<string[]> {
+  if (session === undefined || joined.size === 0) return [];
+  const wanted = mergeSyncs(subscription, await listTables(session));
+  return [...wanted.values()]
+    .map(({ table }) => tableLabel(table))
+    .filter((label) => !joined.has(label));
+}
+

@@ -1,0 +1,71 @@
+// Until every target has what was committed on every source before now.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '../config/config.ts';
+import { ReplicatorError } from '../model/errors.ts';
+import { formatLsn, type Lsn, parseLsn } from '../model/lsn.ts';
+import { subscriptionName } from '../postgres/object-names.ts';
+import type { Session } from '../postgres/session.ts';
+
+const pollMs = 25;
+
+/**
+ * Writes the marker on each source, which makes progress be stored on each target even when there
+ * is nothing else to do, and waits for it. Throws TIMEOUT naming who is behind.
+ */
+export async function waitForTargets(
+  config: Config,
+  sessions: ReadonlyMap<string, Session>,
+  timeoutMs: number,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  const goals = new Map<string, Lsn>();
+  for (const { source } of config.subscriptions) {
+    const session = sessions.get(source);
+    if (!goals.has(source) && session !== undefined) goals.set(source, await mark(session));
+  }
+  let behind = config.subscriptions;
+  while (behind.length > 0) {
+    const still = await Promise.all(
+      behind.map(async (subscription) => {
+        const goal = goals.get(subscription.source);
+        const target = sessions.get(subscription.target);
+        if (goal === undefined || target === undefined) return true;
+        return (await progressOf(target, subscription.source)) < goal;
+      }),
+    );
+    behind = behind.filter((_, i) => still[i]);
+    if (behind.length === 0) return;
+    if (Date.now() >= deadline)
+      throw new ReplicatorError(
+        'TIMEOUT',
+        `after ${timeoutMs / 1000} s still behind: ${behind.map(subscriptionName).join(', ')}`,
+      );
+    await sleep(Math.min(pollMs, Math.max(1, deadline - Date.now())));
+  }
+}
+
+/** A position at or after the end of every commit that has returned on the source. */
+async function mark(session: Session): Promise<Lsn> {
+  const { lsn } = await session
+    .one<{ lsn: string }>('select pg_catalog.pg_current_wal_insert_lsn()::text as lsn')
+    .catch(notSetUp(session));
+  await session.query('update replicator.marker set marked = marked + 1').catch(notSetUp(session));
+  return parseLsn(lsn);
+}
+
+async function progressOf(target: Session, source: string): Promise<Lsn> {
+  const [row] = await target
+    .query<{ lsn: string }>('select lsn::text as lsn from replicator.progress where source = $1', [
+      source,
+    ])
+    .catch(notSetUp(target));
+  return parseLsn(row?.lsn ?? formatLsn(0n));
+}
+
+function notSetUp(session: Session) {
+  return (error: unknown): never => {
+    if (error instanceof ReplicatorError && (error.sqlstate === '42P01' || error.sqlstate === '3F000'))
+      throw new ReplicatorError('NOT_SET_UP', `${session.database.name}: schema replicator is missing`);
+    throw error;
+  };
+}

@@ -1,0 +1,193 @@
+// Builds everything from a Config: per source one reader, per subscription one applier. Start,
+// drain, stop.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Config, DatabaseConfig, SubscriptionConfig } from './config/config.ts';
+import { backoffMs } from './model/backoff.ts';
+import { asReplicatorError, ReplicatorError } from './model/errors.ts';
+import { subscriptionName } from './postgres/object-names.ts';
+import { Session } from './postgres/session.ts';
+import { Setup } from './setup/set-up.ts';
+import type { CopyProgress } from './snapshot/copy-table.ts';
+import { joinTables } from './snapshot/join-tables.ts';
+import { SourceReader } from './source/source-reader.ts';
+import { failedRetryMs } from './subscription/lifecycle.ts';
+import type { JoinedTables } from './subscription/part-filter.ts';
+import { StateRecorder } from './subscription/record-state.ts';
+import { Subscription } from './subscription/subscription.ts';
+import { Applier } from './target/apply/applier.ts';
+import { fetchFrom } from './target/apply/fetch-row.ts';
+import { ComparisonRunner } from './verify/comparison-runner.ts';
+
+export interface ReplicatorOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly onCopyProgress?: (subscription: string, progress: CopyProgress) => void;
+}
+
+/** How long the first stream of a source waits for its targets, so as not to begin several times. */
+const gatherMs = 2_000;
+
+interface Source {
+  readonly database: DatabaseConfig;
+  readonly reader: SourceReader;
+  readonly recorder: StateRecorder;
+  readonly subscriptions: readonly Subscription[];
+}
+
+export class Replicator {
+  readonly #options: ReplicatorOptions;
+  readonly #setup: Setup;
+  readonly #comparisons: ComparisonRunner;
+  readonly #stopApplying = new AbortController();
+  readonly #abandonBatch = new AbortController();
+  readonly #stopReading = new AbortController();
+
+  constructor(options: ReplicatorOptions) {
+    this.#options = options;
+    this.#setup = new Setup(options.config, options.log);
+    this.#comparisons = new ComparisonRunner(options.config, options.log);
+  }
+
+  /** Runs until `stop` is called; nothing that a server does ends it. */
+  async run(): Promise<void> {
+    const { config, log } = this.#options;
+    log.info({ config: config.file, subscriptions: config.subscriptions.length }, 'started');
+    const names = new Set(config.subscriptions.map(({ source }) => source));
+    const sources = [...names].map((name) => this.#build(databaseOf(config, name)));
+    const applying = sources.flatMap(({ subscriptions }) =>
+      subscriptions.map((each) => each.run(this.#stopApplying.signal, this.#abandonBatch.signal)),
+    );
+    const reading = sources.map((source) => this.#read(source));
+    const comparing = this.#comparisons.run(this.#stopApplying.signal);
+    await Promise.all(applying);
+    // Last, so that what was applied until now is still confirmed.
+    this.#stopReading.abort();
+    await Promise.all([...reading, comparing]);
+    await Promise.all(sources.map(({ recorder }) => recorder.flush()));
+    log.info('stopped');
+  }
+
+  /** Lets batches in flight finish, for a while; then gives them up. `run` resolves soon after. */
+  stop(): void {
+    const { config } = this.#options;
+    if (this.#stopApplying.signal.aborted) return;
+    this.#stopApplying.abort();
+    // Leaves time to confirm and to close within the configured limit.
+    const patienceMs = Math.max(0, config.shutdownTimeoutMs - 4_000);
+    setTimeout(() => this.#abandonBatch.abort(), patienceMs).unref();
+  }
+
+  #build(database: DatabaseConfig): Source {
+    const { config, log } = this.#options;
+    const recorder = new StateRecorder(database, log);
+    const subscriptions = config.subscriptions
+      .filter(({ source }) => source === database.name)
+      .map((subscription) => this.#subscribe(subscription, recorder, () => reader));
+    const reader: SourceReader = new SourceReader({
+      database,
+      subscribers: subscriptions,
+      partBytes: config.apply.batchBytes,
+      partChanges: config.apply.batchChanges,
+      onStreaming: () => {
+        for (const subscription of subscriptions)
+          recorder.record(subscription.target, subscription.state, subscription.error);
+      },
+      log,
+    });
+    return { database, reader, recorder, subscriptions };
+  }
+
+  #subscribe(
+    subscription: SubscriptionConfig,
+    recorder: StateRecorder,
+    reader: () => SourceReader,
+  ): Subscription {
+    const { config, log } = this.#options;
+    const name = subscriptionName(subscription);
+    const source = databaseOf(config, subscription.source);
+    const target = databaseOf(config, subscription.target);
+    return new Subscription({
+      name,
+      target: target.name,
+      limits: { changes: config.apply.batchChanges, bytes: config.apply.batchBytes },
+      queueBytes: config.apply.queueBytes,
+      connect: async () => {
+        await this.#setup.ensure(source.name, target.name);
+        return await Applier.connect({
+          source: source.name,
+          target,
+          lockTimeoutMs: config.apply.lockTimeoutMs,
+          fetchRow: fetchFrom(source),
+          onConflicts: (counts) => log.warn({ subscription: name, ...counts }, 'conflicts'),
+        });
+      },
+      join: (applier, onCopy) => this.#join(subscription, applier, onCopy),
+      onAttach: () => reader().restart(),
+      onProgress: () => reader().progressed(),
+      onState: (state, error) => recorder.record(target.name, state, error),
+      log,
+    });
+  }
+
+  async #join(
+    subscription: SubscriptionConfig,
+    applier: Applier,
+    onCopy: () => void,
+  ): Promise<JoinedTables> {
+    const { config, log, onCopyProgress } = this.#options;
+    const name = subscriptionName(subscription);
+    await using source = await Session.connect(databaseOf(config, subscription.source), {
+      purpose: 'copy',
+      name,
+    });
+    const result = await joinTables({
+      config,
+      subscription,
+      source,
+      target: applier.session,
+      progress: applier.progress,
+      onCopy,
+      onProgress: (progress) => onCopyProgress?.(name, progress),
+      log,
+    });
+    this.#comparisons.add(subscription, result.uncompared);
+    return result.tables;
+  }
+
+  async #read({ database, reader, recorder, subscriptions }: Source): Promise<void> {
+    const { log } = this.#options;
+    const stop = this.#stopReading.signal;
+    const gathered = Promise.all(subscriptions.map(({ settled }) => settled));
+    await Promise.race([gathered, sleep(gatherMs, undefined, { signal: stop }).catch(() => {})]);
+    let attempt = 0;
+    while (!stop.aborted) {
+      let pause = 200;
+      if (subscriptions.some(({ attachment }) => attachment !== 0)) {
+        const startedAt = Date.now();
+        try {
+          await reader.run(stop);
+          pause = 0;
+        } catch (thrown) {
+          const error = asReplicatorError(thrown);
+          if (Date.now() - startedAt > 30_000) attempt = 0;
+          pause = error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs;
+          const facts = { source: database.name, code: error.code, hint: error.hint };
+          if (error.retry === 'manual') log.error(facts, error.message);
+          else if (attempt === 0) log.warn(facts, error.message);
+          attempt += 1;
+          for (const { target } of subscriptions)
+            recorder.record(target, error.retry === 'timed' ? 'waiting' : 'failed', error);
+        }
+      }
+      await sleep(pause, undefined, { signal: stop }).catch(() => {});
+    }
+  }
+}
+
+function databaseOf(config: Config, name: string): DatabaseConfig {
+  const database = config.databases.get(name);
+  if (database === undefined)
+    throw new ReplicatorError('INTERNAL', `database ${name} is not configured`);
+  return database;
+}

@@ -1,0 +1,110 @@
+// Per subscription: the origin that tags our writes on the target, the progress that starts where
+// the slot stands, and the source's record that both were made.
+import type { Config, SubscriptionConfig } from '../config/config.ts';
+import { ReplicatorError } from '../model/errors.ts';
+import { quoteLiteral } from '../postgres/identifiers.ts';
+import { originName, slotName } from '../postgres/object-names.ts';
+import { originFunctions } from '../postgres/origin-functions.ts';
+import type { Session } from '../postgres/session.ts';
+import { type SetupSessions, type SetupStep, sessionOf } from './plan.ts';
+import { schemaExists } from './plan-schema.ts';
+
+export async function* planOrigins(
+  config: Config,
+  sessions: SetupSessions,
+): AsyncGenerator<SetupStep> {
+  for (const subscription of config.subscriptions)
+    if (sessions.has(subscription.source) && sessions.has(subscription.target))
+      yield* planSubscription(subscription, sessions);
+}
+
+async function* planSubscription(
+  { source, target }: SubscriptionConfig,
+  sessions: SetupSessions,
+): AsyncGenerator<SetupStep> {
+  const from = sessionOf(sessions, source);
+  const to = sessionOf(sessions, target);
+  const origin = originName(source, target);
+  const known = await recordedOrigin(to, source);
+  const established = await isEstablished(from, target);
+  if (known === undefined && established)
+    throw new ReplicatorError(
+      'GAP',
+      `${source}:${target}: ${target} was a target of ${source} before, but its progress is gone`,
+    );
+  if (known === undefined) yield* createOrigin(from, to, origin);
+  else if (known !== origin) yield* renameOrigin(to, source, known, origin);
+  if (!established)
+    yield {
+      database: source,
+      sql: `insert into replicator.subscriptions (target) values (${quoteLiteral(target)})`,
+    };
+}
+
+async function* createOrigin(
+  from: Session,
+  to: Session,
+  origin: string,
+): AsyncGenerator<SetupStep> {
+  const [existing] = await to.query(
+    'select roname from pg_catalog.pg_replication_origin where roname = $1',
+    [origin],
+  );
+  // Origins belong to the whole cluster; ours are always recorded in the database they serve.
+  if (existing !== undefined)
+    throw new ReplicatorError(
+      'IDENTITY',
+      `${to.database.name}: replication origin ${origin} exists already and is not recorded in ` +
+        `database ${to.database.dbname}`,
+      {
+        hint: `if no other database of that server uses it: select pg_replication_origin_drop(${quoteLiteral(origin)})`,
+      },
+    );
+  const source = from.database.name;
+  const slot = slotName(source);
+  // One statement, so one transaction: an origin is never without its record.
+  yield {
+    database: to.database.name,
+    sql:
+      `with origin as (select ${await originFunctions(to)}create(${quoteLiteral(origin)}))\n` +
+      'insert into replicator.progress (source, origin, lsn)\n' +
+      `select ${quoteLiteral(source)}, ${quoteLiteral(origin)}, $1::pg_lsn from origin`,
+    why: `$1: confirmed_flush_lsn of slot ${slot} on ${source}`,
+    values: async () => {
+      const { lsn } = await from.one<{ lsn: string }>(
+        'select confirmed_flush_lsn::text as lsn from pg_catalog.pg_replication_slots where slot_name = $1',
+        [slot],
+      );
+      return [lsn];
+    },
+  };
+}
+
+async function* renameOrigin(
+  to: Session,
+  source: string,
+  from: string,
+  origin: string,
+): AsyncGenerator<SetupStep> {
+  const functions = await originFunctions(to);
+  yield {
+    database: to.database.name,
+    sql:
+      `with made as (select ${functions}create(${quoteLiteral(origin)})),\n` +
+      `  gone as (select ${functions}drop(${quoteLiteral(from)}) from made)\n` +
+      `update replicator.progress set origin = ${quoteLiteral(origin)} from gone\n` +
+      `where source = ${quoteLiteral(source)}`,
+  };
+}
+
+async function recordedOrigin(to: Session, source: string): Promise<string | undefined> {
+  if (!(await schemaExists(to))) return undefined;
+  const [row] = await to.query('select origin from replicator.progress where source = $1', [source]);
+  return row?.['origin'] ?? undefined;
+}
+
+async function isEstablished(from: Session, target: string): Promise<boolean> {
+  if (!(await schemaExists(from))) return false;
+  const rows = await from.query('select from replicator.subscriptions where target = $1', [target]);
+  return rows.length > 0;
+}

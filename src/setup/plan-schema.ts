@@ -1,0 +1,100 @@
+// Schema `replicator` and what it says of the database that it is in.
+import { ReplicatorError } from '../model/errors.ts';
+import { quoteLiteral } from '../postgres/identifiers.ts';
+import { type ServerFacts, serverFacts } from '../postgres/server-facts.ts';
+import type { Session } from '../postgres/session.ts';
+import type { SetupStep } from './plan.ts';
+import { originWrapperStatements, schemaStatements, schemaVersion } from './schema.ts';
+
+const oldestMajor = 13;
+
+export async function* planSchema(session: Session): AsyncGenerator<SetupStep> {
+  const { name } = session.database;
+  const facts = await serverFacts(session);
+  if (facts.major < oldestMajor)
+    throw new ReplicatorError(
+      'CONFIGURATION',
+      `${name}: the server is PostgreSQL ${facts.major}, at least ${oldestMajor} is needed`,
+      { hint: 'upgrade the server' },
+    );
+  if (facts.inRecovery)
+    throw new ReplicatorError('READ_ONLY', `${name}: it is a standby and cannot be written to`);
+  if (!(await schemaExists(session))) yield createSchema(name, facts);
+  else yield* verifyInstallation(session, facts);
+  if (facts.major === 13 && facts.superuser && !(await wrappersExist(session)))
+    yield { database: name, sql: originWrapperStatements.join(';\n') };
+}
+
+export async function schemaExists(session: Session): Promise<boolean> {
+  const { found } = await session.one(
+    `select (to_regclass('replicator.installation') is not null)::text as found`,
+  );
+  return found === 'true';
+}
+
+async function wrappersExist(session: Session): Promise<boolean> {
+  const { found } = await session.one(
+    `select (to_regproc('replicator.origin_session_setup') is not null)::text as found`,
+  );
+  return found === 'true';
+}
+
+// One string without parameters is one transaction: there is never half a schema.
+function createSchema(name: string, facts: ServerFacts): SetupStep {
+  const installation =
+    'insert into replicator.installation\n' +
+    '  (schema_version, database, system_identifier, database_oid) values\n' +
+    `  (${schemaVersion}, ${quoteLiteral(name)}, ${quoteLiteral(facts.systemIdentifier)}, ${facts.databaseOid})`;
+  return { database: name, sql: [...schemaStatements, installation].join(';\n') };
+}
+
+async function* verifyInstallation(
+  session: Session,
+  facts: ServerFacts,
+): AsyncGenerator<SetupStep> {
+  const { name } = session.database;
+  const row = await session.one<{
+    schema_version: string;
+    database: string;
+    system_identifier: string;
+    database_oid: string;
+  }>('select schema_version::text, database, system_identifier, database_oid::text from replicator.installation');
+  if (Number(row.schema_version) > schemaVersion)
+    throw new ReplicatorError(
+      'CONFIGURATION',
+      `${name}: schema replicator has version ${row.schema_version}, this program knows ${schemaVersion}`,
+      { hint: 'run the newer version of replicator' },
+    );
+  // A clone or a restored copy carries our schema along; it must not talk to the others as if it
+  // were the original.
+  if (
+    row.system_identifier !== facts.systemIdentifier ||
+    row.database_oid !== facts.databaseOid
+  )
+    throw new ReplicatorError(
+      'IDENTITY',
+      `${name}: schema replicator here was made for another cluster or database (a copy?)`,
+      { hint: 'in a copy: drop schema replicator cascade, then run `replicator init`' },
+    );
+  if (row.database !== name) yield* rename(session, row.database);
+}
+
+/** A target may get another name in the file; a source's slot carries its name. */
+async function* rename(session: Session, from: string): AsyncGenerator<SetupStep> {
+  const { name } = session.database;
+  const slots = await session.query('select slot_name from replicator.slots');
+  if (slots.length > 0)
+    throw new ReplicatorError(
+      'CONFIGURATION',
+      `${name}: this database was set up as ${from}, and is a source under that name`,
+      { hint: `call it ${from} in the file, or run \`replicator teardown\` first` },
+    );
+  yield {
+    database: name,
+    sql: `update replicator.installation set database = ${quoteLiteral(name)}`,
+  };
+  yield {
+    database: name,
+    sql: `update replicator.ranks set database = ${quoteLiteral(name)} where database = ${quoteLiteral(from)}`,
+  };
+}

@@ -1,0 +1,54 @@
+// The slot of a source. What once existed is never made again by itself: between the two lies a
+// gap that nobody would see.
+import { ReplicatorError } from '../model/errors.ts';
+import { quoteLiteral } from '../postgres/identifiers.ts';
+import { publicationName, slotName } from '../postgres/object-names.ts';
+import type { Session } from '../postgres/session.ts';
+import { schemaExists } from './plan-schema.ts';
+import type { SetupStep } from './plan.ts';
+
+export async function* planSlot(session: Session): AsyncGenerator<SetupStep> {
+  const source = session.database.name;
+  const slot = slotName(source);
+  const state = await recordedState(session, slot);
+  if (state === 'created') return;
+  const [existing] = await session.query(
+    'select database, plugin from pg_catalog.pg_replication_slots where slot_name = $1',
+    [slot],
+  );
+  if (existing !== undefined && (state === undefined || existing['database'] !== session.database.dbname))
+    throw new ReplicatorError(
+      'IDENTITY',
+      `${source}: slot ${slot} exists already, for database ${existing['database']}, and is not ours`,
+      { hint: `give the database another name in the file, or drop the slot in ${existing['database']}` },
+    );
+  // Written first, because making a slot is not transactional: a slot that is found after a crash
+  // is ours iff this row says so.
+  if (state === undefined)
+    yield {
+      database: source,
+      sql: `insert into replicator.slots (slot_name, state) values (${quoteLiteral(slot)}, 'creating')`,
+    };
+  if (existing === undefined)
+    yield {
+      database: source,
+      sql: `select pg_catalog.pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput')`,
+    };
+  yield {
+    database: source,
+    sql:
+      `update replicator.slots set state = 'created',\n` +
+      '  timeline = (select timeline_id from pg_catalog.pg_control_checkpoint()),\n' +
+      `  publication_oid = (select oid from pg_catalog.pg_publication where pubname = ${quoteLiteral(publicationName(source))}),\n` +
+      `  consistent_lsn = (select confirmed_flush_lsn from pg_catalog.pg_replication_slots where slot_name = ${quoteLiteral(slot)})\n` +
+      `where slot_name = ${quoteLiteral(slot)}`,
+  };
+}
+
+async function recordedState(session: Session, slot: string): Promise<string | undefined> {
+  if (!(await schemaExists(session))) return undefined;
+  const [row] = await session.query('select state from replicator.slots where slot_name = $1', [
+    slot,
+  ]);
+  return row?.['state'] ?? undefined;
+}

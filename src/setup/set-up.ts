@@ -1,0 +1,73 @@
+// Setup as the daemon does it: for the two databases of a subscription, as soon as both answer.
+import PQueue from 'p-queue';
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import { ReplicatorError } from '../model/errors.ts';
+import { Session } from '../postgres/session.ts';
+import { executeSetup } from './plan.ts';
+
+export class Setup {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #done = new Set<string>();
+  // One at a time: two subscriptions share databases, and ranks must be given once.
+  readonly #queue = new PQueue({ concurrency: 1 });
+
+  constructor(config: Config, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+  }
+
+  /** Makes what is missing on both databases; nothing when that was done before. */
+  async ensure(source: string, target: string): Promise<void> {
+    const pair = `${source}:${target}`;
+    await this.#queue.add(async () => {
+      if (this.#done.has(pair)) return;
+      await using sessions = await connectAll(this.#config, [source, target]);
+      await executeSetup(this.#config, sessions.byName, (step) =>
+        this.#log.info({ database: step.database, sql: firstLine(step.sql) }, 'setup'),
+      );
+      this.#done.add(pair);
+    });
+  }
+}
+
+export interface OpenSessions extends AsyncDisposable {
+  readonly byName: ReadonlyMap<string, Session>;
+}
+
+/** Connects to the named databases at once. Throws what the first that failed threw. */
+export async function connectAll(
+  config: Config,
+  names: readonly string[],
+): Promise<OpenSessions> {
+  const byName = new Map<string, Session>();
+  const close = async () => {
+    await Promise.all([...byName.values()].map((session) => session.close()));
+  };
+  const results = await Promise.allSettled(
+    names.map(async (name) => {
+      const database = config.databases.get(name);
+      if (database === undefined)
+        throw new ReplicatorError('INTERNAL', `database ${name} is not configured`);
+      // Making a slot waits for every transaction that is running.
+      const session = await Session.connect(database, {
+        purpose: 'setup',
+        name,
+        replyTimeoutMs: 24 * 3_600_000,
+      });
+      byName.set(name, session);
+    }),
+  );
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed === undefined) {
+    const inOrder = new Map(names.flatMap((name) => [...byName].filter(([n]) => n === name)));
+    return { byName: inOrder, [Symbol.asyncDispose]: close };
+  }
+  await close();
+  throw failed.reason;
+}
+
+function firstLine(sql: string): string {
+  return sql.split('\n', 1)[0] ?? '';
+}

@@ -1,0 +1,36 @@
+// A table that joins after its source was set up must be published first.
+import { type Lsn, parseLsn } from '../model/lsn.ts';
+import { type TableName, tableLabel } from '../model/relation.ts';
+import { quoteIdentifier, quoteTable } from '../postgres/identifiers.ts';
+import { publicationName } from '../postgres/object-names.ts';
+import { publishedTables } from '../postgres/publication.ts';
+import type { Session } from '../postgres/session.ts';
+import { isEmpty } from './copy-table.ts';
+
+/**
+ * Adds the table unless it is published already. Without a copy there must be no moment in which a
+ * row is written that nobody sees: writers wait for a moment, and the position given back lies
+ * before everything that they write next. Undefined: not added, as it holds rows.
+ */
+export async function addToPublication(
+  source: Session,
+  table: TableName,
+  how: 'without a lock' | { readonly onlyIfEmpty: boolean },
+): Promise<Lsn | undefined> {
+  const publication = publicationName(source.database.name);
+  return await source.transaction(async () => {
+    if (how !== 'without a lock') {
+      await source.query(`lock table ${quoteTable(table)} in share mode`);
+      if (how.onlyIfEmpty && !(await isEmpty(source, table))) return undefined;
+    }
+    const published = await publishedTables(source, publication);
+    if (!published.some((other) => tableLabel(other) === tableLabel(table)))
+      await source.query(
+        `alter publication ${quoteIdentifier(publication)} add table ${quoteTable(table)}`,
+      );
+    const { lsn } = await source.one<{ lsn: string }>(
+      'select pg_catalog.pg_current_wal_insert_lsn()::text as lsn',
+    );
+    return parseLsn(lsn);
+  });
+}

@@ -1,0 +1,102 @@
+// The rows of one table, from a snapshot of the source into the target, and the record that they
+// are there: one transaction, so that a crash leaves the table whole or untouched.
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { ReplicatorError } from '../model/errors.ts';
+import { formatLsn } from '../model/lsn.ts';
+import { type TableName, tableLabel } from '../model/relation.ts';
+import { type CatalogTable, describeTables } from '../postgres/catalog.ts';
+import { quoteIdentifier, quoteLiteral, quoteTable } from '../postgres/identifiers.ts';
+import type { Session } from '../postgres/session.ts';
+import { fromPostgres } from '../postgres/sqlstate.ts';
+import type { ExportedSnapshot } from './exported-snapshot.ts';
+
+export interface CopyProgress {
+  readonly table: string;
+  readonly bytes: number;
+  readonly done: boolean;
+}
+
+export interface CopyOptions {
+  readonly source: Session;
+  /** Tagged with the subscription's origin, so that the rows are not sent back. */
+  readonly target: Session;
+  readonly snapshot: ExportedSnapshot;
+  readonly onProgress: (progress: CopyProgress) => void;
+}
+
+/** Throws COPY_REFUSED when the table is not empty on the target. */
+export async function copyTable(table: TableName, options: CopyOptions): Promise<void> {
+  const { source, target, snapshot } = options;
+  const [described] = await describeTables(source, [table]);
+  if (described === undefined)
+    throw new ReplicatorError('SCHEMA_DRIFT', `${source.database.name}: ${tableLabel(table)} is gone`);
+  await target.transaction(async () => {
+    // Users of a target that is a source as well must not write into it meanwhile.
+    await target.query(`lock table ${quoteTable(table)} in share row exclusive mode`);
+    if (!(await isEmpty(target, table))) throw notEmpty(target, table);
+    await source.transaction(async () => {
+      await source.query(`set transaction snapshot ${quoteLiteral(snapshot.name)}`);
+      await streamRows(described, options);
+    }, 'begin isolation level repeatable read read only');
+    await target.query(
+      `insert into replicator.tables (source, table_schema, table_name, copied_at, copied)
+       values ($1, $2, $3, $4, true)`,
+      [source.database.name, table.schema, table.name, formatLsn(snapshot.consistentLsn)],
+    );
+  });
+}
+
+export async function isEmpty(session: Session, table: TableName): Promise<boolean> {
+  const { empty } = await session.one(
+    `select (not exists (select from ${quoteTable(table)}))::text as empty`,
+  );
+  return empty === 'true';
+}
+
+/** Whether the table's rows came by a copy of ours, from whichever database. */
+export async function wasCopied(session: Session, table: TableName): Promise<boolean> {
+  const rows = await session.query(
+    'select from replicator.tables where copied and table_schema = $1 and table_name = $2',
+    [table.schema, table.name],
+  );
+  return rows.length > 0;
+}
+
+export function notEmpty(target: Session, ...tables: TableName[]): ReplicatorError {
+  const names = tables.map(tableLabel).join(', ');
+  return new ReplicatorError(
+    'COPY_REFUSED',
+    `${target.database.name}: not empty, so the initial copy is refused: ${names}`,
+    { hint: 'empty them there, or set initial_copy: if_empty or none' },
+  );
+}
+
+async function streamRows(table: CatalogTable, options: CopyOptions): Promise<void> {
+  const { source, target, onProgress } = options;
+  const columns = table.columns
+    .filter(({ generated }) => !generated)
+    .map(({ name }) => quoteIdentifier(name))
+    .join(', ');
+  const only = table.partitioned ? '' : 'only ';
+  const label = tableLabel(table);
+  let bytes = 0;
+  const meter = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      onProgress({ table: label, bytes, done: false });
+      done(null, chunk);
+    },
+  });
+  try {
+    await pipeline(
+      source.client.query(copyTo(`copy (select ${columns} from ${only}${quoteTable(table)}) to stdout`)),
+      meter,
+      target.client.query(copyFrom(`copy ${quoteTable(table)} (${columns}) from stdin`)),
+    );
+  } catch (error) {
+    throw fromPostgres(error, `copy of ${label} to ${target.database.name}`);
+  }
+  onProgress({ table: label, bytes, done: true });
+}

@@ -1,0 +1,46 @@
+// A snapshot of a source that is exactly as of one WAL position. Only creating a slot gives that,
+// so a temporary one is made; it goes with its connection.
+import pg from 'pg';
+import type { DatabaseConfig } from '../config/config.ts';
+import { ReplicatorError } from '../model/errors.ts';
+import { type Lsn, parseLsn } from '../model/lsn.ts';
+import { quoteIdentifier } from '../postgres/identifiers.ts';
+import { clientConfig, connectError } from '../postgres/session.ts';
+import { fromPostgres } from '../postgres/sqlstate.ts';
+
+export interface ExportedSnapshot extends AsyncDisposable {
+  /** For SET TRANSACTION SNAPSHOT, as long as this is not disposed of. */
+  readonly name: string;
+  /** Transactions whose commit record begins before it are in the snapshot, and no others. */
+  readonly consistentLsn: Lsn;
+}
+
+/** Waits for every transaction that is running on the source: only then is there such a point. */
+export async function exportSnapshot(
+  database: DatabaseConfig,
+  slot: string,
+): Promise<ExportedSnapshot> {
+  const config = await clientConfig(database, { purpose: 'copy', name: database.name });
+  const client = new pg.Client({ ...config, replication: 'database' } as pg.ClientConfig);
+  // A loss shows when the snapshot is used.
+  client.on('error', () => {});
+  await client.connect().catch((error) => {
+    throw connectError(error, database);
+  });
+  try {
+    const result = await client.query(
+      `CREATE_REPLICATION_SLOT ${quoteIdentifier(slot)} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT`,
+    );
+    const row = result.rows[0] as { consistent_point: string; snapshot_name: string } | undefined;
+    if (row === undefined)
+      throw new ReplicatorError('PROTOCOL', `${database.name}: no snapshot was exported`);
+    return {
+      name: row.snapshot_name,
+      consistentLsn: parseLsn(row.consistent_point),
+      [Symbol.asyncDispose]: () => client.end(),
+    };
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw fromPostgres(error, `${database.name} (copy)`);
+  }
+}

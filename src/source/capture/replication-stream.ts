@@ -1,0 +1,184 @@
+// START_REPLICATION and its CopyBoth stream. The library carries the bytes and nothing else: it
+// would acknowledge the last received position plus one, on a timer, and resume from memory. So one
+// object serves one attempt, its timer and its parser stay off, and we write our own status.
+import type { Socket } from 'node:net';
+import type pg from 'pg';
+import { LogicalReplicationService } from 'pg-logical-replication';
+import type { DatabaseConfig } from '../../config/config.ts';
+import { ReplicatorError } from '../../model/errors.ts';
+import { type Lsn, parseLsn } from '../../model/lsn.ts';
+import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
+import { clientConfig, connectError } from '../../postgres/session.ts';
+import { fromPostgres } from '../../postgres/sqlstate.ts';
+import { encodeStandbyStatus, type StandbyStatus } from './standby-status.ts';
+
+export interface StreamOptions {
+  readonly slot: string;
+  readonly publication: string;
+  /** `origin 'none'` filters at the source, on 16 and newer. */
+  readonly serverMajor: number;
+  /** One pgoutput message; the bytes are only valid during the call (the driver reuses them). */
+  readonly onMessage: (message: Buffer) => void;
+  readonly onKeepalive: (walEnd: Lsn, replyRequested: boolean) => void;
+}
+
+/** The parts of the driver's connection that its types do not show. */
+interface WireConnection {
+  readonly stream: Socket;
+  sendCopyFromChunk(chunk: Buffer): void;
+  endCopyFrom(): void;
+}
+
+/** What the library calls a plugin: it starts the stream and is given every message. */
+class RawPlugin {
+  readonly name = 'pgoutput';
+  readonly options: StreamOptions;
+  connection: WireConnection | undefined;
+  fail: (error: unknown) => void = () => {};
+
+  constructor(options: StreamOptions) {
+    this.options = options;
+  }
+
+  async start(client: pg.Client, slot: string): Promise<unknown> {
+    this.connection = (client as unknown as { connection: WireConnection }).connection;
+    const { publication, serverMajor } = this.options;
+    const options = [
+      "proto_version '1'",
+      `publication_names ${quoteLiteral(quoteIdentifier(publication))}`,
+      ...(serverMajor >= 16 ? ["origin 'none'"] : []),
+    ];
+    // 0/0: the slot itself knows where it stands.
+    return await client.query(
+      `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL 0/0 (${options.join(', ')})`,
+    );
+  }
+
+  // An exception here would surface in the socket's callback and end the process.
+  parse(message: Buffer): undefined {
+    try {
+      this.options.onMessage(message);
+    } catch (error) {
+      this.fail(error);
+    }
+    return undefined;
+  }
+}
+
+export class ReplicationStream {
+  readonly #plugin: RawPlugin;
+  readonly #service: LogicalReplicationService;
+  readonly #where: string;
+  readonly #ended = new AbortController();
+  #lastByteAt = Date.now();
+  #bytesRead = 0;
+
+  private constructor(plugin: RawPlugin, service: LogicalReplicationService, where: string) {
+    this.#plugin = plugin;
+    this.#service = service;
+    this.#where = where;
+  }
+
+  /** Throws ReplicatorError: SLOT_ACTIVE while another process reads the slot. */
+  static async open(database: DatabaseConfig, options: StreamOptions): Promise<ReplicationStream> {
+    const plugin = new RawPlugin(options);
+    const service = new LogicalReplicationService(
+      await clientConfig(database, { purpose: 'walsender', name: database.name }),
+      { acknowledge: { auto: false, timeoutSeconds: 0 } },
+    );
+    const stream = new ReplicationStream(plugin, service, `${database.name} (walsender)`);
+    plugin.fail = (error) => stream.#end(error);
+    service.on('error', (error) => stream.#end(error));
+    service.on('heartbeat', (lsn: string, _timestamp: number, replyRequested: boolean) =>
+      options.onKeepalive(parseLsn(lsn), replyRequested),
+    );
+    const started = new Promise<void>((resolve, reject) => {
+      service.once('start', resolve);
+      service.subscribe(plugin, options.slot).then(
+        () => stream.#end(new Error('the server ended the stream')),
+        (error) => {
+          reject(error);
+          stream.#end(error);
+        },
+      );
+    });
+    try {
+      await started;
+    } catch (error) {
+      stream.destroy();
+      throw plugin.connection === undefined ? connectError(error, database) : stream.#reason(error);
+    }
+    return stream;
+  }
+
+  /** Aborted, with a ReplicatorError as its reason, when the stream is over for any cause. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** For a watchdog that asks at intervals; the server speaks twice per wal_sender_timeout. */
+  get silentMs(): number {
+    const bytesRead = this.#socket?.bytesRead ?? 0;
+    if (bytesRead !== this.#bytesRead) this.#lastByteAt = Date.now();
+    this.#bytesRead = bytesRead;
+    return Date.now() - this.#lastByteAt;
+  }
+
+  /** Stops reading; the server then waits, but still reads our status. */
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#lastByteAt = Date.now();
+    this.#socket?.resume();
+  }
+
+  sendStatus(status: StandbyStatus, replyRequested = false): void {
+    if (this.#ended.signal.aborted) return;
+    this.#plugin.connection?.sendCopyFromChunk(encodeStandbyStatus(status, replyRequested));
+  }
+
+  /** Ends the stream in order, so that the last status is read; gives up after a second. */
+  async close(): Promise<void> {
+    if (!this.#ended.signal.aborted) {
+      this.resume();
+      this.#plugin.connection?.endCopyFrom();
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 1_000);
+        this.#ended.signal.addEventListener('abort', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.#end(new Error('given up'));
+    this.#socket?.destroy();
+  }
+
+  get #socket(): Socket | undefined {
+    return this.#plugin.connection?.stream;
+  }
+
+  #end(error: unknown): void {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort(this.#reason(error));
+    this.#socket?.destroy();
+    this.#service.destroy().catch(() => {});
+  }
+
+  #reason(error: unknown): ReplicatorError {
+    const ours = fromPostgres(error, this.#where);
+    // 55000 object_not_in_prerequisite_state: the slot was invalidated, its WAL is gone.
+    if (ours.sqlstate === '55000')
+      return new ReplicatorError('SLOT_LOST', ours.message, { sqlstate: '55000' });
+    // 42704 undefined_object: up to 17 a publication that was dropped or recreated while behind.
+    if (ours.sqlstate === '42704')
+      return new ReplicatorError('PUBLICATION_CHANGED', ours.message, { sqlstate: '42704' });
+    return ours;
+  }
+}

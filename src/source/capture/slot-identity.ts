@@ -1,0 +1,82 @@
+// Before a stream is started: is this still the database, the timeline and the slot that was set
+// up, and does the slot still hold what every target needs? A gap is refused, never papered over.
+import { ReplicatorError } from '../../model/errors.ts';
+import { formatLsn, type Lsn, parseLsn } from '../../model/lsn.ts';
+import type { Session } from '../../postgres/session.ts';
+import { type ServerFacts, serverFacts } from '../../postgres/server-facts.ts';
+
+export interface SlotPosition {
+  readonly facts: ServerFacts;
+  readonly confirmedLsn: Lsn;
+  /** A quarter of it is how often the walsender must hear from us; 0 = no timeout. */
+  readonly walSenderTimeoutMs: number;
+}
+
+const slotQuery = `
+  select i.system_identifier, i.database_oid::text as database_oid,
+         s.state as recorded_state, s.timeline::text as timeline,
+         s.publication_oid::text as publication_oid,
+         (select p.oid::text from pg_catalog.pg_publication p where p.pubname = $1)
+           as found_publication_oid,
+         r.plugin, r.database, r.confirmed_flush_lsn::text as confirmed_lsn, r.wal_status,
+         (r.slot_name is not null)::text as found,
+         (select timeline_id::text from pg_catalog.pg_control_checkpoint()) as found_timeline,
+         (select setting from pg_catalog.pg_settings where name = 'wal_sender_timeout')
+           as wal_sender_timeout
+  from replicator.installation i
+  left join replicator.slots s on s.slot_name = $1
+  left join pg_catalog.pg_replication_slots r on r.slot_name = $1`;
+
+/** Throws IDENTITY, SLOT_MISSING, SLOT_LOST, PUBLICATION_CHANGED or NOT_SET_UP. */
+export async function verifySlot(session: Session, slot: string): Promise<SlotPosition> {
+  const name = session.database.name;
+  const facts = await serverFacts(session);
+  const [row] = await session.query(slotQuery, [slot]);
+  const refuse = (code: ConstructorParameters<typeof ReplicatorError>[0], what: string): never => {
+    throw new ReplicatorError(code, `${name}: ${what}`);
+  };
+  if (row === undefined || row['recorded_state'] !== 'created')
+    return refuse('NOT_SET_UP', `slot ${slot} was never created`);
+  if (facts.inRecovery) return refuse('READ_ONLY', 'it is a standby');
+  if (
+    row['system_identifier'] !== facts.systemIdentifier ||
+    row['database_oid'] !== facts.databaseOid
+  )
+    return refuse('IDENTITY', 'another cluster or database answers than the one that was set up');
+  if (row['found'] !== 'true') return refuse('SLOT_MISSING', `slot ${slot} is gone`);
+  if (row['plugin'] !== 'pgoutput' || row['database'] !== session.database.dbname)
+    return refuse(
+      'IDENTITY',
+      `slot ${slot} belongs to database ${row['database']} with plugin ${row['plugin']}`,
+    );
+  if (row['wal_status'] === 'lost')
+    return refuse('SLOT_LOST', `WAL that slot ${slot} needs was removed`);
+  if (row['found_publication_oid'] === null || row['publication_oid'] !== row['found_publication_oid'])
+    return refuse('PUBLICATION_CHANGED', `publication ${slot} was dropped or recreated`);
+  return {
+    facts,
+    confirmedLsn: parseLsn(row['confirmed_lsn'] ?? '0/0'),
+    walSenderTimeoutMs: Number(row['wal_sender_timeout']),
+  };
+}
+
+/** What is wrong between one target's progress and the slot, or undefined when they meet. */
+export function findGap(
+  subscription: string,
+  progress: Lsn,
+  { confirmedLsn, facts }: SlotPosition,
+): ReplicatorError | undefined {
+  if (progress < confirmedLsn)
+    return new ReplicatorError(
+      'GAP',
+      `${subscription}: the target stands at ${formatLsn(progress)}, but the slot was confirmed ` +
+        `up to ${formatLsn(confirmedLsn)}: what lies between is gone`,
+    );
+  if (progress > facts.walFlushLsn)
+    return new ReplicatorError(
+      'IDENTITY',
+      `${subscription}: the target stands at ${formatLsn(progress)}, but the source's WAL ends at ` +
+        `${formatLsn(facts.walFlushLsn)}: the source was rewound or restored`,
+    );
+  return undefined;
+}

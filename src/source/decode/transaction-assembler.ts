@@ -1,0 +1,117 @@
+// Decoded calls to transactions. A transaction that is larger than a part leaves in several, so
+// that memory stays bounded whatever its size.
+import type { Change, RowChange, TruncateChange } from '../../model/change.ts';
+import { ReplicatorError } from '../../model/errors.ts';
+import type { Lsn } from '../../model/lsn.ts';
+import { type Relation, sameRelation, type TableName } from '../../model/relation.ts';
+import type { TransactionHead, TransactionPart } from '../../model/transaction.ts';
+import { isMarker } from '../filter/marker.ts';
+import type { DecodedCalls } from './pgoutput-decoder.ts';
+
+export interface AssemblerOptions {
+  /** A part is handed on once it holds this much. */
+  readonly partBytes: number;
+  readonly partChanges: number;
+  readonly wants: (table: TableName) => boolean;
+  readonly onPart: (part: TransactionPart) => void;
+  /** A transaction ended of which nothing was wanted, or that was itself replicated. */
+  readonly onPassed: (endLsn: Lsn) => void;
+}
+
+// What a change and each of its values cost in memory beyond their bytes on the wire (V8 objects,
+// rounded up). Without it a queue of narrow rows would hold ten times its bound.
+const changeOverheadBytes = 160;
+const valueOverheadBytes = 32;
+
+export class TransactionAssembler implements DecodedCalls {
+  readonly #options: AssemblerOptions;
+  readonly #relations = new Map<number, { relation: Relation; wanted: boolean; marker: boolean }>();
+  #transaction: TransactionHead | undefined;
+  #replicated = false;
+  #marked = false;
+  #started = false;
+  #changes: Change[] = [];
+  #bytes = 0;
+
+  constructor(options: AssemblerOptions) {
+    this.#options = options;
+  }
+
+  /** Between BEGIN and COMMIT a position says nothing about what was handed on. */
+  get insideTransaction(): boolean {
+    return this.#transaction !== undefined;
+  }
+
+  begin(transaction: TransactionHead): void {
+    if (this.#transaction !== undefined) throw protocolError('BEGIN inside a transaction');
+    this.#transaction = transaction;
+    this.#replicated = false;
+    this.#marked = false;
+    this.#started = false;
+  }
+
+  // Only what was written here by users is sent on: a tagged transaction came from another source,
+  // which serves every target itself. On 16 and newer the server filters already.
+  origin(_name: string): void {
+    this.#replicated = true;
+  }
+
+  relation(relation: Relation): void {
+    const known = this.#relations.get(relation.oid);
+    if (known !== undefined && sameRelation(known.relation, relation)) return;
+    const marker = isMarker(relation);
+    const wanted = !marker && this.#options.wants(relation);
+    this.#relations.set(relation.oid, { relation, wanted, marker });
+  }
+
+  wants(relationOid: number): Relation | undefined {
+    const known = this.#relations.get(relationOid);
+    if (known === undefined) throw protocolError(`a change of unknown relation ${relationOid}`);
+    if (known.marker && !this.#replicated) this.#marked = true;
+    return known.wanted && !this.#replicated ? known.relation : undefined;
+  }
+
+  change(change: RowChange, bytes: number): void {
+    const values = change.relation.columns.length;
+    this.#add(change, bytes + changeOverheadBytes + values * valueOverheadBytes);
+  }
+
+  truncate(change: TruncateChange): void {
+    this.#add(change, changeOverheadBytes);
+  }
+
+  commit(endLsn: Lsn): void {
+    const wanted = this.#started || this.#changes.length > 0 || this.#marked;
+    if (wanted) this.#emit(endLsn);
+    this.#transaction = undefined;
+    if (!wanted) this.#options.onPassed(endLsn);
+  }
+
+  #add(change: Change, bytes: number): void {
+    if (this.#transaction === undefined) throw protocolError('a change outside a transaction');
+    const { partBytes, partChanges } = this.#options;
+    this.#changes.push(change);
+    this.#bytes += bytes;
+    if (this.#bytes >= partBytes || this.#changes.length >= partChanges) this.#emit(undefined);
+  }
+
+  #emit(endLsn: Lsn | undefined): void {
+    if (this.#transaction === undefined) throw protocolError('COMMIT outside a transaction');
+    const part: TransactionPart = {
+      transaction: this.#transaction,
+      first: !this.#started,
+      changes: this.#changes,
+      bytes: this.#bytes,
+      endLsn,
+      marked: this.#marked,
+    };
+    this.#started = true;
+    this.#changes = [];
+    this.#bytes = 0;
+    this.#options.onPart(part);
+  }
+}
+
+function protocolError(what: string): ReplicatorError {
+  return new ReplicatorError('PROTOCOL', `pgoutput sent ${what}`);
+}

@@ -1,0 +1,79 @@
+// Reads the primitive fields of one message. What it gives never points into the message: the
+// driver overwrites those bytes with its next read.
+import { isAscii, transcode } from 'node:buffer';
+
+// From this size on V8 can keep a string outside its heap, which a heap limit then does not count.
+const largeBytes = 1_048_576;
+
+export class WireReader {
+  readonly #bytes: Buffer;
+  #offset = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get atEnd(): boolean {
+    return this.#offset >= this.#bytes.length;
+  }
+
+  byte(): number {
+    return this.#bytes.readUInt8(this.#advance(1));
+  }
+
+  /** A one-letter tag. */
+  letter(): string {
+    return String.fromCharCode(this.byte());
+  }
+
+  int16(): number {
+    return this.#bytes.readInt16BE(this.#advance(2));
+  }
+
+  int32(): number {
+    return this.#bytes.readInt32BE(this.#advance(4));
+  }
+
+  /** Object and transaction ids are unsigned: 4026531841 is a valid OID. */
+  uint32(): number {
+    return this.#bytes.readUInt32BE(this.#advance(4));
+  }
+
+  int64(): bigint {
+    return this.#bytes.readBigInt64BE(this.#advance(8));
+  }
+
+  lsn(): bigint {
+    return this.#bytes.readBigUInt64BE(this.#advance(8));
+  }
+
+  cString(): string {
+    const end = this.#bytes.indexOf(0, this.#offset);
+    if (end < 0) throw new RangeError('a name does not end');
+    const text = this.#bytes.toString('utf8', this.#offset, end);
+    this.#offset = end + 1;
+    return text;
+  }
+
+  /** UTF-8 text of that many bytes. A byte order mark is part of the value and is kept. */
+  text(length: number): string {
+    const start = this.#advance(length);
+    if (length < largeBytes) return this.#bytes.toString('utf8', start, start + length);
+    const bytes = this.#bytes.subarray(start, start + length);
+    return isAscii(bytes)
+      ? bytes.toString('latin1')
+      : transcode(bytes, 'utf8', 'utf16le').toString('utf16le');
+  }
+
+  skip(length: number): void {
+    this.#advance(length);
+  }
+
+  #advance(length: number): number {
+    const start = this.#offset;
+    if (length < 0 || start + length > this.#bytes.length)
+      throw new RangeError(`the message ends ${start + length - this.#bytes.length} bytes early`);
+    this.#offset = start + length;
+    return start;
+  }
+}

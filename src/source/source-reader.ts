@@ -1,0 +1,232 @@
+// Reads one source's slot once, and hands each transaction to every attached target. Calls go
+// downstream; what comes back is only how far each target is durable.
+import type { Logger } from 'pino';
+import type { DatabaseConfig } from '../config/config.ts';
+import { asReplicatorError } from '../model/errors.ts';
+import { formatLsn, type Lsn, maxLsn, minLsn, zeroLsn } from '../model/lsn.ts';
+import { publicationName, slotName } from '../postgres/object-names.ts';
+import { Session } from '../postgres/session.ts';
+import { ReplicationStream } from './capture/replication-stream.ts';
+import { findGap, type SlotPosition, verifySlot } from './capture/slot-identity.ts';
+import { decodeMessage } from './decode/pgoutput-decoder.ts';
+import { TransactionAssembler } from './decode/transaction-assembler.ts';
+import type { Subscriber } from './subscriber.ts';
+
+export interface ReaderOptions {
+  readonly database: DatabaseConfig;
+  readonly subscribers: readonly Subscriber[];
+  readonly partBytes: number;
+  readonly partChanges: number;
+  readonly onStreaming: () => void;
+  readonly log: Logger;
+}
+
+/** A stream that is silent for longer is dead, whatever the socket says. */
+const silenceLimitMs = 30_000;
+/** At most this often, so that a server that asks in a loop while it stops is not kept busy. */
+const statusPauseMs = 20;
+/** How long a stopping server waits for targets that cannot keep up before we let it go. */
+const releaseAfterMs = 3_000;
+
+export class SourceReader {
+  readonly #options: ReaderOptions;
+  #stream: ReplicationStream | undefined;
+  #assembler: TransactionAssembler | undefined;
+  #receivedLsn: Lsn = zeroLsn;
+  #confirmedLsn: Lsn = zeroLsn;
+  #paused = false;
+  #replyOwed = false;
+  #statusTimer: NodeJS.Timeout | undefined;
+  #restart = new AbortController();
+  readonly #attachments = new Map<Subscriber, number>();
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * One attempt: verifies the slot, streams until the connection breaks, `restart` is called or
+   * `stop` is aborted. Resolves for the latter two; throws ReplicatorError otherwise.
+   */
+  async run(stop: AbortSignal): Promise<void> {
+    const { database, log } = this.#options;
+    this.#restart = new AbortController();
+    const slot = slotName(database.name);
+    await using control = await Session.connect(database, {
+      purpose: 'control',
+      name: database.name,
+    });
+    const position = await verifySlot(control, slot);
+    this.#refuseGaps(position);
+    this.#begin(position);
+    if (this.#served.length === 0) return;
+    const stream = await ReplicationStream.open(database, {
+      slot,
+      publication: publicationName(database.name),
+      serverMajor: position.facts.major,
+      onMessage: (message) => this.#onMessage(message),
+      onKeepalive: (walEnd, replyRequested) => this.#onKeepalive(walEnd, replyRequested),
+    });
+    this.#stream = stream;
+    log.info({ source: database.name, lsn: formatLsn(position.confirmedLsn) }, 'streaming');
+    this.#options.onStreaming();
+    const ticker = setInterval(() => this.#tick(stream), statusIntervalMs(position));
+    try {
+      await this.#untilOver(stream, control, stop);
+    } finally {
+      clearInterval(ticker);
+      clearTimeout(this.#statusTimer);
+      this.#statusTimer = undefined;
+      if (stop.aborted) this.#sendStatus();
+      this.#stream = undefined;
+      await stream.close();
+      for (const subscriber of this.#served) subscriber.interrupted();
+    }
+  }
+
+  /** A target has applied more, made room, or attached: confirm it and read on. */
+  progressed(): void {
+    if (this.#stream === undefined) return;
+    if (this.#paused && !this.#anyFull) {
+      this.#paused = false;
+      this.#stream.resume();
+    }
+    if (this.#replyOwed || this.#confirmable > this.#confirmedLsn) this.#sendStatusSoon();
+  }
+
+  /** Begins the stream again from the slot's position, for a target that needs it from there. */
+  restart(): void {
+    this.#restart.abort();
+  }
+
+  /** Those that are attached and have been since this stream began. */
+  get #served(): readonly Subscriber[] {
+    for (const [subscriber, attachment] of this.#attachments)
+      if (subscriber.attachment !== attachment) this.#attachments.delete(subscriber);
+    return [...this.#attachments.keys()];
+  }
+
+  get #anyFull(): boolean {
+    return this.#served.some((subscriber) => subscriber.full);
+  }
+
+  #refuseGaps(position: SlotPosition): void {
+    for (const subscriber of this.#options.subscribers) {
+      if (subscriber.attachment === 0 || subscriber.flushedLsn === undefined) continue;
+      const gap = findGap(subscriber.name, subscriber.flushedLsn, position);
+      if (gap !== undefined) subscriber.refuse(gap);
+    }
+  }
+
+  #begin(position: SlotPosition): void {
+    this.#attachments.clear();
+    for (const subscriber of this.#options.subscribers)
+      if (subscriber.attachment !== 0) this.#attachments.set(subscriber, subscriber.attachment);
+    this.#receivedLsn = position.confirmedLsn;
+    this.#confirmedLsn = position.confirmedLsn;
+    this.#paused = false;
+    this.#replyOwed = false;
+    this.#assembler = new TransactionAssembler({
+      partBytes: this.#options.partBytes,
+      partChanges: this.#options.partChanges,
+      wants: (table) => this.#served.some((subscriber) => subscriber.wants(table)),
+      onPart: (part) => {
+        for (const subscriber of this.#served) subscriber.receive(part);
+        if (part.endLsn !== undefined) this.#receivedLsn = maxLsn(this.#receivedLsn, part.endLsn);
+        this.#pauseWhenFull();
+      },
+      onPassed: (endLsn) => this.#passed(endLsn, false),
+    });
+  }
+
+  async #untilOver(stream: ReplicationStream, control: Session, stop: AbortSignal): Promise<void> {
+    const restart = this.#restart.signal;
+    const over = AbortSignal.any([stop, restart, stream.ended, control.lost]);
+    await aborted(over);
+    if (stop.aborted || restart.aborted) return;
+    if (!stream.ended.aborted) {
+      // A fast shutdown ends ordinary sessions first and then waits for the walsender to have sent
+      // everything and to be told that it is durable; a target that is away must not hold it up.
+      await Promise.race([aborted(stream.ended), new Promise((r) => setTimeout(r, releaseAfterMs))]);
+    }
+    throw asReplicatorError(stream.ended.aborted ? stream.ended.reason : control.lost.reason);
+  }
+
+  #onMessage(message: Buffer): void {
+    if (this.#assembler !== undefined) decodeMessage(message, this.#assembler);
+  }
+
+  // A position in a keepalive says that nothing before it is left to be sent; while a transaction
+  // is being received that is not yet so.
+  #onKeepalive(walEnd: Lsn, replyRequested: boolean): void {
+    if (this.#assembler?.insideTransaction === false) this.#passed(walEnd, replyRequested);
+    if (!replyRequested) return;
+    this.#replyOwed = true;
+    this.#sendStatusSoon();
+  }
+
+  #passed(lsn: Lsn, urgent: boolean): void {
+    this.#receivedLsn = maxLsn(this.#receivedLsn, lsn);
+    for (const subscriber of this.#served) subscriber.passed(lsn, urgent);
+  }
+
+  #pauseWhenFull(): void {
+    if (this.#paused || !this.#anyFull) return;
+    this.#paused = true;
+    this.#stream?.pause();
+  }
+
+  /** The least that every target has durably; it never moves back. */
+  get #confirmable(): Lsn {
+    let least: Lsn | undefined;
+    for (const { flushedLsn } of this.#options.subscribers) {
+      if (flushedLsn === undefined) return this.#confirmedLsn;
+      least = least === undefined ? flushedLsn : minLsn(least, flushedLsn);
+    }
+    return maxLsn(this.#confirmedLsn, least ?? zeroLsn);
+  }
+
+  get #applied(): Lsn {
+    let least = this.#receivedLsn;
+    for (const { appliedLsn } of this.#options.subscribers)
+      least = minLsn(least, appliedLsn ?? this.#confirmedLsn);
+    return maxLsn(least, this.#confirmedLsn);
+  }
+
+  #sendStatusSoon(): void {
+    this.#statusTimer ??= setTimeout(() => {
+      this.#statusTimer = undefined;
+      this.#sendStatus();
+    }, statusPauseMs);
+  }
+
+  #sendStatus(replyRequested = false): void {
+    this.#confirmedLsn = this.#confirmable;
+    this.#replyOwed &&= this.#confirmedLsn < this.#receivedLsn;
+    this.#stream?.sendStatus(
+      {
+        receivedLsn: this.#receivedLsn,
+        flushedLsn: this.#confirmedLsn,
+        appliedLsn: this.#applied,
+      },
+      replyRequested,
+    );
+  }
+
+  #tick(stream: ReplicationStream): void {
+    if (!this.#paused && stream.silentMs > silenceLimitMs) return stream.destroy();
+    // With wal_sender_timeout = 0 the server would stay silent of itself.
+    this.#sendStatus(stream.silentMs > silenceLimitMs / 3);
+  }
+}
+
+function statusIntervalMs({ walSenderTimeoutMs }: SlotPosition): number {
+  return walSenderTimeoutMs === 0 ? 5_000 : Math.min(5_000, Math.max(100, walSenderTimeoutMs / 4));
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,31 @@
+// What a source knows of each of its targets: enough to hand on transactions and to learn what is
+// durable there. The arrow back is `flushedLsn`, announced by `SourceReader.progressed()`.
+import type { ReplicatorError } from '../model/errors.ts';
+import type { Lsn } from '../model/lsn.ts';
+import type { TableName } from '../model/relation.ts';
+import type { TransactionPart } from '../model/transaction.ts';
+
+export interface Subscriber {
+  readonly name: string;
+  /**
+   * 0: it takes no part in the stream (its target is away, or being copied), but still holds the
+   * slot with its `flushedLsn`. Another number after every attach: a stream serves only those
+   * attachments that it began with, since one that left and came back has missed something.
+   */
+  readonly attachment: number;
+  /** Everything before it is durable on the target; undefined while that is not known. */
+  readonly flushedLsn: Lsn | undefined;
+  /** Nothing before it waits here to be applied. */
+  readonly appliedLsn: Lsn | undefined;
+  /** Its queue is over its bound: the source stops reading until it has room. */
+  readonly full: boolean;
+  wants(table: TableName): boolean;
+  /** Parts of one transaction come in order, with nothing of another in between. */
+  receive(part: TransactionPart): void;
+  /** Nothing before `lsn` is left to come. `urgent`: store that as progress at once. */
+  passed(lsn: Lsn, urgent: boolean): void;
+  /** The stream broke off: a transaction that is not complete will be sent again from its start. */
+  interrupted(): void;
+  /** It cannot go on from where the slot stands; others can. */
+  refuse(error: ReplicatorError): void;
+}

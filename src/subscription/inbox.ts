@@ -1,0 +1,81 @@
+// Where a source's transactions arrive for one target: dropped if it has them already or they are
+// not its own, and queued otherwise. Remembers how far the source has been seen.
+import { type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
+import type { TableName } from '../model/relation.ts';
+import type { TransactionPart } from '../model/transaction.ts';
+import type { PartFilter } from './part-filter.ts';
+import { TransactionQueue } from './queue.ts';
+
+/** Progress that only a position passed is stored at the latest after this, to let WAL go. */
+const passBytes = 16n * 1024n * 1024n;
+const passMs = 10 * 60_000;
+
+export class Inbox {
+  readonly queue = new TransactionQueue();
+  #filter: PartFilter | undefined;
+  /** End of the last transaction that arrived whole, or that the target had before. */
+  #receivedLsn: Lsn = zeroLsn;
+  #passedLsn: Lsn = zeroLsn;
+  #passedAt = Date.now();
+  #urgent = false;
+  #queuedParts = false;
+
+  /** Empties it; what the target has up to `progress` will be dropped when it comes again. */
+  open(filter: PartFilter, progress: Lsn): void {
+    this.queue.clear();
+    this.#filter = filter;
+    this.#receivedLsn = progress;
+    this.#passedLsn = progress;
+    this.#queuedParts = false;
+    this.#urgent = false;
+  }
+
+  get passedLsn(): Lsn {
+    return this.#passedLsn;
+  }
+
+  wants(table: TableName): boolean {
+    return this.#filter?.wants(table) === true;
+  }
+
+  receive(part: TransactionPart): void {
+    // A commit record that starts before our position ends at or before it.
+    if (this.#filter === undefined || part.transaction.commitLsn < this.#receivedLsn) return;
+    const changes = this.#filter.changesOf(part);
+    const last = part.endLsn !== undefined;
+    if (changes.length > 0 || (last && (this.#queuedParts || part.marked))) {
+      this.queue.push({ ...part, changes, first: !this.#queuedParts });
+      this.#queuedParts = !last;
+    } else if (last) this.passed(part.endLsn, false);
+    if (last) this.#receivedLsn = part.endLsn;
+  }
+
+  passed(lsn: Lsn, urgent: boolean): void {
+    this.#passedLsn = maxLsn(this.#passedLsn, lsn);
+    this.#urgent ||= urgent;
+    if (urgent) this.queue.wake();
+  }
+
+  /** A position that should be stored now as progress, or undefined. */
+  passDue(progress: Lsn): Lsn | undefined {
+    if (!this.queue.empty || this.#passedLsn <= progress) return undefined;
+    const due =
+      this.#urgent ||
+      this.#passedLsn - progress > passBytes ||
+      Date.now() - this.#passedAt > passMs;
+    return due ? this.#passedLsn : undefined;
+  }
+
+  stored(): void {
+    this.#passedAt = Date.now();
+    if (this.queue.empty) this.#urgent = false;
+  }
+
+  /** True when parts of a transaction were handed out or waited whose end will not come. */
+  interrupted(): boolean {
+    const incomplete = this.#queuedParts;
+    this.#queuedParts = false;
+    this.queue.dropIncomplete();
+    return incomplete;
+  }
+}

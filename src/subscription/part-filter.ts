@@ -1,0 +1,78 @@
+// What of a source's transactions belongs to one subscription: its tables, from the position on
+// from which each has joined.
+import type { Change, TruncateChange } from '../model/change.ts';
+import { ReplicatorError } from '../model/errors.ts';
+import type { Lsn } from '../model/lsn.ts';
+import { type Relation, type TableName, tableLabel } from '../model/relation.ts';
+import type { TransactionPart } from '../model/transaction.ts';
+import type { TruncateRule } from '../config/config.ts';
+
+export interface JoinedTable {
+  /**
+   * Its rows were copied as of this position. A transaction is in that copy iff its commit record
+   * began before it, so later ones are exactly those with `commitLsn >= copiedAt`.
+   */
+  readonly copiedAt: Lsn;
+  readonly truncate: TruncateRule;
+}
+
+/** By table label. */
+export type JoinedTables = ReadonlyMap<string, JoinedTable>;
+
+export class PartFilter {
+  readonly #tables: JoinedTables;
+  readonly #byRelation = new WeakMap<Relation, JoinedTable | 'none'>();
+  readonly #latestCopy: Lsn;
+
+  constructor(tables: JoinedTables) {
+    this.#tables = tables;
+    this.#latestCopy = [...tables.values()].reduce(
+      (latest, { copiedAt }) => (copiedAt > latest ? copiedAt : latest),
+      0n,
+    );
+  }
+
+  wants(table: TableName): boolean {
+    return this.#tables.has(tableLabel(table));
+  }
+
+  /** Throws TRUNCATE_REFUSED when the sync says so. */
+  changesOf({ transaction, changes }: TransactionPart): readonly Change[] {
+    const everyTableJoined = transaction.commitLsn >= this.#latestCopy;
+    const mine: Change[] = [];
+    for (const change of changes) {
+      if (change.kind === 'truncate') {
+        const truncate = this.#truncateOf(change, transaction.commitLsn);
+        if (truncate !== undefined) mine.push(truncate);
+      } else {
+        const joined = this.#joined(change.relation);
+        if (joined === undefined) continue;
+        if (everyTableJoined || transaction.commitLsn >= joined.copiedAt) mine.push(change);
+      }
+    }
+    return mine.length === changes.length ? changes : mine;
+  }
+
+  #truncateOf(change: TruncateChange, commitLsn: Lsn): TruncateChange | undefined {
+    const relations = change.relations.filter((relation) => {
+      const joined = this.#joined(relation);
+      if (joined === undefined || commitLsn < joined.copiedAt || joined.truncate === 'ignore')
+        return false;
+      if (joined.truncate === 'replicate') return true;
+      throw new ReplicatorError(
+        'TRUNCATE_REFUSED',
+        `${tableLabel(relation)} was truncated on the source, and the sync refuses that`,
+      );
+    });
+    return relations.length === 0 ? undefined : { ...change, relations };
+  }
+
+  #joined(relation: Relation): JoinedTable | undefined {
+    let joined = this.#byRelation.get(relation);
+    if (joined === undefined) {
+      joined = this.#tables.get(tableLabel(relation)) ?? 'none';
+      this.#byRelation.set(relation, joined);
+    }
+    return joined === 'none' ? undefined : joined;
+  }
+}

@@ -1,0 +1,100 @@
+// What was received from the source and waits for the target. While one batch is applied the next
+// gathers here: an idle system applies one transaction at once, a busy one forms large batches.
+import type { Batch } from '../model/batch.ts';
+import type { Change } from '../model/change.ts';
+import type { Lsn } from '../model/lsn.ts';
+import type { TransactionPart } from '../model/transaction.ts';
+
+export interface BatchLimits {
+  readonly changes: number;
+  readonly bytes: number;
+}
+
+/** Whole transactions, or one part of a transaction that is larger than memory. */
+export type Work =
+  | { readonly kind: 'batch'; readonly batch: Batch; readonly parts: number }
+  | { readonly kind: 'part'; readonly part: TransactionPart; readonly parts: 1 };
+
+export class TransactionQueue {
+  #parts: TransactionPart[] = [];
+  #bytes = 0;
+  #wake: (() => void) | undefined;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get empty(): boolean {
+    return this.#parts.length === 0;
+  }
+
+  push(part: TransactionPart): void {
+    this.#parts.push(part);
+    this.#bytes += part.bytes;
+    this.wake();
+  }
+
+  /** Ends a `wait` now, whether or not there is work. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  /** Resolves when something is pushed, or after `timeoutMs`, or when `wake` is called. */
+  async wait(timeoutMs: number): Promise<void> {
+    if (!this.empty) return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(resolve, timeoutMs);
+    });
+    clearTimeout(timer);
+    this.#wake = undefined;
+  }
+
+  /** The next work without removing it: it stays until `release`, so a failed batch is not lost. */
+  peek(limits: BatchLimits): Work | undefined {
+    const head = this.#parts[0];
+    if (head === undefined) return undefined;
+    if (!head.first || head.endLsn === undefined) return { kind: 'part', part: head, parts: 1 };
+    const changes: Change[] = [];
+    let bytes = 0;
+    let parts = 0;
+    let endLsn: Lsn = head.endLsn;
+    let { commitTime } = head.transaction;
+    for (const part of this.#parts) {
+      if (!part.first || part.endLsn === undefined) break;
+      const over = changes.length + part.changes.length > limits.changes;
+      if (parts > 0 && (over || bytes + part.bytes > limits.bytes)) break;
+      for (const change of part.changes) changes.push(change);
+      bytes += part.bytes;
+      parts += 1;
+      endLsn = part.endLsn;
+      if (part.transaction.commitTime > commitTime) commitTime = part.transaction.commitTime;
+    }
+    return { kind: 'batch', batch: { changes, endLsn, commitTime, transactions: parts }, parts };
+  }
+
+  release(parts: number): void {
+    for (const part of this.#parts.splice(0, parts)) this.#bytes -= part.bytes;
+  }
+
+  /** Drops what belongs to a transaction whose end has not arrived. True if there was any. */
+  dropIncomplete(): boolean {
+    const last = this.#parts.at(-1);
+    if (last === undefined || last.endLsn !== undefined) return false;
+    const start = this.#parts.findLastIndex((part) => part.endLsn !== undefined) + 1;
+    for (const part of this.#parts.splice(start)) this.#bytes -= part.bytes;
+    return true;
+  }
+
+  /** Drops whole transactions that the target turned out to have, those before `progress`. */
+  dropApplied(progress: Lsn): void {
+    const keep = this.#parts.findIndex((part) => part.transaction.commitLsn >= progress);
+    this.release(keep < 0 ? this.#parts.length : keep);
+  }
+
+  clear(): void {
+    this.#parts = [];
+    this.#bytes = 0;
+  }
+}

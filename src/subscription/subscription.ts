@@ -1,0 +1,269 @@
+// One source's changes into one target, for as long as the process lives: connects, joins tables,
+// applies what the source hands on, and comes back by itself after any failure that passes.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { backoffMs } from '../model/backoff.ts';
+import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
+import { formatLsn, type Lsn, maxLsn } from '../model/lsn.ts';
+import type { TableName } from '../model/relation.ts';
+import type { TransactionPart } from '../model/transaction.ts';
+import type { Subscriber } from '../source/subscriber.ts';
+import type { Applier } from '../target/apply/applier.ts';
+import { Inbox } from './inbox.ts';
+import { failedRetryMs, mayMove, type SubscriptionState } from './lifecycle.ts';
+import { type JoinedTables, PartFilter } from './part-filter.ts';
+import type { BatchLimits, Work } from './queue.ts';
+
+export interface SubscriptionOptions {
+  readonly name: string;
+  readonly target: string;
+  readonly limits: BatchLimits;
+  readonly queueBytes: number;
+  readonly connect: () => Promise<Applier>;
+  /** Makes the tables of the subscription ready on the target, copying where the syncs ask to. */
+  readonly join: (applier: Applier, onCopy: () => void) => Promise<JoinedTables>;
+  /** The stream must begin again from the slot's position, for us. */
+  readonly onAttach: () => void;
+  /** More is durable here, or there is room again. */
+  readonly onProgress: () => void;
+  readonly onState: (state: SubscriptionState, error: ReplicatorError | undefined) => void;
+  readonly log: Logger;
+}
+
+export class Subscription implements Subscriber {
+  readonly #options: SubscriptionOptions;
+  readonly #inbox = new Inbox();
+  #state: SubscriptionState = 'starting';
+  #error: ReplicatorError | undefined;
+  #attachment = 0;
+  #attachments = 0;
+  #connected = false;
+  #flushedLsn: Lsn | undefined;
+  #busy = false;
+  /** The transaction in parts that is open on the target will never be completed. */
+  #abandoned = false;
+  /** Some of its parts are applied and gone from the queue: after a failure it must come anew. */
+  #openParts = false;
+  /** That transaction failed as sets; identified by the start of its commit record. */
+  #carefulCommitLsn: Lsn | undefined;
+  #refused: ReplicatorError | undefined;
+  #settle: () => void = () => {};
+  /** Resolves once the first attempt to attach has ended, either way. */
+  readonly settled = new Promise<void>((resolve) => {
+    this.#settle = resolve;
+  });
+
+  constructor(options: SubscriptionOptions) {
+    this.#options = options;
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  get target(): string {
+    return this.#options.target;
+  }
+
+  get state(): SubscriptionState {
+    return this.#state;
+  }
+
+  /** Why it is not streaming; undefined while nothing is wrong. */
+  get error(): ReplicatorError | undefined {
+    return this.#error;
+  }
+
+  get attachment(): number {
+    return this.#attachment;
+  }
+
+  get flushedLsn(): Lsn | undefined {
+    return this.#flushedLsn;
+  }
+
+  get appliedLsn(): Lsn | undefined {
+    if (this.#flushedLsn === undefined || this.#attachment === 0) return this.#flushedLsn;
+    const idle = this.#inbox.queue.empty && !this.#busy;
+    return idle ? maxLsn(this.#flushedLsn, this.#inbox.passedLsn) : this.#flushedLsn;
+  }
+
+  get full(): boolean {
+    return this.#inbox.queue.bytes >= this.#options.queueBytes;
+  }
+
+  wants(table: TableName): boolean {
+    return this.#inbox.wants(table);
+  }
+
+  receive(part: TransactionPart): void {
+    try {
+      this.#inbox.receive(part);
+    } catch (error) {
+      this.refuse(asReplicatorError(error));
+    }
+    // A target that is away must not hold up the others: it will be sent everything again.
+    if (this.full && !this.#connected) this.#detach();
+  }
+
+  passed(lsn: Lsn, urgent: boolean): void {
+    this.#inbox.passed(lsn, urgent);
+  }
+
+  interrupted(): void {
+    if (this.#inbox.interrupted() || this.#openParts) this.#abandoned = true;
+    this.#inbox.queue.wake();
+  }
+
+  refuse(error: ReplicatorError): void {
+    this.#detach();
+    this.#refused = error;
+    this.#inbox.queue.wake();
+  }
+
+  /** Runs until `stop` is aborted; `abandon` ends even a batch that does not come to an end. */
+  async run(stop: AbortSignal, abandon: AbortSignal): Promise<void> {
+    stop.addEventListener('abort', () => this.#inbox.queue.wake(), { once: true });
+    let attempt = 0;
+    while (!stop.aborted) {
+      try {
+        await this.#session(stop, abandon, () => {
+          attempt = 0;
+        });
+      } catch (thrown) {
+        if (stop.aborted) break;
+        const error = asReplicatorError(thrown);
+        this.#failed(error, attempt);
+        this.#settle();
+        const pause = error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs;
+        attempt += 1;
+        await sleep(pause, undefined, { signal: stop }).catch(() => {});
+      }
+    }
+    this.#move('stopped');
+  }
+
+  async #session(stop: AbortSignal, abandon: AbortSignal, onWorking: () => void): Promise<void> {
+    this.#refused = undefined;
+    const applier = await this.#options.connect();
+    const giveUp = () => applier.destroy();
+    const wake = () => this.#inbox.queue.wake();
+    abandon.addEventListener('abort', giveUp, { once: true });
+    applier.lost.addEventListener('abort', wake, { once: true });
+    try {
+      this.#connected = true;
+      if (this.#attachment !== 0) this.#inbox.queue.dropApplied(applier.progress);
+      else await this.#attach(applier);
+      this.#flushedLsn = applier.progress;
+      this.#move('streaming');
+      this.#settle();
+      this.#options.onProgress();
+      while (!stop.aborted) {
+        await this.#step(applier);
+        onWorking();
+      }
+    } finally {
+      this.#connected = false;
+      abandon.removeEventListener('abort', giveUp);
+      await applier.close();
+      if (this.#openParts) this.#detach();
+    }
+  }
+
+  async #attach(applier: Applier): Promise<void> {
+    const tables = await this.#options.join(applier, () => {
+      this.#move('copying');
+      this.#settle();
+    });
+    this.#flushedLsn = applier.progress;
+    this.#inbox.open(new PartFilter(tables), applier.progress);
+    this.#abandoned = false;
+    this.#attachment = ++this.#attachments;
+    this.#options.onAttach();
+  }
+
+  #detach(): void {
+    this.#attachment = 0;
+    this.#openParts = false;
+    this.#inbox.queue.clear();
+    this.#options.onProgress();
+  }
+
+  async #step(applier: Applier): Promise<void> {
+    if (this.#refused !== undefined) throw this.#refused;
+    if (applier.lost.aborted) throw applier.lost.reason;
+    if (this.#abandoned) {
+      this.#abandoned = false;
+      this.#openParts = false;
+      await applier.abandonPart();
+    }
+    const work = this.#inbox.queue.peek(this.#options.limits);
+    if (work !== undefined) return await this.#apply(work, applier);
+    const pass = this.#inbox.passDue(applier.progress);
+    if (pass === undefined) return await this.#inbox.queue.wait(1_000);
+    await applier.pass(pass);
+    this.#durable(applier.progress);
+  }
+
+  async #apply(work: Work, applier: Applier): Promise<void> {
+    this.#busy = true;
+    try {
+      if (work.kind === 'batch') await applier.apply(work.batch);
+      else await this.#applyPart(work.part, applier);
+      this.#inbox.queue.release(work.parts);
+    } finally {
+      this.#busy = false;
+    }
+    this.#durable(applier.progress);
+  }
+
+  async #applyPart(part: TransactionPart, applier: Applier): Promise<void> {
+    const { commitLsn } = part.transaction;
+    try {
+      this.#openParts = true;
+      await applier.applyPart(part, commitLsn === this.#carefulCommitLsn);
+      this.#openParts = part.endLsn === undefined;
+    } catch (thrown) {
+      const error = asReplicatorError(thrown);
+      const asSets = error.code === 'ROWS_MISSING' || error.code === 'UNIQUE_VIOLATION';
+      if (!asSets || this.#carefulCommitLsn === commitLsn) throw error;
+      this.#carefulCommitLsn = commitLsn;
+      throw new ReplicatorError('ROWS_MISSING', error.message, { cause: error });
+    }
+  }
+
+  #durable(progress: Lsn): void {
+    this.#flushedLsn = progress;
+    this.#inbox.stored();
+    this.#options.onProgress();
+  }
+
+  #failed(error: ReplicatorError, attempt: number): void {
+    const { log, name } = this.#options;
+    const facts = {
+      subscription: name,
+      code: error.code,
+      sqlstate: error.sqlstate,
+      hint: error.hint,
+      ...(this.#flushedLsn !== undefined && { lsn: formatLsn(this.#flushedLsn) }),
+    };
+    if (error.retry === 'timed') {
+      if (attempt === 0) log.warn(facts, error.message);
+      this.#move('waiting', error);
+    } else {
+      log.error(facts, error.message);
+      this.#move('failed', error);
+    }
+  }
+
+  #move(state: SubscriptionState, error?: ReplicatorError): void {
+    if (state === this.#state && error === undefined) return;
+    if (!mayMove(this.#state, state))
+      this.#options.log.error({ subscription: this.name, from: this.#state, to: state }, 'bad move');
+    if (state !== this.#state)
+      this.#options.log.info({ subscription: this.name, state }, 'subscription state');
+    this.#state = state;
+    this.#error = error;
+    this.#options.onState(state, error);
+  }
+}

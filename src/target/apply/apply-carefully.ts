@@ -1,0 +1,94 @@
+// The same changes one by one, in the order in which they were made, with the outcome of each known
+// before the next: for a batch in which rows were missing or unique values changed hands.
+import type { Change, RowChange, UpdateChange } from '../../model/change.ts';
+import type { ConflictKind } from '../../model/conflict.ts';
+import { ReplicatorError } from '../../model/errors.ts';
+import type { Relation } from '../../model/relation.ts';
+import { type Tuple, unchanged } from '../../model/tuple.ts';
+import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
+import { coalesce, keyOfTuple, keyOfUpdate } from './coalesce.ts';
+import { planTruncate } from './plan-batch.ts';
+import { deleteRows, insertRows, updateRows } from './row-statements.ts';
+import type { KeyColumn, TargetTable } from './target-table.ts';
+
+export interface CarefulContext {
+  readonly tableOf: (relation: Relation) => TargetTable;
+  readonly execute: (statement: Statement) => Promise<GroupResult>;
+  /** The row as it is at the source now; undefined when it is gone there. */
+  readonly fetchRow: FetchRow;
+  readonly onConflict: (kind: ConflictKind) => void;
+}
+
+export type FetchRow = (table: TargetTable, key: readonly (string | null)[]) => Promise<Tuple | undefined>;
+
+export async function applyCarefully(
+  changes: readonly Change[],
+  context: CarefulContext,
+): Promise<void> {
+  for (const change of changes) {
+    if (change.kind === 'truncate')
+      await context.execute(planTruncate(change, context.tableOf).statement);
+    else await applyOne(change, context.tableOf(change.relation), context);
+  }
+}
+
+async function applyOne(
+  change: RowChange,
+  table: TargetTable,
+  context: CarefulContext,
+): Promise<void> {
+  const { key } = table;
+  // Without a key only inserts get past this.
+  if (key === undefined) coalesce(table, [change]);
+  if (change.kind === 'insert') return await insert(table, change.new, context);
+  if (key === undefined) return;
+  const positions = key.map(({ index }) => index);
+  if (change.kind === 'delete') {
+    const keys = [keyOfTuple(positions, change.old)];
+    const { rowCount } = await context.execute(deleteRows(table, key, keys));
+    if (rowCount === 0) context.onConflict('delete_missing');
+    return;
+  }
+  await update(change, table, key, context);
+}
+
+async function insert(table: TargetTable, row: Tuple, context: CarefulContext): Promise<void> {
+  const { rows } = await context.execute(insertRows(table, [row]));
+  if (table.key !== undefined && rows[0]?.[0] !== '0') context.onConflict('insert_exists');
+}
+
+async function update(
+  change: UpdateChange,
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  context: CarefulContext,
+): Promise<void> {
+  const positions = key.map(({ index }) => index);
+  const oldKey = keyOfUpdate(positions, change);
+  const newKey = keyOfTuple(positions, change.new);
+  const rekey = oldKey.some((value, i) => value !== newKey[i]);
+  const write = { key: oldKey, row: change.new };
+  const statement = updateRows(table, key, [write], { rekey, expectAll: false });
+  if (statement === undefined) return;
+  const { rowCount } = await context.execute(statement);
+  if (rowCount === 1) return;
+  if (rowCount > 1)
+    throw new ReplicatorError('INTERNAL', `${table.label}: one key matched ${rowCount} rows`);
+  context.onConflict('update_missing');
+  const row = await complete(change.new, table, positions, context.fetchRow);
+  // Gone at the source as well: its delete is on the way.
+  if (row !== undefined) await context.execute(insertRows(table, [row]));
+}
+
+/** The row with what was not sent filled in from the source, never with null. */
+async function complete(
+  row: Tuple,
+  table: TargetTable,
+  positions: readonly number[],
+  fetchRow: FetchRow,
+): Promise<Tuple | undefined> {
+  if (!row.includes(unchanged)) return row;
+  const key = keyOfTuple(positions, row).map((value) => (value === unchanged ? null : value));
+  const present = await fetchRow(table, key);
+  return present && row.map((value, i) => (value === unchanged ? (present[i] ?? null) : value));
+}

@@ -1,0 +1,65 @@
+// The connection through which changes are written: as a replica, under the subscription's origin.
+import type { DatabaseConfig } from '../../config/config.ts';
+import { ReplicatorError } from '../../model/errors.ts';
+import { originFunctions } from '../../postgres/origin-functions.ts';
+import { Session } from '../../postgres/session.ts';
+import { sqlstateOf } from '../../postgres/sqlstate.ts';
+
+const settings = {
+  // Confirmed to the source as soon as the COMMIT is answered, so it must be on disk by then.
+  synchronous_commit: 'on',
+  // The statements are few and come again and again with arrays of any length.
+  plan_cache_mode: 'force_generic_plan',
+  jit: 'off',
+  // Rows are found by their key. A stale statistic must not turn that into a scan per batch.
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+};
+
+export interface ApplySession {
+  readonly session: Session;
+  /** The function that stamps a transaction; on 13 a wrapper of ours stands for it. */
+  readonly originXactSetup: string;
+}
+
+export async function openApplySession(
+  target: DatabaseConfig,
+  options: { name: string; origin: string; lockTimeoutMs: number },
+): Promise<ApplySession> {
+  const session = await Session.connect(target, {
+    purpose: 'apply',
+    name: options.name,
+    settings: { ...settings, lock_timeout: `${options.lockTimeoutMs}ms` },
+    replyTimeoutMs: 15 * 60_000,
+  });
+  try {
+    await becomeReplica(session);
+    const prefix = await originFunctions(session);
+    // Outside a transaction and once: the origin is attached to each WAL record as it is written.
+    await session.query(`select ${prefix}session_setup($1)`, [options.origin]);
+    return { session, originXactSetup: `${prefix}xact_setup` };
+  } catch (error) {
+    session.destroy();
+    throw error;
+  }
+}
+
+// Ordinary triggers, rules and foreign keys do not fire for a replica: the source's did already.
+async function becomeReplica(session: Session): Promise<void> {
+  const { role } = await session.one(
+    `select current_setting('session_replication_role') as role`,
+  );
+  // A superuser may have said ALTER ROLE … SET, the only way before 15 without being one.
+  if (role === 'replica') return;
+  try {
+    await session.query('set session_replication_role = replica');
+  } catch (error) {
+    if (sqlstateOf(error) !== '42501') throw error;
+    throw new ReplicatorError(
+      'PRIVILEGE',
+      `${session.database.name}: role ${session.database.user} may not set session_replication_role`,
+      { sqlstate: '42501' },
+    );
+  }
+}

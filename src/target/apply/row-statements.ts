@@ -1,0 +1,139 @@
+// SQL over many rows at once: one unnest of text arrays per statement, cast per column. All names
+// are quoted and qualified, all values are parameters.
+import type { Statement } from '../../postgres/statement-group.ts';
+import { type Tuple, unchanged, type Value } from '../../model/tuple.ts';
+import { ReplicatorError } from '../../model/errors.ts';
+import type { RowWrite } from './coalesce.ts';
+import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
+import { encodeTextArray } from './text-array.ts';
+
+/** Gives each distinct SQL text of a connection a short name to prepare it under. */
+export class StatementNames {
+  readonly #names = new Map<string, string>();
+
+  of(text: string): string {
+    let name = this.#names.get(text);
+    if (name === undefined) {
+      name = `s${this.#names.size}`;
+      this.#names.set(text, name);
+    }
+    return name;
+  }
+}
+
+/** Result: one row with how many of the rows existed already. */
+export function insertRows(table: TargetTable, rows: readonly Tuple[]): Statement {
+  const { columns, key } = table;
+  const names = columns.map(({ quoted }) => quoted).join(', ');
+  const selected = columns.map((column, i) => `u.c${i}::${column.castType}`).join(', ');
+  const source = `from ${unnest(columns.map((_, i) => `c${i}`))}`;
+  const insert =
+    columns.length === 0
+      ? `insert into ${table.quoted} default values`
+      : `insert into ${table.quoted} (${names}) overriding system value select ${selected} ${source}`;
+  const values = columns.map((column) => column.index).map((index) => columnArray(rows, index));
+  if (key === undefined) return { text: `${insert}`, values };
+  const text = table.partitioned
+    ? `with existing as (select count(*) as n from ${table.quoted} as t join ` +
+      `${unnest(columns.map((_, i) => `c${i}`))} on ${matches(key, (column) => `c${position(columns, column)}`)}), ` +
+      `applied as (${insert} ${onConflict(table, key)}) select n from existing`
+    : // xmax is set only on a row version that ON CONFLICT took over from an existing row.
+      `with applied as (${insert} ${onConflict(table, key)} returning (xmax <> 0) as existed) ` +
+      'select count(*) filter (where existed) from applied';
+  return { text, values };
+}
+
+/**
+ * Updates rows found by `write.key`; all writes must carry the same columns. With `expected` the
+ * server raises unless every row was found.
+ */
+export function updateRows(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  writes: readonly RowWrite[],
+  options: { rekey: boolean; expectAll: boolean },
+): Statement | undefined {
+  const carried = writes[0]?.row;
+  if (carried === undefined) return undefined;
+  const set = table.columns.filter(
+    (column) =>
+      carried[column.index] !== unchanged &&
+      !column.identityAlways &&
+      (options.rekey || !key.some(({ index }) => index === column.index)),
+  );
+  // Nothing but the key: the row is there, and stays as it is.
+  const assignments =
+    set.length === 0
+      ? key.map((column) => `${column.quoted} = t.${column.quoted}`)
+      : set.map((column, i) => `${column.quoted} = u.c${i}::${column.castType}`);
+  const names = [...key.map((_, i) => `k${i}`), ...set.map((_, i) => `c${i}`)];
+  const update =
+    `update ${table.quoted} as t set ${assignments.join(', ')} from ${unnest(names)} ` +
+    `where ${matches(key, (_, i) => `k${i}`)}`;
+  const values: (Buffer | string)[] = [
+    ...key.map((_, i) => encodeTextArray(writes.map((write) => textOf(write.key[i])))),
+    ...set.map((column) => encodeTextArray(writes.map((write) => textOf(write.row[column.index])))),
+  ];
+  if (!options.expectAll) return { text: update, values };
+  return {
+    text:
+      `with touched as (${update} returning 1) ` +
+      `select replicator.expect_rows(count(*), $${names.length + 1}::bigint) from touched`,
+    values: [...values, String(writes.length)],
+  };
+}
+
+export function deleteRows(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  keys: readonly (readonly Value[])[],
+): Statement {
+  return {
+    text:
+      `delete from ${table.quoted} as t using ${unnest(key.map((_, i) => `k${i}`))} ` +
+      `where ${matches(key, (_, i) => `k${i}`)}`,
+    values: key.map((_, i) => encodeTextArray(keys.map((values) => textOf(values[i])))),
+  };
+}
+
+function unnest(names: readonly string[]): string {
+  const arrays = names.map((_, i) => `$${i + 1}::text[]`).join(', ');
+  return `unnest(${arrays}) as u(${names.join(', ')})`;
+}
+
+/** The index's own equality, qualified: with an empty search_path `=` would miss citext's. */
+function matches(
+  key: readonly KeyColumn[],
+  name: (column: KeyColumn, i: number) => string,
+): string {
+  return key
+    .map(
+      (column, i) =>
+        `t.${column.quoted} ${column.equals} u.${name(column, i)}::${column.castType}`,
+    )
+    .join(' and ');
+}
+
+function onConflict(table: TargetTable, key: readonly KeyColumn[]): string {
+  const arbiter = key.map(({ quoted }) => quoted).join(', ');
+  const rest = table.columns.filter(
+    ({ index, identityAlways }) => !identityAlways && !key.some((column) => column.index === index),
+  );
+  // A row that is nothing but its key is already as it should be, but must be counted.
+  const set = rest.length > 0 ? rest : key.slice(0, 1);
+  const assignments = set.map(({ quoted }) => `${quoted} = excluded.${quoted}`).join(', ');
+  return `on conflict (${arbiter}) do update set ${assignments}`;
+}
+
+function position(columns: readonly TargetColumn[], wanted: TargetColumn): number {
+  return columns.findIndex(({ index }) => index === wanted.index);
+}
+
+function columnArray(rows: readonly Tuple[], index: number): Buffer {
+  return encodeTextArray(rows.map((row) => textOf(row[index])));
+}
+
+function textOf(value: Value | undefined): string | null {
+  if (typeof value === 'string' || value === null) return value;
+  throw new ReplicatorError('INTERNAL', 'a value that was not sent reached a statement');
+}

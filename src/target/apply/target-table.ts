@@ -1,0 +1,123 @@
+// A relation of the stream matched, by name, with the table of the target: which value goes into
+// which column, cast to what, and by which key a row is found. Refuses what would bend a value.
+import { ReplicatorError } from '../../model/errors.ts';
+import { type Relation, type RelationColumn, tableLabel } from '../../model/relation.ts';
+import type { CatalogColumn, CatalogKey, CatalogTable } from '../../postgres/catalog.ts';
+import { quoteIdentifier, quoteTable } from '../../postgres/identifiers.ts';
+
+export interface TargetColumn {
+  /** Position of its value in the stream's tuples. */
+  readonly index: number;
+  readonly name: string;
+  readonly quoted: string;
+  readonly castType: string;
+  /** GENERATED ALWAYS AS IDENTITY: may be inserted, never updated. */
+  readonly identityAlways: boolean;
+}
+
+export interface KeyColumn extends TargetColumn {
+  readonly equals: string;
+}
+
+export interface TargetTable {
+  readonly relation: Relation;
+  readonly label: string;
+  readonly quoted: string;
+  readonly partitioned: boolean;
+  readonly columns: readonly TargetColumn[];
+  /** Undefined: rows can be inserted, but neither found nor told apart. */
+  readonly key: readonly KeyColumn[] | undefined;
+}
+
+/** Throws SCHEMA_DRIFT, with the DDL that mends it, before anything wrong could be written. */
+export function matchTable(
+  relation: Relation,
+  catalog: CatalogTable | undefined,
+  database: string,
+): TargetTable {
+  const label = tableLabel(relation);
+  if (catalog === undefined)
+    throw new ReplicatorError('SCHEMA_DRIFT', `${database}: table ${label} does not exist`);
+  const columns: TargetColumn[] = [];
+  relation.columns.forEach((column, index) => {
+    const found = catalog.columns.find(({ name }) => name === column.name);
+    if (found === undefined) throw missingColumn(database, label, column);
+    if (found.generated) return;
+    if (!accepts(column, found))
+      throw new ReplicatorError(
+        'SCHEMA_DRIFT',
+        `${database}: ${label}, column ${column.name} is ${found.declaredType}, not the source's type`,
+        { hint: `alter table ${label} alter column ${quoteIdentifier(column.name)} type …` },
+      );
+    columns.push({
+      index,
+      name: column.name,
+      quoted: quoteIdentifier(column.name),
+      castType: found.castType,
+      identityAlways: found.identity === 'always',
+    });
+  });
+  return {
+    relation,
+    label,
+    quoted: quoteTable(relation),
+    partitioned: catalog.partitioned,
+    columns,
+    key: keyOf(relation, catalog, columns),
+  };
+}
+
+function missingColumn(database: string, label: string, column: RelationColumn): ReplicatorError {
+  return new ReplicatorError(
+    'SCHEMA_DRIFT',
+    `${database}: ${label} has no column ${column.name}`,
+    { hint: `alter table ${label} add column ${quoteIdentifier(column.name)} …` },
+  );
+}
+
+// Types made by users have other OIDs on every database; those are told apart by their names,
+// which `check` compares. Built-in ones are the same everywhere.
+const firstUserOid = 16_384;
+const widenings: Readonly<Record<number, readonly number[]>> = {
+  21: [23, 20], // smallint → integer, bigint
+  23: [20], // integer → bigint
+  1043: [25], // varchar → text
+};
+const varchar = 1043;
+
+/** Whether every value of the source's column fits the target's unchanged. */
+function accepts(source: RelationColumn, target: CatalogColumn): boolean {
+  if (source.typeOid >= firstUserOid || target.typeOid >= firstUserOid)
+    return source.typeOid >= firstUserOid === target.typeOid >= firstUserOid;
+  if (source.typeOid !== target.typeOid)
+    return widenings[source.typeOid]?.includes(target.typeOid) === true;
+  // A smaller precision would round silently (numeric, timestamp); a shorter varchar refuses.
+  if (target.typeModifier === -1 || target.typeModifier === source.typeModifier) return true;
+  return source.typeOid === varchar && source.typeModifier !== -1
+    ? target.typeModifier > source.typeModifier
+    : false;
+}
+
+/**
+ * The target's unique index by which rows are found: its columns must be sent with every update
+ * and delete, so they must be part of the source's replica identity. The very same columns first.
+ */
+function keyOf(
+  relation: Relation,
+  catalog: CatalogTable,
+  columns: readonly TargetColumn[],
+): KeyColumn[] | undefined {
+  const identity = new Set(relation.columns.filter((c) => c.identity).map((c) => c.name));
+  const usable = (key: CatalogKey) =>
+    key.immediate && key.columns.every((name) => identity.has(name));
+  const rank = (key: CatalogKey) =>
+    (key.columns.length === identity.size ? 4 : 0) +
+    (key.replicaIdentity ? 2 : 0) +
+    (key.primary ? 1 : 0);
+  const [best] = catalog.keys.filter(usable).sort((a, b) => rank(b) - rank(a));
+  return best?.columns.flatMap((name, i) => {
+    const column = columns.find((candidate) => candidate.name === name);
+    const equals = best.operators[i];
+    return column === undefined || equals === undefined ? [] : [{ ...column, equals }];
+  });
+}

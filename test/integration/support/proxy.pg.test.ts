@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
+import { createProxy, type TcpProxy } from '../../support/proxy.ts';
+import { newest, sharedServer } from '../../support/servers-for-tests.ts';
+
+let proxy: TcpProxy;
+const clients: pg.Client[] = [];
+
+// the second one when the socket held data that nobody had read
+const connectionLost = /Connection terminated|ECONNRESET/;
+
+async function connect(): Promise<pg.Client> {
+  const url = new URL((await sharedServer(newest)).url('postgres'));
+  url.port = String(proxy.port);
+  const client = new pg.Client({ connectionString: url.href });
+  client.on('error', () => undefined);
+  clients.push(client);
+  await client.connect();
+  return client;
+}
+
+beforeEach(async () => {
+  proxy = await createProxy((await sharedServer(newest)).port);
+});
+
+afterEach(async () => {
+  await proxy.close();
+  await Promise.allSettled(clients.splice(0).map((client) => client.end()));
+});
+
+test('passes on all of a large result and the end of the connection', async () => {
+  const client = await connect();
+  const { rows } = await client.query(`select repeat('x', 20000000) as x, $1::text as y`, [
+    'y'.repeat(5_000_000),
+  ]);
+  expect([rows[0].x.length, rows[0].y.length]).toEqual([20_000_000, 5_000_000]);
+  await client.end();
+  await eventually(() => proxy.connections === 0);
+});
+
+test('cut breaks what is connected and lets others connect', async () => {
+  const client = await connect();
+  const query = client.query('select pg_sleep(1)');
+  proxy.cut();
+  await expect(query).rejects.toThrow(connectionLost);
+  await (await connect()).query('select 1');
+});
+
+test('refuse turns new connections away and keeps the existing ones', async () => {
+  const client = await connect();
+  await proxy.refuse(true);
+  await expect(connect()).rejects.toThrow('ECONNREFUSED');
+  await client.query('select 1');
+  await proxy.refuse(false);
+  await (await connect()).query('select 1');
+});
+
+test('a black hole is silent, for old and new connections, until it ends', async () => {
+  const client = await connect();
+  proxy.blackhole(true);
+  let answers = 0;
+  const all = Promise.all([
+    client.query('select 1').then(() => answers++),
+    connect().then(() => answers++),
+  ]);
+  await sleep(150);
+  expect(answers).toBe(0);
+  expect(proxy.connections).toBe(2);
+  proxy.blackhole(false);
+  await all;
+});
+
+test('a delay holds up both directions and keeps the order, also when it changes', async () => {
+  const client = await connect();
+  proxy.delayMs = 50;
+  const began = performance.now();
+  const query = client.query('select i from generate_series(1, 50000) as i');
+  await sleep(60);
+  proxy.delayMs = 0;
+  const { rows } = await query;
+  expect(performance.now() - began).toBeGreaterThanOrEqual(50);
+  expect(rows.every((row, index) => row.i === index + 1)).toBe(true);
+
+  proxy.delayMs = 50;
+  const roundTrip = performance.now();
+  await client.query('select 1');
+  expect(performance.now() - roundTrip).toBeGreaterThanOrEqual(99);
+});
+
+test('a hook cuts before the client hears of its commit', async () => {
+  const client = await connect();
+  await client.query('create table if not exists hooked (id int)');
+  await client.query('begin; insert into hooked values (1)');
+  proxy.onServerData = (chunk) => (chunk.includes('COMMIT') ? 'cut' : undefined);
+  await expect(client.query('commit')).rejects.toThrow(connectionLost);
+  const server = await sharedServer(newest);
+  expect(await server.query('postgres', 'select id from hooked')).toEqual([{ id: '1' }]);
+  await server.query('postgres', 'drop table hooked');
+});

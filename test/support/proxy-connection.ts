@@ -1,0 +1,65 @@
+import { connect, type Socket } from 'node:net';
+import { type LaneRules, ProxyLane } from './proxy-lane.ts';
+
+/** Sees what passes through. With 'cut' the chunk is lost and its connection is cut. */
+export type ChunkHook = (chunk: Buffer, connection: ProxyConnection) => 'cut' | undefined;
+
+export interface ProxyRules extends LaneRules {
+  readonly targetPort: number;
+  readonly onClientData: ChunkHook | undefined;
+  readonly onServerData: ChunkHook | undefined;
+}
+
+/** A client's connection to a proxy, and the proxy's own to the server. */
+export class ProxyConnection {
+  readonly #client: Socket;
+  readonly #rules: ProxyRules;
+  #server: Socket | undefined;
+  #lanes: ProxyLane[] = [];
+
+  /** The client must have been paused on connect. The rules are looked at again for every chunk. */
+  constructor(client: Socket, rules: ProxyRules) {
+    this.#client = client;
+    this.#rules = rules;
+    client.on('error', () => undefined);
+    this.proceed();
+  }
+
+  /** To be called when the rules have changed. */
+  proceed(): void {
+    if (!this.#server && !this.#client.destroyed && !this.#rules.isBlackhole) this.#connect();
+    for (const lane of this.#lanes) lane.pump();
+  }
+
+  cut(): void {
+    this.#client.destroy();
+    this.#server?.destroy();
+  }
+
+  #connect(): void {
+    const client = this.#client;
+    const server = connect({
+      port: this.#rules.targetPort,
+      host: '127.0.0.1',
+      noDelay: true,
+      // the end of one direction is passed on like data, it does not end the other one
+      allowHalfOpen: true,
+    });
+    server.on('error', () => undefined);
+    this.#server = server;
+    this.#lanes = [
+      new ProxyLane(client, server, this.#rules, (chunk) =>
+        this.#mayPass(chunk, this.#rules.onClientData),
+      ),
+      new ProxyLane(server, client, this.#rules, (chunk) =>
+        this.#mayPass(chunk, this.#rules.onServerData),
+      ),
+    ];
+  }
+
+  #mayPass(chunk: Buffer, hook: ChunkHook | undefined): boolean {
+    if (hook?.(chunk, this) !== 'cut') return true;
+    this.cut();
+    return false;
+  }
+}

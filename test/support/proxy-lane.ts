@@ -1,0 +1,73 @@
+// One direction of a proxied connection: what comes out of one socket goes into the other, in order,
+// when the rules allow it.
+import type { Socket } from 'node:net';
+
+export interface LaneRules {
+  readonly delayMs: number;
+  readonly isBlackhole: boolean;
+}
+
+/** `end`: the sender has no more to say. `reset`: the connection broke. */
+type Item = Buffer | 'end' | 'reset';
+
+const maxQueuedBytes = 1024 * 1024;
+
+export class ProxyLane {
+  readonly #from: Socket;
+  readonly #to: Socket;
+  readonly #rules: LaneRules;
+  readonly #mayPass: (chunk: Buffer) => boolean;
+  readonly #queue: { item: Item; due: number }[] = [];
+  #queuedBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Starts to read. A chunk that may not pass is lost. */
+  constructor(from: Socket, to: Socket, rules: LaneRules, mayPass: (chunk: Buffer) => boolean) {
+    this.#from = from;
+    this.#to = to;
+    this.#rules = rules;
+    this.#mayPass = mayPass;
+    from.on('data', (chunk: Buffer) => this.#push(chunk));
+    from.on('end', () => this.#push('end'));
+    from.on('close', (hadError) => hadError && this.#push('reset'));
+    to.on('drain', () => this.pump());
+    to.on('close', () => clearTimeout(this.#timer));
+    from.resume();
+  }
+
+  /** Sends what is due. To be called again when the rules have changed. */
+  pump(): void {
+    clearTimeout(this.#timer);
+    while (!this.#rules.isBlackhole && !this.#to.destroyed && !this.#to.writableNeedDrain) {
+      const next = this.#queue[0];
+      if (!next) break;
+      const waitMs = next.due - performance.now();
+      if (waitMs > 0) {
+        this.#timer = setTimeout(() => this.pump(), waitMs);
+        break;
+      }
+      this.#queue.shift();
+      this.#send(next.item);
+    }
+    if (this.#queuedBytes <= maxQueuedBytes) this.#from.resume();
+  }
+
+  #push(item: Item): void {
+    this.#queue.push({ item, due: performance.now() + this.#rules.delayMs });
+    if (item instanceof Buffer) this.#queuedBytes += item.length;
+    // the sender is to feel that nobody reads, as it would without us
+    if (this.#queuedBytes > maxQueuedBytes) this.#from.pause();
+    this.pump();
+  }
+
+  #send(item: Item): void {
+    if (item === 'end') {
+      this.#to.end();
+    } else if (item === 'reset') {
+      this.#to.destroy();
+    } else {
+      this.#queuedBytes -= item.length;
+      if (this.#mayPass(item)) this.#to.write(item);
+    }
+  }
+}

@@ -1,0 +1,87 @@
+// A TCP proxy in front of a server, with which a test breaks the network.
+import { createServer, type Server, type Socket } from 'node:net';
+import { freePort } from './free-port.ts';
+import { type ChunkHook, ProxyConnection } from './proxy-connection.ts';
+
+/** Listens on 127.0.0.1 and keeps its port until it is closed. */
+export async function createProxy(targetPort: number): Promise<TcpProxy> {
+  for (let attempt = 1; ; attempt++) {
+    const proxy = new TcpProxy(await freePort(), targetPort);
+    try {
+      await proxy.refuse(false);
+      return proxy;
+    } catch (error) {
+      const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      if (!isTaken || attempt === 10) throw error;
+    }
+  }
+}
+
+export class TcpProxy {
+  readonly port: number;
+  readonly targetPort: number;
+  /** Holds up every chunk in both directions. */
+  delayMs = 0;
+  onClientData: ChunkHook | undefined;
+  onServerData: ChunkHook | undefined;
+  readonly #listener: Server;
+  readonly #connections = new Set<ProxyConnection>();
+  #isBlackhole = false;
+
+  constructor(port: number, targetPort: number) {
+    this.port = port;
+    this.targetPort = targetPort;
+    const options = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
+    this.#listener = createServer(options, (client) => this.#accept(client));
+  }
+
+  get isBlackhole(): boolean {
+    return this.#isBlackhole;
+  }
+
+  /** How many clients are connected. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Destroys all connections (their ends see FIN or RST); new ones are accepted. */
+  cut(): void {
+    for (const connection of this.#connections) connection.cut();
+  }
+
+  /** Connections stay and new ones are accepted, but nothing arrives and nobody is told. What was
+   * sent meanwhile arrives when it ends. */
+  blackhole(on: boolean): void {
+    this.#isBlackhole = on;
+    for (const connection of this.#connections) connection.proceed();
+  }
+
+  /** New connections are refused; existing ones stay. */
+  async refuse(on: boolean): Promise<void> {
+    if (on !== this.#listener.listening) return;
+    // it stops to listen at once; its callback would wait for the existing connections
+    if (on) this.#listener.close();
+    else await this.#listen();
+  }
+
+  async close(): Promise<void> {
+    await this.refuse(true);
+    this.cut();
+  }
+
+  #listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#listener.once('error', reject);
+      this.#listener.listen(this.port, '127.0.0.1', () => {
+        this.#listener.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  #accept(client: Socket): void {
+    const connection = new ProxyConnection(client, this);
+    this.#connections.add(connection);
+    client.once('close', () => this.#connections.delete(connection));
+  }
+}

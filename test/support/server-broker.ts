@@ -1,0 +1,59 @@
+// Lives in vitest's main process and starts the servers that test files share, on first demand: a
+// run that needs only PostgreSQL 18 starts only that. The workers ask over HTTP.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { OwnServer } from './own-server.ts';
+import type { Major } from './postgres-binaries.ts';
+
+/** What a worker needs to know of a shared server. */
+export interface SharedServerAddress {
+  url: string;
+  folder: string;
+}
+
+export interface ServerBroker {
+  url: string;
+  close(): Promise<void>;
+}
+
+export async function startServerBroker(): Promise<ServerBroker> {
+  const servers = new Map<string, Promise<OwnServer>>();
+
+  function serverFor(path: string): Promise<OwnServer> {
+    let server = servers.get(path);
+    if (!server) {
+      const [, major, worker] = path.split('/');
+      server = OwnServer.create({ major: Number(major) as Major, name: `shared-${worker}` });
+      servers.set(path, server);
+    }
+    return server;
+  }
+
+  const http = createServer((request, response) => {
+    serverFor(request.url ?? '').then(
+      (server) => {
+        const address = { url: server.url('postgres'), folder: server.folder.path };
+        response.end(JSON.stringify(address satisfies SharedServerAddress));
+      },
+      (error: Error) => response.writeHead(500).end(error.stack),
+    );
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  const { port } = http.address() as AddressInfo;
+
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async close() {
+      http.closeAllConnections();
+      http.close();
+      const started = await Promise.allSettled(servers.values());
+      await Promise.all(started.map((s) => s.status === 'fulfilled' && s.value.remove()));
+    },
+  };
+}
+
+/** What a worker asks for: one server per version and worker, so that no two tests share one at the
+ * same time. Slots and origins belong to the whole server, so only then can a test tell its own. */
+export function pathOf(major: Major, worker: string): string {
+  return `/${major}/${worker}`;
+}
