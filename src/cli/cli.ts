@@ -25,7 +25,11 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .scriptName('replicator')
     .usage('$0 <command>\n\nKeeps PostgreSQL databases in sync, in any direction.')
     .parserConfiguration({ 'parse-numbers': false, 'boolean-negation': true })
-    .option('config', { alias: 'c', type: 'string', describe: 'the file (REPLICATOR_CONFIG; ./replicator.yaml)' })
+    .option('config', {
+      alias: 'c',
+      type: 'string',
+      describe: 'the file (REPLICATOR_CONFIG; ./replicator.yaml)',
+    })
     .option('output', { alias: 'o', type: 'string', describe: 'table, json or yaml' })
     .option('json', { type: 'boolean', describe: 'the same as --output json' })
     .option('color', { type: 'boolean', describe: '--no-color: no colours' })

@@ -8,7 +8,8 @@ import { print, printError } from './output.ts';
 export const config: Command = {
   name: 'config',
   positional: '<action>',
-  describe: 'validate: find every problem of the file; print: what it means, without secrets; schema: JSON Schema for editors',
+  describe:
+    'validate: find every problem of the file; print: what it means, without secrets; schema: JSON Schema for editors',
   async handler({ flags, loadConfig }) {
     switch (flags['action']) {
       case 'validate': {

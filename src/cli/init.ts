@@ -1,6 +1,7 @@
 // `replicator init [--dry-run]`: makes what the servers need, or prints it as SQL.
-import { executeSetup, planSetup, type SetupStep } from '../setup/plan.ts';
+import { executeSetup, planSetup } from '../setup/plan.ts';
 import { connectAll } from '../setup/set-up.ts';
+import type { SetupStep } from '../setup/setup-step.ts';
 import type { Command } from './command.ts';
 import { colour, print, printData, printError } from './output.ts';
 

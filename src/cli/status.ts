@@ -83,7 +83,9 @@ function showTables({ subscriptions, slots, differences, databases }: Status): v
     }
   for (const { subscription, waitingTables } of subscriptions)
     for (const table of waitingTables)
-      print(`${subscription}: ${table} matches but has not joined; it is looked at on the next start`);
+      print(
+        `${subscription}: ${table} matches but has not joined; it is looked at on the next start`,
+      );
   for (const each of differences)
     print(
       colour(

@@ -1,8 +1,8 @@
 // `replicator teardown`: removes every trace of ours from the databases, and shows that it did.
 import { createInterface } from 'node:readline/promises';
 import type { Config } from '../config/config.ts';
-import { findTraces, refuseActive, removeTraces, type Trace } from '../setup/teardown.ts';
 import { connectAll } from '../setup/set-up.ts';
+import { findTraces, refuseActive, removeTraces, type Trace } from '../setup/teardown.ts';
 import type { Command } from './command.ts';
 import { formatBytes, print, printData, printError, printTable } from './output.ts';
 

@@ -10,7 +10,9 @@ const defaultTimeoutMs = 30_000;
 export const wait: Command = {
   name: 'wait',
   describe: 'return once every target has all that was committed on every source until now',
-  options: { timeout: { type: 'string', describe: 'give up with exit code 75 after this long (30s)' } },
+  options: {
+    timeout: { type: 'string', describe: 'give up with exit code 75 after this long (30s)' },
+  },
   async handler({ flags, loadConfig }) {
     const config = await loadConfig();
     const timeoutMs = timeoutOf(flags['timeout']);

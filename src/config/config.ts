@@ -9,7 +9,7 @@ export type TruncateRule = 'replicate' | 'ignore' | 'refuse';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** Where `password` looks, for people; never the password. */
-export type PasswordSource =
+type PasswordSource =
   | { readonly kind: 'config' }
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'pgpass'; readonly path: string };

@@ -11,7 +11,7 @@ export interface Interpolation {
   readonly problems: readonly InterpolationProblem[];
 }
 
-export interface InterpolationProblem {
+interface InterpolationProblem {
   /** As far as it can be found in the file: `${NAME`. */
   readonly reference: string;
   /** Names the variable, never its value. */

@@ -14,7 +14,7 @@ import {
   whyUnreadable,
 } from './read-text-file.ts';
 
-export const usualPaths: readonly string[] = ['replicator.yaml', '/etc/replicator/replicator.yaml'];
+const usualPaths = ['replicator.yaml', '/etc/replicator/replicator.yaml'];
 
 export interface LoadOptions {
   /** From the command line; goes before REPLICATOR_CONFIG and the usual places. */

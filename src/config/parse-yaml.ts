@@ -100,6 +100,8 @@ function readMapping(reading: Reading, { items }: YAMLMap, at: Offsets): Place {
   }
   // `<<: *other` or `<<: [*a, *b]` adds what is not there yet: https://yaml.org/type/merge.html
   for (const source of merged.flatMap(listed)) {
+    const { kind, valueOffset: offset } = source;
+    if (kind !== 'mapping') reading.mistakes.push({ offset, message: '<< takes a mapping' });
     for (const [name, child] of source.children) {
       if (!children.has(name)) children.set(name, child);
     }

@@ -1,7 +1,7 @@
 // One entry of `databases`: its url taken apart, its defaults applied, its password found.
 import { isIPv4 } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import type { DatabaseConfig } from './config.ts';
+import type { DatabaseConfig, SslMode } from './config.ts';
 import { parseConnectionUrl } from './connection-url.ts';
 import {
   type ConnectionSettings,
@@ -41,7 +41,8 @@ export function resolveDatabase(
 
   const { sslrootcert, sslcert, sslkey } = settings;
   const hasTlsFiles = [sslrootcert, sslcert, sslkey].some((path) => path !== undefined);
-  const { sslmode = isOnThisMachine(host) && !hasTlsFiles ? 'disable' : 'verify-full' } = settings;
+  const usual = isOnThisMachine(host) && !hasTlsFiles ? 'disable' : 'verify-full';
+  const sslmode: SslMode = settings.sslmode ?? usual;
   const tls = tlsProblem(host, { ...settings, sslmode }, hasTlsFiles);
   if (tls !== undefined) refuse(undefined, `: ${tls}`);
   if (twice.length > 0 || tls !== undefined) return undefined;

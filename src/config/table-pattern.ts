@@ -7,7 +7,7 @@ export interface TablePattern {
   readonly name: NamePattern;
 }
 
-export interface NamePattern {
+interface NamePattern {
   readonly matches: RegExp;
   /** The only name that it matches; undefined when it has a wildcard. */
   readonly literal: string | undefined;

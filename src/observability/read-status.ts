@@ -185,4 +185,3 @@ async function waitingTables(
     .map(({ table }) => tableLabel(table))
     .filter((label) => !joined.has(label));
 }
-

@@ -13,7 +13,7 @@ const pollMs = 25;
  * is nothing else to do, and waits for it. Throws TIMEOUT naming who is behind.
  */
 export async function waitForTargets(
-  config: Config,
+  config: Pick<Config, 'subscriptions'>,
   sessions: ReadonlyMap<string, Session>,
   timeoutMs: number,
 ): Promise<void> {
@@ -64,8 +64,14 @@ async function progressOf(target: Session, source: string): Promise<Lsn> {
 
 function notSetUp(session: Session) {
   return (error: unknown): never => {
-    if (error instanceof ReplicatorError && (error.sqlstate === '42P01' || error.sqlstate === '3F000'))
-      throw new ReplicatorError('NOT_SET_UP', `${session.database.name}: schema replicator is missing`);
+    if (
+      error instanceof ReplicatorError &&
+      (error.sqlstate === '42P01' || error.sqlstate === '3F000')
+    )
+      throw new ReplicatorError(
+        'NOT_SET_UP',
+        `${session.database.name}: schema replicator is missing`,
+      );
     throw error;
   };
 }

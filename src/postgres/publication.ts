@@ -3,10 +3,7 @@ import type { TableName } from '../model/relation.ts';
 import { quoteLiteral } from './identifiers.ts';
 import type { Session } from './session.ts';
 
-export async function publishedTables(
-  session: Session,
-  publication: string,
-): Promise<TableName[]> {
+export async function publishedTables(session: Session, publication: string): Promise<TableName[]> {
   return await session.query<{ schema: string; name: string }>(
     `select n.nspname as schema, c.relname as name
      from pg_catalog.pg_publication_rel pr

@@ -11,7 +11,15 @@ import { type GroupResult, type Statement, StatementGroup } from './statement-gr
 export type Row = Readonly<Record<string, string | null>>;
 
 /** What the connection is for; shows in pg_stat_activity as `replicator/<name>/<purpose>`. */
-export type Purpose = 'apply' | 'control' | 'copy' | 'fetch' | 'setup' | 'status' | 'walsender';
+export type Purpose =
+  | 'apply'
+  | 'compare'
+  | 'control'
+  | 'copy'
+  | 'fetch'
+  | 'setup'
+  | 'status'
+  | 'walsender';
 
 export interface SessionOptions {
   readonly purpose: Purpose;

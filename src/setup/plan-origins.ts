@@ -6,8 +6,8 @@ import { quoteLiteral } from '../postgres/identifiers.ts';
 import { originName, slotName } from '../postgres/object-names.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
 import type { Session } from '../postgres/session.ts';
-import { type SetupSessions, type SetupStep, sessionOf } from './plan.ts';
 import { schemaExists } from './plan-schema.ts';
+import { type SetupSessions, type SetupStep, sessionOf } from './setup-step.ts';
 
 export async function* planOrigins(
   config: Config,
@@ -99,7 +99,9 @@ async function* renameOrigin(
 
 async function recordedOrigin(to: Session, source: string): Promise<string | undefined> {
   if (!(await schemaExists(to))) return undefined;
-  const [row] = await to.query('select origin from replicator.progress where source = $1', [source]);
+  const [row] = await to.query('select origin from replicator.progress where source = $1', [
+    source,
+  ]);
   return row?.['origin'] ?? undefined;
 }
 

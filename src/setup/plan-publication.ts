@@ -8,7 +8,7 @@ import { quoteIdentifier, quoteTable } from '../postgres/identifiers.ts';
 import { publicationName } from '../postgres/object-names.ts';
 import { publishedTables } from '../postgres/publication.ts';
 import type { Session } from '../postgres/session.ts';
-import type { SetupStep } from './plan.ts';
+import type { SetupStep } from './setup-step.ts';
 
 const marker: TableName = { schema: 'replicator', name: 'marker' };
 

@@ -4,8 +4,8 @@ import type { Config } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { quoteLiteral } from '../postgres/identifiers.ts';
 import type { Session } from '../postgres/session.ts';
-import type { SetupSessions, SetupStep } from './plan.ts';
 import { schemaExists } from './plan-schema.ts';
+import type { SetupSessions, SetupStep } from './setup-step.ts';
 
 export async function* planRanks(
   config: Config,
@@ -50,7 +50,9 @@ export function agreeOnRanks(
         throw new ReplicatorError(
           'CONFIGURATION',
           `${holder}: rank ${rank} of ${database} in replicator.ranks differs from the other databases'`,
-          { hint: 'were these databases set up from different files? run `replicator teardown` on one' },
+          {
+            hint: 'were these databases set up from different files? run `replicator teardown` on one',
+          },
         );
       agreed.set(database, rank);
     }

@@ -3,8 +3,8 @@ import { ReplicatorError } from '../model/errors.ts';
 import { quoteLiteral } from '../postgres/identifiers.ts';
 import { type ServerFacts, serverFacts } from '../postgres/server-facts.ts';
 import type { Session } from '../postgres/session.ts';
-import type { SetupStep } from './plan.ts';
 import { originWrapperStatements, schemaStatements, schemaVersion } from './schema.ts';
+import type { SetupStep } from './setup-step.ts';
 
 const oldestMajor = 13;
 
@@ -58,7 +58,9 @@ async function* verifyInstallation(
     database: string;
     system_identifier: string;
     database_oid: string;
-  }>('select schema_version::text, database, system_identifier, database_oid::text from replicator.installation');
+  }>(
+    'select schema_version::text, database, system_identifier, database_oid::text from replicator.installation',
+  );
   if (Number(row.schema_version) > schemaVersion)
     throw new ReplicatorError(
       'CONFIGURATION',
@@ -67,10 +69,7 @@ async function* verifyInstallation(
     );
   // A clone or a restored copy carries our schema along; it must not talk to the others as if it
   // were the original.
-  if (
-    row.system_identifier !== facts.systemIdentifier ||
-    row.database_oid !== facts.databaseOid
-  )
+  if (row.system_identifier !== facts.systemIdentifier || row.database_oid !== facts.databaseOid)
     throw new ReplicatorError(
       'IDENTITY',
       `${name}: schema replicator here was made for another cluster or database (a copy?)`,

@@ -5,7 +5,7 @@ import { quoteLiteral } from '../postgres/identifiers.ts';
 import { publicationName, slotName } from '../postgres/object-names.ts';
 import type { Session } from '../postgres/session.ts';
 import { schemaExists } from './plan-schema.ts';
-import type { SetupStep } from './plan.ts';
+import type { SetupStep } from './setup-step.ts';
 
 export async function* planSlot(session: Session): AsyncGenerator<SetupStep> {
   const source = session.database.name;
@@ -16,11 +16,16 @@ export async function* planSlot(session: Session): AsyncGenerator<SetupStep> {
     'select database, plugin from pg_catalog.pg_replication_slots where slot_name = $1',
     [slot],
   );
-  if (existing !== undefined && (state === undefined || existing['database'] !== session.database.dbname))
+  if (
+    existing !== undefined &&
+    (state === undefined || existing['database'] !== session.database.dbname)
+  )
     throw new ReplicatorError(
       'IDENTITY',
       `${source}: slot ${slot} exists already, for database ${existing['database']}, and is not ours`,
-      { hint: `give the database another name in the file, or drop the slot in ${existing['database']}` },
+      {
+        hint: `give the database another name in the file, or drop the slot in ${existing['database']}`,
+      },
     );
   // Written first, because making a slot is not transactional: a slot that is found after a crash
   // is ours iff this row says so.

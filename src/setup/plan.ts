@@ -1,24 +1,12 @@
 // What has to be made on the servers, as a list of SQL that can be printed or executed. It is
 // computed from what is there, so running it twice makes nothing twice.
 import type { Config } from '../config/config.ts';
-import { ReplicatorError } from '../model/errors.ts';
-import type { Session } from '../postgres/session.ts';
 import { planOrigins } from './plan-origins.ts';
 import { planPublication } from './plan-publication.ts';
 import { planRanks } from './plan-ranks.ts';
 import { planSchema } from './plan-schema.ts';
 import { planSlot } from './plan-slot.ts';
-
-export interface SetupStep {
-  readonly database: string;
-  readonly sql: string;
-  /** Values that are known only once earlier steps have run; `why` says what they are. */
-  readonly values?: () => Promise<readonly string[]>;
-  readonly why?: string;
-}
-
-/** Open connections to the databases that are to be set up, by name. */
-export type SetupSessions = ReadonlyMap<string, Session>;
+import { type SetupSessions, type SetupStep, sessionOf } from './setup-step.ts';
 
 /**
  * Looks at the databases and yields what is missing, in an order in which it can be executed: each
@@ -39,13 +27,6 @@ export async function* planSetup(
     yield* planSlot(session);
   }
   yield* planOrigins(config, sessions);
-}
-
-export function sessionOf(sessions: SetupSessions, name: string): Session {
-  const session = sessions.get(name);
-  if (session === undefined)
-    throw new ReplicatorError('INTERNAL', `no connection to database ${name}`);
-  return session;
 }
 
 /** Executes the plan; `onStep` is told of each step before it runs. */

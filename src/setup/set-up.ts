@@ -37,10 +37,7 @@ export interface OpenSessions extends AsyncDisposable {
 }
 
 /** Connects to the named databases at once. Throws what the first that failed threw. */
-export async function connectAll(
-  config: Config,
-  names: readonly string[],
-): Promise<OpenSessions> {
+export async function connectAll(config: Config, names: readonly string[]): Promise<OpenSessions> {
   const byName = new Map<string, Session>();
   const close = async () => {
     await Promise.all([...byName.values()].map((session) => session.close()));

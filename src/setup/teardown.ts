@@ -35,7 +35,12 @@ export async function findTraces(session: Session, sources: readonly string[]): 
      where roname = any($4::text[])
      union all
      select 'schema', nspname, null, null from pg_catalog.pg_namespace where nspname = 'replicator'`,
-    [slotName(name), `${slotName(name).replaceAll('_', '\\_')}\\_\\_%`, publicationName(name), origins],
+    [
+      slotName(name),
+      `${slotName(name).replaceAll('_', '\\_')}\\_\\_%`,
+      publicationName(name),
+      origins,
+    ],
   );
   return rows.map((row) => ({
     kind: row['kind'] as Trace['kind'],

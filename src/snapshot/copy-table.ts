@@ -31,7 +31,10 @@ export async function copyTable(table: TableName, options: CopyOptions): Promise
   const { source, target, snapshot } = options;
   const [described] = await describeTables(source, [table]);
   if (described === undefined)
-    throw new ReplicatorError('SCHEMA_DRIFT', `${source.database.name}: ${tableLabel(table)} is gone`);
+    throw new ReplicatorError(
+      'SCHEMA_DRIFT',
+      `${source.database.name}: ${tableLabel(table)} is gone`,
+    );
   await target.transaction(async () => {
     // Users of a target that is a source as well must not write into it meanwhile.
     await target.query(`lock table ${quoteTable(table)} in share row exclusive mode`);
@@ -91,7 +94,9 @@ async function streamRows(table: CatalogTable, options: CopyOptions): Promise<vo
   });
   try {
     await pipeline(
-      source.client.query(copyTo(`copy (select ${columns} from ${only}${quoteTable(table)}) to stdout`)),
+      source.client.query(
+        copyTo(`copy (select ${columns} from ${only}${quoteTable(table)}) to stdout`),
+      ),
       meter,
       target.client.query(copyFrom(`copy ${quoteTable(table)} (${columns}) from stdin`)),
     );

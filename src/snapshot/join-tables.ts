@@ -6,9 +6,9 @@ import { mergeSyncs, type TableOptions } from '../config/merge-syncs.ts';
 import { formatLsn, type Lsn, parseLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { listTables } from '../postgres/catalog.ts';
-import type { Session } from '../postgres/session.ts';
 import { publicationName } from '../postgres/object-names.ts';
 import { publishedTables } from '../postgres/publication.ts';
+import type { Session } from '../postgres/session.ts';
 import { addToPublication } from './add-to-publication.ts';
 import { type CopyProgress, copyTable, isEmpty, notEmpty, wasCopied } from './copy-table.ts';
 import { exportSnapshot } from './exported-snapshot.ts';
@@ -129,7 +129,8 @@ async function joinAsItIs(
 ): Promise<Lsn | undefined> {
   const { source, target, progress, subscription } = options;
   const published = await publishedTables(source, publicationName(source.database.name));
-  const heldFromTheStart = first && published.some((other) => tableLabel(other) === tableLabel(table));
+  const heldFromTheStart =
+    first && published.some((other) => tableLabel(other) === tableLabel(table));
   const from = heldFromTheStart
     ? progress
     : await addToPublication(source, table, { onlyIfEmpty: initialCopy === 'none' && !first });

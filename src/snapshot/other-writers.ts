@@ -26,7 +26,9 @@ export async function refuseOtherWriters(
     throw new ReplicatorError(
       'COPY_REFUSED',
       `${source}:${target}: ${tableLabel(table)} has rows on ${other.source} too, which also writes to ${target}`,
-      { hint: 'fill all but one database after the copy, or restore a dump and use initial_copy: none' },
+      {
+        hint: 'fill all but one database after the copy, or restore a dump and use initial_copy: none',
+      },
     );
   }
 }

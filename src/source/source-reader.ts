@@ -147,7 +147,10 @@ export class SourceReader {
     if (!stream.ended.aborted) {
       // A fast shutdown ends ordinary sessions first and then waits for the walsender to have sent
       // everything and to be told that it is durable; a target that is away must not hold it up.
-      await Promise.race([aborted(stream.ended), new Promise((r) => setTimeout(r, releaseAfterMs))]);
+      await Promise.race([
+        aborted(stream.ended),
+        new Promise((r) => setTimeout(r, releaseAfterMs)),
+      ]);
     }
     throw asReplicatorError(stream.ended.aborted ? stream.ended.reason : control.lost.reason);
   }

@@ -1,11 +1,12 @@
 // What of a source's transactions belongs to one subscription: its tables, from the position on
 // from which each has joined.
+
+import type { TruncateRule } from '../config/config.ts';
 import type { Change, TruncateChange } from '../model/change.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import type { Lsn } from '../model/lsn.ts';
 import { type Relation, type TableName, tableLabel } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
-import type { TruncateRule } from '../config/config.ts';
 
 export interface JoinedTable {
   /**

@@ -48,11 +48,17 @@ export class StateRecorder {
         for (const [target, [state, error]] of this.#latest) {
           this.#latest.delete(target);
           const values = [target, state, error?.code, error?.message, error?.hint];
-          await session.query(recordQuery, values.map((value) => value ?? null));
+          await session.query(
+            recordQuery,
+            values.map((value) => value ?? null),
+          );
         }
       }
     } catch (error) {
-      this.#log.debug({ source: this.#source.name, code: asReplicatorError(error).code }, 'state not recorded');
+      this.#log.debug(
+        { source: this.#source.name, code: asReplicatorError(error).code },
+        'state not recorded',
+      );
     } finally {
       this.#writing = undefined;
     }

@@ -259,7 +259,10 @@ export class Subscription implements Subscriber {
   #move(state: SubscriptionState, error?: ReplicatorError): void {
     if (state === this.#state && error === undefined) return;
     if (!mayMove(this.#state, state))
-      this.#options.log.error({ subscription: this.name, from: this.#state, to: state }, 'bad move');
+      this.#options.log.error(
+        { subscription: this.name, from: this.#state, to: state },
+        'bad move',
+      );
     if (state !== this.#state)
       this.#options.log.info({ subscription: this.name, state }, 'subscription state');
     this.#state = state;

@@ -1,9 +1,137 @@
+// Tables that joined as they are (initial_copy none, both sides with rows) are taken for equal on
+// the user's word; this looks whether they are, beside the running replication, and tells.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config, SubscriptionConfig } from '../config/config.ts';
-import type { TableName } from '../model/relation.ts';
+import { asReplicatorError } from '../model/errors.ts';
+import { type TableName, tableLabel } from '../model/relation.ts';
+import { waitForTargets } from '../observability/wait-for-targets.ts';
+import { subscriptionName } from '../postgres/object-names.ts';
+import { Session } from '../postgres/session.ts';
+import { compareAgain, compareTable, isEqual, type TableDifference } from './compare-table.ts';
+import { forgetDifference, recordDifference, recordedTables } from './differences.ts';
+
+/** Rows on their way look like differences; after so many looks at rest they are taken for real. */
+const looks = 3;
+const betweenLooksMs = 1_000;
+const retryMs = 10_000;
+const catchUpMs = 10 * 60_000;
+
+interface Comparison {
+  readonly subscription: SubscriptionConfig;
+  readonly table: TableName;
+}
 
 export class ComparisonRunner {
-  constructor(_config: Config, _log: Logger) {}
-  add(_subscription: SubscriptionConfig, _tables: readonly TableName[]): void {}
-  async run(_stop: AbortSignal): Promise<void> {}
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #waiting: Comparison[] = [];
+
+  constructor(config: Config, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+  }
+
+  add(subscription: SubscriptionConfig, tables: readonly TableName[]): void {
+    for (const table of tables) {
+      const known = this.#waiting.some(
+        (other) => samePair(other.subscription, subscription) && sameTable(other.table, table),
+      );
+      if (!known) this.#waiting.push({ subscription, table });
+    }
+  }
+
+  /** One comparison after the other, until `stop`; what was recorded earlier is looked at again. */
+  async run(stop: AbortSignal): Promise<void> {
+    const revisited = new Set<string>();
+    while (!stop.aborted) {
+      for (const subscription of this.#config.subscriptions)
+        if (!revisited.has(subscriptionName(subscription)))
+          await this.#revisit(subscription, revisited);
+      const next = this.#waiting[0];
+      if (next !== undefined && (await this.#compare(next, stop))) {
+        this.#waiting.shift();
+        continue;
+      }
+      await sleep(next === undefined ? 500 : retryMs, undefined, { signal: stop }).catch(() => {});
+    }
+  }
+
+  async #revisit(subscription: SubscriptionConfig, revisited: Set<string>): Promise<void> {
+    try {
+      await using source = await this.#connect(subscription.source, subscription);
+      this.add(subscription, await recordedTables(source, subscription.target));
+      revisited.add(subscriptionName(subscription));
+    } catch {
+      // Not reachable, or not set up yet: asked again in the next round.
+    }
+  }
+
+  async #compare({ subscription, table }: Comparison, stop: AbortSignal): Promise<boolean> {
+    const { source, target } = subscription;
+    const facts = { subscription: subscriptionName(subscription), table: tableLabel(table) };
+    try {
+      await using first = await this.#connect(source, subscription);
+      await using second = await this.#connect(target, subscription);
+      let found = await compareTable(first, second, table);
+      for (let look = 0; look < looks && !isEqual(found); look++) {
+        await this.#catchUp(subscription, first, second);
+        found = await compareAgain(first, second, found);
+        if (look + 1 < looks) await sleep(betweenLooksMs, undefined, { signal: stop });
+      }
+      if (isEqual(found)) await forgetDifference(first, target, table);
+      else await this.#tell(first, target, found, facts);
+      return true;
+    } catch (error) {
+      if (stop.aborted) return false;
+      const { code, message } = asReplicatorError(error);
+      this.#log.warn({ ...facts, code }, `comparison put off: ${message}`);
+      return false;
+    }
+  }
+
+  async #tell(
+    source: Session,
+    target: string,
+    found: TableDifference,
+    facts: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    await recordDifference(source, target, found);
+    const { onlyFirst, onlySecond, differing } = found;
+    this.#log.warn(
+      { ...facts, only_on_source: onlyFirst, only_on_target: onlySecond, differing },
+      'tables differ although initial_copy is none: see `replicator status --output json`',
+    );
+  }
+
+  /** Until what either side had written by now is on the other. */
+  async #catchUp(pair: SubscriptionConfig, first: Session, second: Session): Promise<void> {
+    const subscriptions = this.#config.subscriptions.filter((other) => samePair(other, pair));
+    const sessions = new Map([
+      [pair.source, first],
+      [pair.target, second],
+    ]);
+    await waitForTargets({ subscriptions }, sessions, catchUpMs);
+  }
+
+  async #connect(name: string, subscription: SubscriptionConfig): Promise<Session> {
+    const database = this.#config.databases.get(name);
+    if (database === undefined) throw new RangeError(`database ${name} is not configured`);
+    return await Session.connect(database, {
+      purpose: 'compare',
+      name: subscriptionName(subscription),
+      replyTimeoutMs: 3_600_000,
+    });
+  }
+}
+
+function samePair(a: SubscriptionConfig, b: SubscriptionConfig): boolean {
+  return (
+    (a.source === b.source && a.target === b.target) ||
+    (a.source === b.target && a.target === b.source)
+  );
+}
+
+function sameTable(a: TableName, b: TableName): boolean {
+  return a.schema === b.schema && a.name === b.name;
 }

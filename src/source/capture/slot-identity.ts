@@ -2,8 +2,8 @@
 // up, and does the slot still hold what every target needs? A gap is refused, never papered over.
 import { ReplicatorError } from '../../model/errors.ts';
 import { formatLsn, type Lsn, parseLsn } from '../../model/lsn.ts';
-import type { Session } from '../../postgres/session.ts';
 import { type ServerFacts, serverFacts } from '../../postgres/server-facts.ts';
+import type { Session } from '../../postgres/session.ts';
 
 export interface SlotPosition {
   readonly facts: ServerFacts;
@@ -51,7 +51,10 @@ export async function verifySlot(session: Session, slot: string): Promise<SlotPo
     );
   if (row['wal_status'] === 'lost')
     return refuse('SLOT_LOST', `WAL that slot ${slot} needs was removed`);
-  if (row['found_publication_oid'] === null || row['publication_oid'] !== row['found_publication_oid'])
+  if (
+    row['found_publication_oid'] === null ||
+    row['publication_oid'] !== row['found_publication_oid']
+  )
     return refuse('PUBLICATION_CHANGED', `publication ${slot} was dropped or recreated`);
   return {
     facts,

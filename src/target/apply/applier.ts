@@ -10,7 +10,7 @@ import { formatLsn, type Lsn } from '../../model/lsn.ts';
 import type { Relation } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
 import { originName } from '../../postgres/object-names.ts';
-import { Session } from '../../postgres/session.ts';
+import type { Session } from '../../postgres/session.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { advanceStatement, type Progress, readProgress } from '../progress/progress.ts';
 import { applyCarefully, type FetchRow } from './apply-carefully.ts';
@@ -92,7 +92,11 @@ export class Applier {
     await this.#tables.load(batch.changes);
     const plan = planBatch(batch.changes, (relation) => this.#tables.of(relation));
     const counts = countChanges(batch.changes);
-    const head = [{ text: 'begin', name: 'begin' }, this.#advance(batch, counts), this.#stamp(batch)];
+    const head = [
+      { text: 'begin', name: 'begin' },
+      this.#advance(batch, counts),
+      this.#stamp(batch),
+    ];
     try {
       const results = await this.#session.group([
         ...head,
@@ -177,10 +181,7 @@ export class Applier {
     return { counts: { ...nothing }, carefully };
   }
 
-  #advance(
-    to: { endLsn: Lsn; commitTime: bigint | undefined },
-    counts: typeof nothing,
-  ): Statement {
+  #advance(to: { endLsn: Lsn; commitTime: bigint | undefined }, counts: typeof nothing): Statement {
     return advanceStatement({
       source: this.#options.source,
       progress: this.#progress,
@@ -216,7 +217,8 @@ export class Applier {
       tableOf: (relation: Relation) => this.#tables.of(relation),
       execute: async (statement) => {
         const [result] = await this.#session.group([this.#named(statement)]);
-        if (result === undefined) throw new ReplicatorError('INTERNAL', 'a statement had no result');
+        if (result === undefined)
+          throw new ReplicatorError('INTERNAL', 'a statement had no result');
         return result;
       },
       fetchRow: this.#options.fetchRow,

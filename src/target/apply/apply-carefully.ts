@@ -19,7 +19,10 @@ export interface CarefulContext {
   readonly onConflict: (kind: ConflictKind) => void;
 }
 
-export type FetchRow = (table: TargetTable, key: readonly (string | null)[]) => Promise<Tuple | undefined>;
+export type FetchRow = (
+  table: TargetTable,
+  key: readonly (string | null)[],
+) => Promise<Tuple | undefined>;
 
 export async function applyCarefully(
   changes: readonly Change[],

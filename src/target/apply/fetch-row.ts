@@ -1,7 +1,8 @@
 // Reads one row at the source, for an update whose target row is missing: large values that the
 // update did not touch were not sent with it.
-import type { Tuple } from '../../model/tuple.ts';
+
 import type { DatabaseConfig } from '../../config/config.ts';
+import type { Tuple } from '../../model/tuple.ts';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import { Session } from '../../postgres/session.ts';
 import type { FetchRow } from './apply-carefully.ts';

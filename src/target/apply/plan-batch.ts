@@ -70,7 +70,8 @@ function planStep(table: TargetTable, step: Step, plan: PlannedStatement[]): voi
     planUpdates(table, key, step.updates, false, plan);
   }
   for (const rows of slices(step.inserts, (row) => row)) {
-    const expects = key === undefined ? ({ kind: 'nothing' } as const) : ({ kind: 'insert' } as const);
+    const expects =
+      key === undefined ? ({ kind: 'nothing' } as const) : ({ kind: 'insert' } as const);
     plan.push({ statement: insertRows(table, rows), expects });
   }
 }

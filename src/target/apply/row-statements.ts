@@ -1,8 +1,9 @@
 // SQL over many rows at once: one unnest of text arrays per statement, cast per column. All names
 // are quoted and qualified, all values are parameters.
-import type { Statement } from '../../postgres/statement-group.ts';
-import { type Tuple, unchanged, type Value } from '../../model/tuple.ts';
+
 import { ReplicatorError } from '../../model/errors.ts';
+import { type Tuple, unchanged, type Value } from '../../model/tuple.ts';
+import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowWrite } from './coalesce.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
 import { encodeTextArray } from './text-array.ts';
@@ -108,8 +109,7 @@ function matches(
 ): string {
   return key
     .map(
-      (column, i) =>
-        `t.${column.quoted} ${column.equals} u.${name(column, i)}::${column.castType}`,
+      (column, i) => `t.${column.quoted} ${column.equals} u.${name(column, i)}::${column.castType}`,
     )
     .join(' and ');
 }

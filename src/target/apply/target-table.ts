@@ -68,11 +68,9 @@ export function matchTable(
 }
 
 function missingColumn(database: string, label: string, column: RelationColumn): ReplicatorError {
-  return new ReplicatorError(
-    'SCHEMA_DRIFT',
-    `${database}: ${label} has no column ${column.name}`,
-    { hint: `alter table ${label} add column ${quoteIdentifier(column.name)} …` },
-  );
+  return new ReplicatorError('SCHEMA_DRIFT', `${database}: ${label} has no column ${column.name}`, {
+    hint: `alter table ${label} add column ${quoteIdentifier(column.name)} …`,
+  });
 }
 
 // Types made by users have other OIDs on every database; those are told apart by their names,

@@ -1,6 +1,7 @@
 // How far a source is applied on this target: a row that commits with the data.
-import { ReplicatorError } from '../../model/errors.ts';
+
 import { formatCommitTime } from '../../model/commit-time.ts';
+import { ReplicatorError } from '../../model/errors.ts';
 import { formatLsn, type Lsn, parseLsn } from '../../model/lsn.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { Statement } from '../../postgres/statement-group.ts';

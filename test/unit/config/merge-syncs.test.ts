@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { SubscriptionConfig, SyncConfig } from '../../../src/config/config.ts';
-import { mergeSyncs } from '../../../src/config/merge-syncs.ts';
+import { mergeSyncs, tablesOfSource } from '../../../src/config/merge-syncs.ts';
 
 const sync = (name: string, tables: string[], options: Partial<SyncConfig> = {}): SyncConfig => ({
   name,
@@ -54,4 +54,15 @@ test.each([
       hint: `set the same ${option} in both syncs, or take the table out of one`,
     }),
   );
+});
+
+test('the tables of a source are those of all its subscriptions', () => {
+  const subscriptions = [
+    subscription(sync('one', ['public.orders'])),
+    { ...subscription(sync('two', ['public.*'])), target: 'c' },
+    { ...subscription(sync('three', ['sales.*'])), source: 'b' },
+  ];
+  const sales = { schema: 'sales', name: 'x' };
+  expect(tablesOfSource(subscriptions, 'a', [sales, orders, items])).toEqual([orders, items]);
+  expect(tablesOfSource(subscriptions, 'b', [sales, orders, items])).toEqual([sales]);
 });

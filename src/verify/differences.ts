@@ -1,0 +1,53 @@
+// What a comparison found, kept in replicator.differences for `status` and `check` to show.
+import type { TableName } from '../model/relation.ts';
+import type { Session } from '../postgres/session.ts';
+import type { TableDifference } from './compare-table.ts';
+
+/** Stores it on the first database of the comparison. */
+export async function recordDifference(
+  session: Session,
+  other: string,
+  { table, onlyFirst, onlySecond, differing, keys }: TableDifference,
+): Promise<void> {
+  await session.query(
+    `insert into replicator.differences
+       (other, table_schema, table_name, only_here, only_there, differing, keys)
+     values ($1, $2, $3, $4, $5, $6, $7)
+     on conflict (other, table_schema, table_name) do update
+     set only_here = excluded.only_here, only_there = excluded.only_there,
+         differing = excluded.differing, keys = excluded.keys, compared_at = now()`,
+    [
+      other,
+      table.schema,
+      table.name,
+      onlyFirst,
+      onlySecond,
+      differing,
+      JSON.stringify({
+        only_here: keys.onlyFirst,
+        only_there: keys.onlySecond,
+        differing: keys.differing,
+      }),
+    ],
+  );
+}
+
+export async function forgetDifference(
+  session: Session,
+  other: string,
+  table: TableName,
+): Promise<void> {
+  await session.query(
+    `delete from replicator.differences
+     where other = $1 and table_schema = $2 and table_name = $3`,
+    [other, table.schema, table.name],
+  );
+}
+
+export async function recordedTables(session: Session, other: string): Promise<TableName[]> {
+  return await session.query<{ schema: string; name: string }>(
+    `select table_schema as schema, table_name as name
+     from replicator.differences where other = $1`,
+    [other],
+  );
+}
