@@ -28,6 +28,9 @@ export interface ReplicatorOptions {
 /** How long the first stream of a source waits for its targets, so as not to begin several times. */
 const gatherMs = 2_000;
 
+/** A stream that held this long was sound: its failure is a new one. */
+const steadyMs = 30_000;
+
 interface Source {
   readonly database: DatabaseConfig;
   readonly reader: SourceReader;
@@ -155,33 +158,34 @@ export class Replicator {
     return result.tables;
   }
 
-  async #read({ database, reader, recorder, subscriptions }: Source): Promise<void> {
-    const { log } = this.#options;
+  async #read(source: Source): Promise<void> {
+    const { reader, subscriptions } = source;
     const stop = this.#stopReading.signal;
     const gathered = Promise.all(subscriptions.map(({ settled }) => settled));
     await Promise.race([gathered, sleep(gatherMs, undefined, { signal: stop }).catch(() => {})]);
     let attempt = 0;
     while (!stop.aborted) {
-      let pause = 200;
-      if (subscriptions.some(({ attachment }) => attachment !== 0)) {
-        const startedAt = Date.now();
-        try {
-          await reader.run(stop);
-          pause = 0;
-        } catch (thrown) {
-          const error = asReplicatorError(thrown);
-          if (Date.now() - startedAt > 30_000) attempt = 0;
-          pause = error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs;
-          const facts = { source: database.name, code: error.code, hint: error.hint };
-          if (error.retry === 'manual') log.error(facts, error.message);
-          else if (attempt === 0) log.warn(facts, error.message);
-          attempt += 1;
-          for (const { target } of subscriptions)
-            recorder.record(target, error.retry === 'timed' ? 'waiting' : 'failed', error);
-        }
+      const startedAt = Date.now();
+      try {
+        await reader.run(stop);
+      } catch (thrown) {
+        const error = asReplicatorError(thrown);
+        if (Date.now() - startedAt > steadyMs) attempt = 0;
+        this.#sourceFailed(source, error, attempt);
+        const pause = error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs;
+        attempt += 1;
+        await sleep(pause, undefined, { signal: stop }).catch(() => {});
       }
-      await sleep(pause, undefined, { signal: stop }).catch(() => {});
     }
+  }
+
+  #sourceFailed(source: Source, error: ReplicatorError, attempt: number): void {
+    const { log } = this.#options;
+    const facts = { source: source.database.name, code: error.code, hint: error.hint };
+    if (error.retry === 'manual') log.error(facts, error.message);
+    else if (attempt === 0) log.warn(facts, error.message);
+    const state = error.retry === 'timed' ? 'waiting' : 'failed';
+    for (const { target } of source.subscriptions) source.recorder.record(target, state, error);
   }
 }
 

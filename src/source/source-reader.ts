@@ -45,12 +45,18 @@ export class SourceReader {
   }
 
   /**
-   * One attempt: verifies the slot, streams until the connection breaks, `restart` is called or
-   * `stop` is aborted. Resolves for the latter two; throws ReplicatorError otherwise.
+   * One attempt: waits until a target is attached, verifies the slot, and streams until the
+   * connection breaks, `restart` is called, nobody is served any more, or `stop` is aborted.
+   * Throws ReplicatorError for the first of these only.
    */
   async run(stop: AbortSignal): Promise<void> {
     const { database, log } = this.#options;
     this.#restart = new AbortController();
+    if (!this.#options.subscribers.some(({ attachment }) => attachment !== 0)) {
+      await aborted(AbortSignal.any([stop, this.#restart.signal]));
+      if (stop.aborted) return;
+      this.#restart = new AbortController();
+    }
     const slot = slotName(database.name);
     await using control = await Session.connect(database, {
       purpose: 'control',
@@ -87,6 +93,7 @@ export class SourceReader {
   /** A target has applied more, made room, or attached: confirm it and read on. */
   progressed(): void {
     if (this.#stream === undefined) return;
+    if (this.#served.length === 0) return this.restart();
     if (this.#paused && !this.#anyFull) {
       this.#paused = false;
       this.#stream.resume();
