@@ -18,8 +18,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 70);
 });
 
+let exitCode: number;
 try {
-  process.exitCode = await runCli(process.argv.slice(2));
+  exitCode = await runCli(process.argv.slice(2));
 } catch (error) {
-  process.exitCode = printFailure(error);
+  exitCode = printFailure(error);
 }
+process.exitCode = exitCode;
+// A connection attempt that hangs must not keep alive a process that is done.
+setTimeout(() => process.exit(exitCode), 500).unref();

@@ -4,6 +4,9 @@ import { Replicator } from '../replicator.ts';
 import type { Command } from './command.ts';
 import { endProgress, formatBytes, printProgress } from './output.ts';
 
+/** What is left of `shutdown_timeout` for the process itself to end. */
+const closingMs = 1_500;
+
 export const run: Command = {
   name: 'run',
   describe: 'keep the databases in sync until stopped (SIGTERM drains, a second one stops at once)',
@@ -19,12 +22,16 @@ export const run: Command = {
         else printProgress(`${subscription}  copying ${table}  ${formatBytes(bytes)}`);
       },
     });
-    const stop = (signal: NodeJS.Signals) => {
-      log.info({ signal }, 'stopping');
-      replicator.stop();
-    };
-    process.once('SIGTERM', stop).once('SIGINT', stop);
-    await replicator.run();
+    const stopped = new Promise<void>((resolve) => {
+      const stop = (signal: NodeJS.Signals) => {
+        log.info({ signal }, 'stopping');
+        replicator.stop();
+        // What does not end by then is given up with its connection: the server rolls it back.
+        setTimeout(resolve, config.shutdownTimeoutMs - closingMs).unref();
+      };
+      process.once('SIGTERM', stop).once('SIGINT', stop);
+    });
+    await Promise.race([replicator.run(), stopped]);
     return 0;
   },
 };

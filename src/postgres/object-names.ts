@@ -1,8 +1,6 @@
 // The names of everything that we create on a server. Slots and origins are shared by all
 // databases of a cluster, so they carry the names from the user's file.
 
-export const schemaName = 'replicator';
-
 export function slotName(source: string): string {
   return `replicator_${source}`;
 }
@@ -15,9 +13,6 @@ export function publicationName(source: string): string {
 export function originName(source: string, target: string): string {
   return `replicator_${source}__${target}`;
 }
-
-/** Every origin of ours begins so; a transaction that carries one is not forwarded. */
-export const originPrefix = 'replicator_';
 
 export function subscriptionName(subscription: { source: string; target: string }): string {
   return `${subscription.source}:${subscription.target}`;

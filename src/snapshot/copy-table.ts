@@ -92,14 +92,16 @@ async function streamRows(table: CatalogTable, options: CopyOptions): Promise<vo
       done(null, chunk);
     },
   });
+  const reading = source.client.query(
+    copyTo(`copy (select ${columns} from ${only}${quoteTable(table)}) to stdout`),
+  );
+  const writing = target.client.query(
+    copyFrom(`copy ${quoteTable(table)} (${columns}) from stdin`),
+  );
+  // A connection that is lost once the pipeline has failed must not end the process.
+  for (const stream of [reading, writing]) stream.on('error', () => {});
   try {
-    await pipeline(
-      source.client.query(
-        copyTo(`copy (select ${columns} from ${only}${quoteTable(table)}) to stdout`),
-      ),
-      meter,
-      target.client.query(copyFrom(`copy ${quoteTable(table)} (${columns}) from stdin`)),
-    );
+    await pipeline(reading, meter, writing);
   } catch (error) {
     throw fromPostgres(error, `copy of ${label} to ${target.database.name}`);
   }

@@ -66,9 +66,9 @@ export class Inbox {
     return due ? this.#passedLsn : undefined;
   }
 
-  stored(): void {
+  stored(progress: Lsn): void {
     this.#passedAt = Date.now();
-    if (this.queue.empty) this.#urgent = false;
+    if (progress >= this.#passedLsn) this.#urgent = false;
   }
 
   /** True when parts of a transaction were handed out or waited whose end will not come. */

@@ -12,8 +12,8 @@ export interface BatchLimits {
 
 /** Whole transactions, or one part of a transaction that is larger than memory. */
 export type Work =
-  | { readonly kind: 'batch'; readonly batch: Batch; readonly parts: number }
-  | { readonly kind: 'part'; readonly part: TransactionPart; readonly parts: 1 };
+  | { readonly kind: 'batch'; readonly batch: Batch; readonly parts: readonly TransactionPart[] }
+  | { readonly kind: 'part'; readonly part: TransactionPart; readonly parts: [TransactionPart] };
 
 export class TransactionQueue {
   #parts: TransactionPart[] = [];
@@ -55,27 +55,35 @@ export class TransactionQueue {
   peek(limits: BatchLimits): Work | undefined {
     const head = this.#parts[0];
     if (head === undefined) return undefined;
-    if (!head.first || head.endLsn === undefined) return { kind: 'part', part: head, parts: 1 };
+    if (!head.first || head.endLsn === undefined)
+      return { kind: 'part', part: head, parts: [head] };
     const changes: Change[] = [];
     let bytes = 0;
-    let parts = 0;
+    const parts: TransactionPart[] = [];
     let endLsn: Lsn = head.endLsn;
     let { commitTime } = head.transaction;
     for (const part of this.#parts) {
       if (!part.first || part.endLsn === undefined) break;
       const over = changes.length + part.changes.length > limits.changes;
-      if (parts > 0 && (over || bytes + part.bytes > limits.bytes)) break;
+      if (parts.length > 0 && (over || bytes + part.bytes > limits.bytes)) break;
       for (const change of part.changes) changes.push(change);
       bytes += part.bytes;
-      parts += 1;
+      parts.push(part);
       endLsn = part.endLsn;
       if (part.transaction.commitTime > commitTime) commitTime = part.transaction.commitTime;
     }
-    return { kind: 'batch', batch: { changes, endLsn, commitTime, transactions: parts }, parts };
+    return {
+      kind: 'batch',
+      batch: { changes, endLsn, commitTime, transactions: parts.length },
+      parts,
+    };
   }
 
-  release(parts: number): void {
-    for (const part of this.#parts.splice(0, parts)) this.#bytes -= part.bytes;
+  /** Removes work that is done. What was dropped meanwhile is not there any more. */
+  release(parts: readonly TransactionPart[]): void {
+    let done = 0;
+    while (done < parts.length && this.#parts[done] === parts[done]) done += 1;
+    this.#remove(0, done);
   }
 
   /** Drops what belongs to a transaction whose end has not arrived. True if there was any. */
@@ -83,14 +91,18 @@ export class TransactionQueue {
     const last = this.#parts.at(-1);
     if (last === undefined || last.endLsn !== undefined) return false;
     const start = this.#parts.findLastIndex((part) => part.endLsn !== undefined) + 1;
-    for (const part of this.#parts.splice(start)) this.#bytes -= part.bytes;
+    this.#remove(start, this.#parts.length);
     return true;
   }
 
   /** Drops whole transactions that the target turned out to have, those before `progress`. */
   dropApplied(progress: Lsn): void {
     const keep = this.#parts.findIndex((part) => part.transaction.commitLsn >= progress);
-    this.release(keep < 0 ? this.#parts.length : keep);
+    this.#remove(0, keep < 0 ? this.#parts.length : keep);
+  }
+
+  #remove(from: number, to: number): void {
+    for (const part of this.#parts.splice(from, to - from)) this.#bytes -= part.bytes;
   }
 
   clear(): void {

@@ -111,7 +111,7 @@ export class Subscription implements Subscriber {
   }
 
   interrupted(): void {
-    if (this.#inbox.interrupted() || this.#openParts) this.#abandoned = true;
+    if (this.#inbox.interrupted()) this.#abandoned = true;
     this.#inbox.queue.wake();
   }
 
@@ -234,7 +234,7 @@ export class Subscription implements Subscriber {
 
   #durable(progress: Lsn): void {
     this.#flushedLsn = progress;
-    this.#inbox.stored();
+    this.#inbox.stored(progress);
     this.#options.onProgress();
   }
 

@@ -25,7 +25,6 @@ export interface ApplierOptions {
   readonly lockTimeoutMs: number;
   readonly fetchRow: FetchRow;
   readonly onConflicts: (counts: ConflictCounts) => void;
-  /** For tests: called at each step of a batch, see model/failpoint.ts. */
 }
 
 interface OpenTransaction {
@@ -120,6 +119,8 @@ export class Applier {
    * ROWS_MISSING or UNIQUE_VIOLATION when the whole of it must be read again and go `carefully`.
    */
   async applyPart(part: TransactionPart, carefully: boolean): Promise<void> {
+    if (part.first !== (this.#open === undefined))
+      throw new ReplicatorError('INTERNAL', 'parts of two transactions would be mixed');
     this.#open ??= await this.#begin(carefully);
     await this.#tables.load(part.changes);
     if (this.#open.carefully) this.#report(await this.#carefully(part.changes));
@@ -159,11 +160,6 @@ export class Applier {
       { text: 'commit', name: 'commit' },
     ]);
     this.#committed(results.at(-1), lsn);
-  }
-
-  /** Table definitions are read again before they are next used. */
-  forgetTables(): void {
-    this.#tables.clear();
   }
 
   async close(): Promise<void> {

@@ -8,7 +8,7 @@ import { matchTable, type TargetTable } from './target-table.ts';
 
 export class TargetTables {
   readonly #session: Session;
-  readonly #tables = new Map<Relation, TargetTable>();
+  readonly #tables = new WeakMap<Relation, TargetTable>();
 
   constructor(session: Session) {
     this.#session = session;
@@ -42,9 +42,5 @@ export class TargetTables {
     if (table === undefined)
       throw new ReplicatorError('INTERNAL', `table ${tableLabel(relation)} was not loaded`);
     return table;
-  }
-
-  clear(): void {
-    this.#tables.clear();
   }
 }
