@@ -2,6 +2,7 @@
 import yargs, { type Argv } from 'yargs';
 import { loadConfig } from '../config/load-config.ts';
 import { ReplicatorError } from '../model/errors.ts';
+import { check } from './check.ts';
 import type { Command, Flags } from './command.ts';
 import { config } from './config-command.ts';
 import { init } from './init.ts';
@@ -12,7 +13,7 @@ import { teardown } from './teardown.ts';
 import { versionText } from './version.ts';
 import { wait } from './wait.ts';
 
-const commands: readonly Command[] = [run, init, status, wait, config, teardown];
+const commands: readonly Command[] = [run, init, check, status, wait, config, teardown];
 
 const exitCodes = `Exit codes: 0 done; 1 ran fine and found something; 64 wrong command line;
 69 a database is unreachable; 70 a bug; 75 try again later; 77 missing privilege;

@@ -110,7 +110,8 @@ export function findingsOf(
       database,
       ...(table !== undefined && { table }),
       ...(column !== undefined && { column }),
-      message,
+      // A name may hold line breaks.
+      message: message.replaceAll(/\p{Cc}+/gu, ' '),
       hint,
     })),
   );

@@ -1,0 +1,119 @@
+// Which table goes from where to where, with both of its ends as they are on the servers.
+import type { Config, SubscriptionConfig } from '../../config/config.ts';
+import { mergeSyncs, type TableOptions } from '../../config/merge-syncs.ts';
+import { ReplicatorError } from '../../model/errors.ts';
+import { tableLabel } from '../../model/relation.ts';
+import type { DatabaseFacts, PreflightFacts } from './facts.ts';
+import type { TableFacts } from './read/read-tables.ts';
+
+export interface CarriedTable {
+  readonly label: string;
+  readonly subscription: SubscriptionConfig;
+  readonly options: TableOptions;
+  readonly source: DatabaseFacts;
+  readonly sourceTable: TableFacts;
+  /** Undefined when the target could not be asked. */
+  readonly target: DatabaseFacts | undefined;
+  /** Undefined when the target has no such table, or could not be asked. */
+  readonly targetTable: TableFacts | undefined;
+  /** The target has every row that was there when it began, and follows since. */
+  readonly joined: boolean;
+}
+
+/** Two syncs that want to treat a table differently; the subscription is not looked at further. */
+export interface Disagreement {
+  readonly subscription: SubscriptionConfig;
+  readonly error: ReplicatorError;
+}
+
+export function carryTables(
+  config: Config,
+  databases: ReadonlyMap<string, DatabaseFacts>,
+): Pick<PreflightFacts, 'carried' | 'disagreements' | 'writers'> {
+  const carried: CarriedTable[] = [];
+  const disagreements: Disagreement[] = [];
+  for (const subscription of config.subscriptions) {
+    const source = databases.get(subscription.source);
+    if (source === undefined) continue;
+    const target = databases.get(subscription.target);
+    const joined = joinedTables(target, source.name);
+    try {
+      for (const [label, options] of mergeSyncs(subscription, [...source.tables.values()])) {
+        const sourceTable = source.tables.get(label);
+        const targetTable = target?.tables.get(label);
+        if (sourceTable === undefined) continue;
+        const ends = { source, sourceTable, target, targetTable };
+        carried.push({ label, subscription, options, ...ends, joined: joined.has(label) });
+      }
+    } catch (error) {
+      if (!(error instanceof ReplicatorError)) throw error;
+      disagreements.push({ subscription, error });
+    }
+  }
+  return { carried, disagreements, writers: findWriters(carried) };
+}
+
+function joinedTables(target: DatabaseFacts | undefined, source: string): Set<string> {
+  const joined = target?.state?.content?.joined.filter((table) => table.source === source) ?? [];
+  return new Set(joined.map(tableLabel));
+}
+
+function findWriters(carried: readonly CarriedTable[]): Map<string, ReadonlySet<string>> {
+  const writers = new Map<string, Set<string>>();
+  for (const { label, subscription } of carried)
+    for (const database of [subscription.source, subscription.target]) {
+      const key = `${database}:${label}`;
+      writers.set(key, (writers.get(key) ?? new Set()).add(subscription.source));
+    }
+  return writers;
+}
+
+/** A table that is there on both sides of a subscription. */
+export interface TablePair extends CarriedTable {
+  readonly target: DatabaseFacts;
+  readonly targetTable: TableFacts;
+}
+
+export function tablePairs({ carried }: PreflightFacts): TablePair[] {
+  return carried.filter((each): each is TablePair => each.targetTable !== undefined);
+}
+
+/** A table at one end of some of the subscriptions, named once. */
+export interface TableEnd {
+  readonly label: string;
+  readonly database: DatabaseFacts;
+  readonly table: TableFacts;
+  readonly carried: readonly CarriedTable[];
+}
+
+export function sourceEnds({ carried }: PreflightFacts): TableEnd[] {
+  return ends(carried, ({ source, sourceTable }) => [source, sourceTable]);
+}
+
+export function targetEnds(facts: PreflightFacts): TableEnd[] {
+  return ends(tablePairs(facts), ({ target, targetTable }) => [target, targetTable]);
+}
+
+function ends<T extends CarriedTable>(
+  carried: readonly T[],
+  endOf: (each: T) => [DatabaseFacts, TableFacts],
+): TableEnd[] {
+  const found = new Map<string, TableEnd & { carried: CarriedTable[] }>();
+  for (const each of carried) {
+    const [database, table] = endOf(each);
+    const key = `${database.name}:${each.label}`;
+    const end = found.get(key) ?? { label: each.label, database, table, carried: [] };
+    end.carried.push(each);
+    found.set(key, end);
+  }
+  return [...found.values()];
+}
+
+/**
+ * Databases whose own writes to a table meet at this one: those that feed it, and itself when it
+ * is a source. With several of them, rows can conflict.
+ */
+export function writersAt(facts: PreflightFacts, database: string, label: string): string[] {
+  const writers = facts.writers.get(`${database}:${label}`);
+  return [...facts.config.databases.keys()].filter((name) => writers?.has(name));
+}

@@ -1,0 +1,82 @@
+// On sources. Without a replica identity an UPDATE or DELETE fails, for the users, as soon as the
+// table is published; https://www.postgresql.org/docs/current/logical-replication-publication.html
+import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
+import { sourceEnds, type TableEnd, writersAt } from '../carried-tables.ts';
+import { columnList } from '../create-table.ts';
+import type { PreflightFacts } from '../facts.ts';
+import type { Check, Problem } from '../finding.ts';
+import type { TableFacts } from '../read/read-tables.ts';
+import { replicaKeyOf } from '../replica-key.ts';
+
+export const replicaIdentity: Check = {
+  name: 'replica-identity',
+  category: 'schema',
+  find: (facts) =>
+    sourceEnds(facts).flatMap((end) => [
+      ...judge(end, hasSeveralWriters(facts, end)),
+      ...judgePartitions(end),
+    ]),
+};
+
+/** Here or on any database that its rows go to. */
+function hasSeveralWriters(facts: PreflightFacts, { label, database, carried }: TableEnd): boolean {
+  const places = [database.name, ...carried.map(({ subscription }) => subscription.target)];
+  return places.some((place) => writersAt(facts, place, label).length > 1);
+}
+
+function judge({ label, database, table }: TableEnd, severalWriters: boolean): Problem[] {
+  const common = { code: 'REPLICA_IDENTITY', database: database.name, table: label } as const;
+  const key = replicaKeyOf(table);
+  if (key === 'none') {
+    const isInsertOnly = !table.changed && !severalWriters;
+    return [
+      {
+        ...common,
+        severity: isInsertOnly ? 'warning' : 'error',
+        message: `${database.name}: ${label} ${reason(table)}: UPDATE and DELETE ${isInsertOnly ? '(none seen so far) ' : ''}fail there once it is published`,
+        hint: remedy(table),
+      },
+    ];
+  }
+  if (key === 'all columns' && severalWriters && !table.keys.some(({ immediate }) => immediate))
+    return [
+      {
+        ...common,
+        severity: 'error',
+        message: `${database.name}: ${label} has no key, only REPLICA IDENTITY FULL: with several sources rows could not be told apart`,
+        hint: remedy({ ...table, replicaIdentity: 'default' }),
+      },
+    ];
+  return [];
+}
+
+function reason({ replicaIdentity, keys }: TableFacts): string {
+  if (replicaIdentity === 'nothing') return 'has REPLICA IDENTITY NOTHING';
+  if (replicaIdentity === 'index') return 'has lost the index of its replica identity';
+  return keys.some(({ primary }) => primary)
+    ? 'has a deferrable primary key, which cannot be its replica identity'
+    : 'has no primary key and no other replica identity';
+}
+
+function remedy(table: TableFacts): string {
+  const alter = `alter table ${quoteTable(table)}`;
+  const usable = table.keys.find(({ immediate }) => immediate);
+  if (usable?.primary) return `${alter} replica identity default`;
+  if (usable) return `${alter} replica identity using index ${quoteIdentifier(usable.indexName)}`;
+  const deferrable = table.keys.find(({ primary }) => primary);
+  if (deferrable)
+    return `${alter} drop constraint ${quoteIdentifier(deferrable.indexName)}, add primary key (${columnList(deferrable.columns)})`;
+  return `${alter} add primary key (…)`;
+}
+
+/** Each partition has a replica identity of its own, and it is there that rows are changed. */
+function judgePartitions({ label, database, table }: TableEnd): Problem[] {
+  return table.keylessPartitions.map((partition) => ({
+    severity: 'error',
+    code: 'REPLICA_IDENTITY',
+    database: database.name,
+    table: label,
+    message: `${database.name}: partition ${partition} of ${label} has no replica identity: UPDATE and DELETE fail there once ${label} is published`,
+    hint: `give ${label} a primary key, which its partitions take over, and set replica identity default on ${partition}`,
+  }));
+}

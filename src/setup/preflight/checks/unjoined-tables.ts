@@ -1,0 +1,27 @@
+// Tables that appeared, or came into the file, after a subscription began.
+import { subscriptionName } from '../../../postgres/object-names.ts';
+import type { CarriedTable } from '../carried-tables.ts';
+import type { Check } from '../finding.ts';
+
+export const unjoinedTables: Check = {
+  name: 'unjoined-tables',
+  category: 'state',
+  find: ({ carried }) =>
+    carried
+      .filter((each) => hasBegun(each) && !each.joined)
+      .map(({ label, subscription, options }) => ({
+        severity: 'notice',
+        code: 'NOT_SET_UP',
+        database: subscription.target,
+        table: label,
+        message: `${subscriptionName(subscription)}: ${label} is not replicated yet: it joins at the next init or start`,
+        hint:
+          options.initialCopy === 'none'
+            ? 'with initial_copy: none it joins only while it is empty on both sides'
+            : 'restart replicator',
+      })),
+};
+
+function hasBegun({ source, target }: CarriedTable): boolean {
+  return target?.state?.content?.joined.some((table) => table.source === source.name) === true;
+}

@@ -1,0 +1,118 @@
+// The tables that can be published: columns and keys as everywhere else, and what only the checks
+// want to know of them.
+import { type TableName, tableLabel } from '../../../model/relation.ts';
+import { type CatalogTable, describeTables } from '../../../postgres/catalog.ts';
+import type { Session } from '../../../postgres/session.ts';
+import { readJson } from './read-json.ts';
+import type { RelationFacts } from './read-relations.ts';
+import { readSequences, type SequenceFacts } from './read-sequences.ts';
+
+export interface TableFacts extends RelationFacts, CatalogTable {
+  /** Rows were updated or deleted since the server's statistics began. */
+  readonly changed: boolean;
+  /** Triggers and rules that fire also for a replica. */
+  readonly firing: readonly FiringObject[];
+  /** Labels of partitions whose rows an UPDATE or DELETE could not name. */
+  readonly keylessPartitions: readonly string[];
+  /** Every unique index and exclusion constraint, also partial ones and such over expressions. */
+  readonly uniqueIndexes: readonly UniqueIndex[];
+  readonly sequences: readonly SequenceFacts[];
+}
+
+/** On the table, or on a partition of it. */
+export interface FiringObject extends TableName {
+  readonly kind: 'trigger' | 'rule';
+  readonly title: string;
+  readonly when: 'always' | 'replica';
+}
+
+export interface UniqueIndex {
+  readonly name: string;
+  /** `btree (a, b) WHERE c`: the same for equal indexes of other databases. */
+  readonly definition: string;
+}
+
+type TableDetails = Pick<TableFacts, 'changed' | 'firing' | 'uniqueIndexes'> & {
+  readonly keylessPartitions: readonly TableName[];
+};
+
+// Statistics and replica identities belong to the partitions, so each table comes with its family.
+// Triggers of partitions that stem from the root's have a parent; the root's stands for them.
+const detailsQuery = `
+  with roots as (select oid from unnest($1::oid[]) as wanted(oid)),
+  family as (
+    select r.oid as root, f.oid, f.oid <> r.oid as is_partition
+    from roots r cross join lateral (
+      select r.oid union select p.relid::oid from pg_partition_tree(r.oid) p) f)
+  select coalesce(json_object_agg(r.oid, json_build_object(
+    'changed', (
+      select sum(pg_stat_get_tuples_updated(f.oid) + pg_stat_get_tuples_deleted(f.oid)) > 0
+      from family f where f.root = r.oid),
+    'firing', (
+      select coalesce(json_agg(json_build_object(
+        'schema', n.nspname, 'name', c.relname, 'kind', x.kind, 'title', x.title,
+        'when', case x.enabled when 'A' then 'always' else 'replica' end)
+        order by n.nspname, c.relname, x.kind, x.title), '[]')
+      from family f
+      join pg_catalog.pg_class c on c.oid = f.oid
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      cross join lateral (
+        select 'trigger' as kind, t.tgname as title, t.tgenabled as enabled
+        from pg_catalog.pg_trigger t
+        where t.tgrelid = f.oid and not t.tgisinternal and t.tgparentid = 0
+        union all
+        select 'rule', w.rulename, w.ev_enabled
+        from pg_catalog.pg_rewrite w where w.ev_class = f.oid) x
+      where f.root = r.oid and x.enabled in ('A', 'R')),
+    'keylessPartitions', (
+      select coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname)
+                               order by n.nspname, c.relname), '[]')
+      from family f
+      join pg_catalog.pg_class c on c.oid = f.oid
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where f.root = r.oid and f.is_partition and c.relkind = 'r' and c.relreplident <> 'f'
+        and not exists (
+          select from pg_catalog.pg_index i
+          where i.indrelid = c.oid and i.indisvalid and i.indimmediate
+            and case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident
+                else false end)),
+    'uniqueIndexes', (
+      select coalesce(json_agg(json_build_object('name', c.relname, 'definition', coalesce(
+          pg_get_constraintdef(x.oid),
+          regexp_replace(pg_get_indexdef(c.oid), '^CREATE UNIQUE INDEX .* USING ', '')))
+        order by c.relname), '[]')
+      from pg_catalog.pg_index i
+      join pg_catalog.pg_class c on c.oid = i.indexrelid
+      left join pg_catalog.pg_constraint x on x.conindid = c.oid and x.contype = 'x'
+      where i.indrelid = r.oid and i.indisvalid and (i.indisunique or i.indisexclusion)))), '{}'
+  )::text as json
+  from roots r`;
+
+export async function readTables(
+  session: Session,
+  relations: readonly RelationFacts[],
+): Promise<Map<string, TableFacts>> {
+  const details = await readJson<Record<string, TableDetails>>(session, detailsQuery, [
+    relations.map(({ oid }) => oid),
+  ]);
+  const described = new Map(
+    (await describeTables(session, relations)).map((table) => [table.oid, table]),
+  );
+  const sequences = await readSequences(session, relations);
+  const tables = new Map<string, TableFacts>();
+  for (const relation of relations) {
+    const { oid } = relation;
+    const catalog = described.get(oid);
+    const found = details[oid];
+    // Dropped while we were reading.
+    if (catalog === undefined || found === undefined) continue;
+    tables.set(tableLabel(relation), {
+      ...relation,
+      ...catalog,
+      ...found,
+      keylessPartitions: found.keylessPartitions.map(tableLabel),
+      sequences: sequences.get(oid) ?? [],
+    });
+  }
+  return tables;
+}
