@@ -1,6 +1,7 @@
 // `replicator init [--dry-run]`: makes what the servers need, or prints it as SQL.
 import { executeSetup, planSetup } from '../setup/plan.ts';
-import { connectAll } from '../setup/set-up.ts';
+import { refuseErrors } from '../setup/refuse-errors.ts';
+import { connectAll, isMissingAnything } from '../setup/set-up.ts';
 import type { SetupStep } from '../setup/setup-step.ts';
 import type { Command } from './command.ts';
 import { colour, print, printData, printError } from './output.ts';
@@ -12,6 +13,8 @@ export const init: Command = {
   async handler({ flags, loadConfig, format }) {
     const config = await loadConfig();
     await using sessions = await connectAll(config, [...config.databases.keys()]);
+    if (await isMissingAnything(config, sessions))
+      await refuseErrors(config, [...config.databases.keys()]);
     const steps: SetupStep[] = [];
     if (flags['dry-run'] === true)
       for await (const step of planSetup(config, sessions.byName)) steps.push(step);

@@ -4,7 +4,8 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { Session } from '../postgres/session.ts';
-import { executeSetup } from './plan.ts';
+import { executeSetup, planSetup } from './plan.ts';
+import { refuseErrors } from './refuse-errors.ts';
 
 export class Setup {
   readonly #config: Config;
@@ -24,12 +25,20 @@ export class Setup {
     await this.#queue.add(async () => {
       if (this.#done.has(pair)) return;
       await using sessions = await connectAll(this.#config, [source, target]);
+      if (await isMissingAnything(this.#config, sessions))
+        await refuseErrors(this.#config, [source, target]);
       await executeSetup(this.#config, sessions.byName, (step) =>
         this.#log.info({ database: step.database, sql: firstLine(step.sql) }, 'setup'),
       );
       this.#done.add(pair);
     });
   }
+}
+
+/** Whether the plan has any step. */
+export async function isMissingAnything(config: Config, sessions: OpenSessions): Promise<boolean> {
+  const { done } = await planSetup(config, sessions.byName).next();
+  return done !== true;
 }
 
 export interface OpenSessions extends AsyncDisposable {

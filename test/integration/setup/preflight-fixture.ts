@@ -70,7 +70,9 @@ export async function createRole(database: TestDatabase, name: string): Promise<
 
 export async function dropRole(database: TestDatabase, name: string): Promise<void> {
   const role = quoteIdentifier(name);
-  await database.query(`reassign owned by ${role} to postgres; drop owned by ${role}; drop role ${role}`);
+  await database.query(
+    `reassign owned by ${role} to postgres; drop owned by ${role}; drop role ${role}`,
+  );
 }
 
 /** `error wal-level a`: enough to tell findings apart. */

@@ -13,7 +13,8 @@ export const commitTimestamps: Check = {
     return [...facts.databases.values()]
       .filter(({ name, server }) => members.has(name) && !server.trackCommitTimestamp)
       .map(({ name: database }) => ({
-        severity: 'error',
+        // Nothing reads them until versions of rows decide conflicts; turning them on needs a restart.
+        severity: 'warning',
         code: 'CONFIGURATION',
         database,
         message: `${database}: track_commit_timestamp is off, and rows here can have several writers`,

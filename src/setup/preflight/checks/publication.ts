@@ -1,6 +1,6 @@
 // Our publication as setup makes it: the tables by name, whole, every operation. What else it says
 // was changed by somebody, and changes would be missing or come in another shape.
-import { tableLabel } from '../../../model/relation.ts';
+import { type TableName, tableLabel } from '../../../model/relation.ts';
 import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
 import { publicationName } from '../../../postgres/object-names.ts';
 import type { PreflightFacts } from '../facts.ts';
@@ -30,7 +30,8 @@ function judge(facts: PreflightFacts, database: string, own: OwnPublication): Pr
     message: `${database}: publication ${name} ${what}`,
     hint,
   });
-  if (own.allTables)
+  const installed = facts.databases.get(database)?.schema?.installed === true;
+  if (own.allTables || !installed)
     return [
       error('is FOR ALL TABLES', `drop publication ${quoteIdentifier(name)}, then replicator init`),
     ];
@@ -55,6 +56,8 @@ function judge(facts: PreflightFacts, database: string, own: OwnPublication): Pr
         `${alter} set (publish_via_partition_root = true)`,
       ),
     );
+  if (!own.tables.some(isMarker))
+    problems.push(error('lacks replicator.marker', `${alter} add table ${quoteTable(marker)}`));
   for (const table of own.tables) {
     if (!table.hasRowFilter && !table.hasColumnList) continue;
     const label = tableLabel(table);
@@ -63,6 +66,12 @@ function judge(facts: PreflightFacts, database: string, own: OwnPublication): Pr
     problems.push(error(`has ${what} for ${label}`, again, label));
   }
   return [...problems, ...unpublished(facts, database, own, alter)];
+}
+
+const marker: TableName = { schema: 'replicator', name: 'marker' };
+
+function isMarker(table: TableName): boolean {
+  return tableLabel(table) === tableLabel(marker);
 }
 
 /** What has joined counts as complete, so its changes must not stop coming. */

@@ -2,6 +2,7 @@
 // own, or they give the same value to different rows.
 import { quoteTable } from '../../../postgres/identifiers.ts';
 import { sourceEnds, type TableEnd, writersAt } from '../carried-tables.ts';
+import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
 import type { SequenceFacts } from '../read/read-sequences.ts';
 
@@ -13,13 +14,21 @@ export const sequences: Check = {
     for (const end of sourceEnds(facts))
       sources.set(end.label, [...(sources.get(end.label) ?? []), end]);
     const found = [...sources].flatMap(([label, ends]) =>
-      ends.flatMap((end) =>
-        findCollisions(feedersByColumn(ends, writersAt(facts, end.database.name, label)), label),
+      meetings(facts, label).flatMap((writers) =>
+        findCollisions(feedersByColumn(ends, writers), label),
       ),
     );
     return [...new Map(found.map((each) => [`${each.database} ${each.hint}`, each])).values()];
   },
 };
+
+/** Sets of databases whose rows come together somewhere; often the same set everywhere. */
+function meetings(facts: PreflightFacts, label: string): string[][] {
+  const everywhere = [...facts.config.databases.keys()].map((name) =>
+    writersAt(facts, name, label),
+  );
+  return [...new Map(everywhere.map((writers) => [writers.join(), writers])).values()];
+}
 
 interface Feeder {
   readonly database: string;

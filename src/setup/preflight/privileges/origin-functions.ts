@@ -19,12 +19,11 @@ export const originFunctions: PrivilegeCheck = {
 function ofServer(target: DatabaseFacts): MissingPrivilege[] {
   const denied = target.role.originFunctions.filter(({ executable }) => !executable);
   if (denied.length === 0) return [];
+  const functions = denied.map(({ signature }) => signature).join(', ');
   return [
     missingPrivilege(target, {
-      what: `may not execute ${denied.map(({ signature }) => signature).join(', ')}`,
-      grants: denied.map(
-        ({ signature }) => `grant execute on function ${signature} to ${grantee(target)}`,
-      ),
+      what: `may not execute ${functions}`,
+      grants: [`grant execute on function ${functions} to ${grantee(target)}`],
     }),
   ];
 }

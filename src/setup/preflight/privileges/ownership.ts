@@ -4,15 +4,16 @@ import { tableLabel } from '../../../model/relation.ts';
 import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
 import { publicationName } from '../../../postgres/object-names.ts';
 import { sourceEnds, type TableEnd } from '../carried-tables.ts';
-import type { DatabaseFacts } from '../facts.ts';
+import type { DatabaseFacts, PreflightFacts } from '../facts.ts';
 import type { MissingPrivilege, PrivilegeCheck } from '../finding.ts';
+import type { TableFacts } from '../read/read-tables.ts';
 import { grantee, missingPrivilege } from './grant.ts';
 
 export const ownership: PrivilegeCheck = {
   name: 'ownership',
   category: 'privilege',
   find: (facts) => {
-    const unpublished = sourceEnds(facts).filter((end) => !isPublished(end));
+    const unpublished = unpublishedTables(facts);
     const sources = new Set(unpublished.map(({ database }) => database));
     return [
       ...[...sources].flatMap(ofPublication),
@@ -21,9 +22,22 @@ export const ownership: PrivilegeCheck = {
   },
 };
 
-function isPublished({ label, database }: TableEnd): boolean {
-  const { own } = database.publications;
-  return own?.tables.some((table) => tableLabel(table) === label) === true;
+/** Tables that their role will own once what is missing has been granted. */
+export function toBeOwned(facts: PreflightFacts): Set<TableFacts> {
+  const unpublished = unpublishedTables(facts).map(({ table }) => table);
+  return new Set(unpublished.filter(({ owned }) => !owned));
+}
+
+function unpublishedTables(facts: PreflightFacts): TableEnd[] {
+  const published = new Map(
+    [...facts.databases.values()].map(({ name, publications: { own } }) => [
+      name,
+      new Set(own?.tables.map(tableLabel)),
+    ]),
+  );
+  return sourceEnds(facts).filter(
+    ({ database, label }) => published.get(database.name)?.has(label) !== true,
+  );
 }
 
 function ofPublication(source: DatabaseFacts): MissingPrivilege[] {

@@ -3,6 +3,7 @@
 import { sourceEnds, type TableEnd, targetEnds } from '../carried-tables.ts';
 import type { PrivilegeCheck } from '../finding.ts';
 import { grantee, missingPrivilege } from './grant.ts';
+import { toBeOwned } from './ownership.ts';
 
 export const rowSecurity: PrivilegeCheck = {
   name: 'row-security',
@@ -11,8 +12,9 @@ export const rowSecurity: PrivilegeCheck = {
     const ends = new Map<string, TableEnd>();
     for (const end of [...sourceEnds(facts), ...targetEnds(facts)])
       ends.set(`${end.database.name}:${end.label}`, end);
+    const owned = toBeOwned(facts);
     return [...ends.values()]
-      .filter(({ table }) => table.rowSecurity)
+      .filter(({ table }) => table.rowSecurity && (table.rowSecurityForced || !owned.has(table)))
       .map(({ database, label }) =>
         missingPrivilege(database, {
           what: `is subject to row-level security on ${label} (attribute BYPASSRLS)`,

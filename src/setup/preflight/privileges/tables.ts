@@ -4,6 +4,7 @@ import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
 import { sourceEnds, type TableEnd, targetEnds } from '../carried-tables.ts';
 import type { MissingPrivilege, PrivilegeCheck } from '../finding.ts';
 import { grantee, missingPrivilege } from './grant.ts';
+import { toBeOwned } from './ownership.ts';
 
 export const tables: PrivilegeCheck = {
   name: 'tables',
@@ -12,7 +13,10 @@ export const tables: PrivilegeCheck = {
     const uses = new Map<string, TableUse>();
     for (const end of sourceEnds(facts)) addUse(uses, end, ['select']);
     for (const end of targetEnds(facts)) addUse(uses, end, writing(end));
-    return [...ofSchemas([...uses.values()]), ...[...uses.values()].flatMap(ofTable)];
+    // An owner may do everything with its table, but still needs its schema.
+    const owned = toBeOwned(facts);
+    const others = [...uses.values()].filter(({ end }) => !owned.has(end.table));
+    return [...ofSchemas([...uses.values()]), ...others.flatMap(ofTable)];
   },
 };
 

@@ -19,6 +19,8 @@ export interface RelationFacts extends TableName {
   readonly privileges: readonly string[];
   /** Row-level security applies to the role, so it could not see every row. */
   readonly rowSecurity: boolean;
+  /** FORCE ROW LEVEL SECURITY: to its owner as well. */
+  readonly rowSecurityForced: boolean;
 }
 
 /** What cannot be published. */
@@ -42,7 +44,8 @@ const relationsQuery = `
     'privileges', array(select p from unnest(array['select', 'insert', 'update', 'delete',
                                                    'truncate']) p
                         where has_table_privilege(c.oid, p)),
-    'rowSecurity', row_security_active(c.oid))), '[]')::text as json
+    'rowSecurity', row_security_active(c.oid),
+    'rowSecurityForced', c.relforcerowsecurity)), '[]')::text as json
   from pg_catalog.pg_class c
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   join pg_catalog.pg_roles o on o.oid = c.relowner

@@ -59,7 +59,10 @@ export async function readSequences(
   const rows = await readJson<SequenceRow[]>(session, sequencesQuery, [
     tables.map(({ oid }) => oid),
   ]);
-  const positions = await readPositions(session, rows.filter(({ readable }) => readable));
+  const positions = await readPositions(
+    session,
+    rows.filter(({ readable }) => readable),
+  );
   const sequences = new Map<string, SequenceFacts[]>();
   for (const row of rows) {
     const { schema, name, column, increment, min, max, cycles } = row;
