@@ -26,14 +26,21 @@ async function* planSubscription(
   const to = sessionOf(sessions, target);
   const origin = originName(source, target);
   const known = await recordedOrigin(to, source);
-  const established = await isEstablished(from, target);
+  const former = known?.slice(originName(source, '').length) ?? target;
+  const established = await isEstablished(from, [target, former]);
   if (known === undefined && established)
     throw new ReplicatorError(
       'GAP',
       `${source}:${target}: ${target} was a target of ${source} before, but its progress is gone`,
     );
   if (known === undefined) yield* createOrigin(from, to, origin);
-  else if (known !== origin) yield* renameOrigin(to, source, known, origin);
+  else if (former !== target) {
+    yield {
+      database: source,
+      sql: `update replicator.subscriptions set target = ${quoteLiteral(target)} where target = ${quoteLiteral(former)}`,
+    };
+    yield* renameOrigin(to, source, known, origin);
+  }
   if (!established)
     yield {
       database: source,
@@ -105,8 +112,11 @@ async function recordedOrigin(to: Session, source: string): Promise<string | und
   return row?.['origin'] ?? undefined;
 }
 
-async function isEstablished(from: Session, target: string): Promise<boolean> {
+async function isEstablished(from: Session, names: readonly string[]): Promise<boolean> {
   if (!(await schemaExists(from))) return false;
-  const rows = await from.query('select from replicator.subscriptions where target = $1', [target]);
+  const rows = await from.query(
+    'select from replicator.subscriptions where target = any($1::text[])',
+    [names],
+  );
   return rows.length > 0;
 }

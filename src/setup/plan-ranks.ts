@@ -15,9 +15,19 @@ export async function* planRanks(
   for (const [name, session] of sessions) stored.set(name, await readRanks(session));
   const agreed = agreeOnRanks([...config.databases.keys()], stored);
   for (const name of sessions.keys()) {
-    const missing = [...agreed].filter(([database]) => !stored.get(name)?.has(database));
-    if (missing.length === 0) continue;
-    const rows = missing.map(([database, rank]) => `(${quoteLiteral(database)}, ${rank})`);
+    const ranks = stored.get(name) ?? new Map();
+    const missing = [...agreed].filter(([database]) => !ranks.has(database));
+    const isTaken = ([, rank]: [string, number]) => [...ranks.values()].includes(rank);
+    // Under a name that the file no longer has: a target may get another one.
+    for (const [database, rank] of missing.filter(isTaken))
+      yield {
+        database: name,
+        sql: `update replicator.ranks set database = ${quoteLiteral(database)} where rank = ${rank}`,
+      };
+    const rows = missing
+      .filter((entry) => !isTaken(entry))
+      .map(([database, rank]) => `(${quoteLiteral(database)}, ${rank})`);
+    if (rows.length === 0) continue;
     yield {
       database: name,
       sql: `insert into replicator.ranks (database, rank) values ${rows.join(', ')}`,
@@ -28,7 +38,12 @@ export async function* planRanks(
 async function readRanks(session: Session): Promise<Map<string, number>> {
   // Only shown, not made yet, under --dry-run.
   if (!(await schemaExists(session))) return new Map();
-  const rows = await session.query('select database, rank::text from replicator.ranks');
+  const rows = await session.query(
+    // Its own rank also while it is still to be renamed, which --dry-run only shows.
+    `select case r.database when i.database then $1 else r.database end as database, rank::text
+     from replicator.ranks r, replicator.installation i`,
+    [session.database.name],
+  );
   return new Map(rows.map((row) => [row['database'] ?? '', Number(row['rank'])]));
 }
 

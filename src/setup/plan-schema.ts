@@ -90,10 +90,10 @@ async function* rename(session: Session, from: string): AsyncGenerator<SetupStep
     );
   yield {
     database: name,
-    sql: `update replicator.installation set database = ${quoteLiteral(name)}`,
+    sql: `update replicator.ranks set database = ${quoteLiteral(name)} where database = ${quoteLiteral(from)}`,
   };
   yield {
     database: name,
-    sql: `update replicator.ranks set database = ${quoteLiteral(name)} where database = ${quoteLiteral(from)}`,
+    sql: `update replicator.installation set database = ${quoteLiteral(name)}`,
   };
 }
