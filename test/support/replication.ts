@@ -1,0 +1,76 @@
+// What the e2e tests say again and again about a running replicator and its databases.
+import { expect } from 'vitest';
+import type { TestDatabase } from './database.ts';
+import { eventually } from './eventually.ts';
+import type { ReplicatorProcess } from './replicator-process.ts';
+import { type CliResult, runCli } from './run-cli.ts';
+import type { Row } from './text-query.ts';
+
+type Queryable = Pick<TestDatabase, 'query'>;
+
+/** Until the log, from line `from` on, says that each of the subscriptions streams. */
+export async function untilStreaming(
+  replicator: ReplicatorProcess,
+  subscriptions: readonly string[],
+  options: { from?: number; timeoutMs?: number } = {},
+): Promise<void> {
+  for (const subscription of subscriptions)
+    await replicator.waitForLog(
+      (line) => line['subscription'] === subscription && line['state'] === 'streaming',
+      options,
+    );
+}
+
+/** `replicator wait`: whatever was committed until now is on every target. */
+export async function waitForAll(config: string): Promise<void> {
+  expect(await runCli(['wait', '-c', config])).toMatchObject({ code: 0, stderr: '' });
+}
+
+/** `replicator teardown`, which must say that it left nothing. */
+export async function tearDown(config: string): Promise<CliResult> {
+  const result = await runCli(['teardown', '-c', config]);
+  expect(result).toMatchObject({ code: 0, stderr: '' });
+  return result;
+}
+
+/** Exit code 0 after SIGTERM, within the configured ten seconds. */
+export async function stopCleanly(replicator: ReplicatorProcess): Promise<void> {
+  const { code, signal, ms } = await replicator.stop();
+  expect({ code, signal }).toEqual({ code: 0, signal: null });
+  expect(ms).toBeLessThan(10_000);
+}
+
+/** Every row, as text and in order. */
+export async function rowsOf(database: Queryable, table: string): Promise<string[]> {
+  const rows = await database.query(`select t::text as row from ${table} t order by 1`);
+  return rows.map(({ row }) => row ?? '');
+}
+
+/** For tables that are too large to be shown: how many rows, and a hash of them all. */
+export async function digestOf(database: Queryable, table: string): Promise<Row | undefined> {
+  const [row] = await database.query(
+    `select count(*), sum(hashtextextended(t::text, 0)::numeric) from ${table} t`,
+  );
+  return row;
+}
+
+export async function untilEqual(
+  first: Queryable,
+  second: Queryable,
+  table: string,
+  timeoutMs = 20_000,
+): Promise<void> {
+  await eventually(
+    async () => {
+      expect(await digestOf(second, table)).toEqual(await digestOf(first, table));
+    },
+    { timeoutMs, intervalMs: 50, what: `equal rows in ${table}` },
+  );
+}
+
+/** The rows that were ever applied on this database, by source. */
+export async function appliedRows(database: Queryable): Promise<Row[]> {
+  return await database.query(
+    `select source, inserts, updates, deletes, truncates from replicator.progress order by 1`,
+  );
+}
