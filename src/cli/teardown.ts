@@ -19,7 +19,7 @@ export const teardown: Command = {
     const found = new Map<string, Trace[]>();
     for (const [name, session] of sessions.byName) {
       const traces = await findTraces(session, sourcesOf(config, name));
-      refuseActive(name, traces);
+      await refuseActive(session, traces);
       found.set(name, traces);
     }
     if (format === 'table') showTraces(found);

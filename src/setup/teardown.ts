@@ -50,15 +50,26 @@ export async function findTraces(session: Session, sources: readonly string[]): 
   }));
 }
 
-/** Throws SLOT_ACTIVE, before anything is removed, while a replicator reads one of the slots. */
-export function refuseActive(database: string, traces: readonly Trace[]): void {
+/** Throws SLOT_ACTIVE, before anything is removed, while a replicator is at work here. */
+export async function refuseActive(session: Session, traces: readonly Trace[]): Promise<void> {
   const active = traces.find(({ activePid }) => activePid !== undefined);
   if (active !== undefined)
-    throw new ReplicatorError(
-      'SLOT_ACTIVE',
-      `${database}: slot ${active.name} is being read by process ${active.activePid}`,
-      { hint: 'stop the replicator first' },
-    );
+    throw inUse(session, `slot ${active.name} is being read by process ${active.activePid}`);
+  // During an initial copy, or while its source is away, nobody reads a slot.
+  const [working] = await session.query(
+    `select application_name as name, pid::text as pid from pg_catalog.pg_stat_activity
+     where datname = current_database()
+       and application_name ~ '^replicator/.*/(apply|control|copy|fetch|walsender)$'
+     limit 1`,
+  );
+  if (working !== undefined)
+    throw inUse(session, `${working['name']} is connected as process ${working['pid']}`);
+}
+
+function inUse({ database }: Session, what: string): ReplicatorError {
+  return new ReplicatorError('SLOT_ACTIVE', `${database.name}: ${what}`, {
+    hint: 'stop the replicator first',
+  });
 }
 
 /** Removes the traces; gives the SQL that it ran. */
