@@ -1,8 +1,11 @@
 import { connect, type Socket } from 'node:net';
-import { type LaneRules, ProxyLane } from './proxy-lane.ts';
+import { type LaneRules, type Passing, ProxyLane } from './proxy-lane.ts';
 
-/** Sees what passes through. With 'cut' the chunk is lost and its connection is cut. */
-export type ChunkHook = (chunk: Buffer, connection: ProxyConnection) => 'cut' | undefined;
+/**
+ * Sees what passes through. With 'cut' the chunk is lost and its connection is cut; with a number
+ * that many of its bytes still arrive before the other side sees the end.
+ */
+export type ChunkHook = (chunk: Buffer, connection: ProxyConnection) => 'cut' | number | undefined;
 
 export interface ProxyRules extends LaneRules {
   readonly targetPort: number;
@@ -49,17 +52,24 @@ export class ProxyConnection {
     this.#server = server;
     this.#lanes = [
       new ProxyLane(client, server, this.#rules, (chunk) =>
-        this.#mayPass(chunk, this.#rules.onClientData),
+        this.#passing(chunk, this.#rules.onClientData, server),
       ),
       new ProxyLane(server, client, this.#rules, (chunk) =>
-        this.#mayPass(chunk, this.#rules.onServerData),
+        this.#passing(chunk, this.#rules.onServerData, client),
       ),
     ];
   }
 
-  #mayPass(chunk: Buffer, hook: ChunkHook | undefined): boolean {
-    if (hook?.(chunk, this) !== 'cut') return true;
-    this.cut();
-    return false;
+  #passing(chunk: Buffer, hook: ChunkHook | undefined, receiver: Socket): Passing {
+    const verdict = hook?.(chunk, this);
+    if (verdict === undefined) return { bytes: chunk };
+    if (verdict === 'cut') return { bytes: chunk.subarray(0, 0), cut: () => this.cut() };
+    return { bytes: chunk.subarray(0, verdict), cut: () => this.#cutBehind(receiver) };
+  }
+
+  /** Not destroy() for who is to receive the rest: a reset could overtake what was just written. */
+  #cutBehind(receiver: Socket): void {
+    receiver.end();
+    for (const socket of [this.#client, this.#server]) if (socket !== receiver) socket?.destroy();
   }
 }

@@ -7,6 +7,12 @@ export interface LaneRules {
   readonly isBlackhole: boolean;
 }
 
+/** What of a chunk passes; with `cut`, what to do after that. */
+export interface Passing {
+  readonly bytes: Buffer;
+  readonly cut?: () => void;
+}
+
 /** `end`: the sender has no more to say. `reset`: the connection broke. */
 type Item = Buffer | 'end' | 'reset';
 
@@ -16,17 +22,17 @@ export class ProxyLane {
   readonly #from: Socket;
   readonly #to: Socket;
   readonly #rules: LaneRules;
-  readonly #mayPass: (chunk: Buffer) => boolean;
+  readonly #passing: (chunk: Buffer) => Passing;
   readonly #queue: { item: Item; due: number }[] = [];
   #queuedBytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Starts to read. A chunk that may not pass is lost. */
-  constructor(from: Socket, to: Socket, rules: LaneRules, mayPass: (chunk: Buffer) => boolean) {
+  /** Starts to read. What of a chunk does not pass is lost. */
+  constructor(from: Socket, to: Socket, rules: LaneRules, passing: (chunk: Buffer) => Passing) {
     this.#from = from;
     this.#to = to;
     this.#rules = rules;
-    this.#mayPass = mayPass;
+    this.#passing = passing;
     from.on('data', (chunk: Buffer) => this.#push(chunk));
     from.on('end', () => this.#push('end'));
     from.on('close', (hadError) => hadError && this.#push('reset'));
@@ -67,7 +73,9 @@ export class ProxyLane {
       this.#to.destroy();
     } else {
       this.#queuedBytes -= item.length;
-      if (this.#mayPass(item)) this.#to.write(item);
+      const { bytes, cut } = this.#passing(item);
+      if (bytes.length > 0) this.#to.write(bytes);
+      cut?.();
     }
   }
 }

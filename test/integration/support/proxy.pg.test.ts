@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -98,4 +99,29 @@ test('a hook cuts before the client hears of its commit', async () => {
   const server = await sharedServer(newest);
   expect(await server.query('postgres', 'select id from hooked')).toEqual([{ id: '1' }]);
   await server.query('postgres', 'drop table hooked');
+});
+
+test('a hook lets the first bytes of a chunk through and cuts behind them', async () => {
+  const client = await connect();
+  proxy.onClientData = (chunk) => {
+    // a whole simple query, then one that is not complete
+    const second = chunk.indexOf('Q', 1 + chunk.readUInt32BE(1));
+    return second < 0 ? undefined : second + 3;
+  };
+  await client.query('create table if not exists partly (id int)');
+  const simple = (sql: string) => {
+    const body = Buffer.from(`${sql}\0`);
+    const head = Buffer.alloc(5, 'Q');
+    head.writeUInt32BE(body.length + 4, 1);
+    return Buffer.concat([head, body]);
+  };
+  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+  stream.write(
+    Buffer.concat([simple('insert into partly values (1)'), simple('insert into partly values (2)')]),
+  );
+  const server = await sharedServer(newest);
+  await eventually(async () => (await server.query('postgres', 'select from partly')).length > 0);
+  await eventually(() => proxy.connections === 0);
+  expect(await server.query('postgres', 'select id from partly')).toEqual([{ id: '1' }]);
+  await server.query('postgres', 'drop table partly');
 });

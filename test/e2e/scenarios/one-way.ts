@@ -1,0 +1,192 @@
+// The world of most scenarios: one source, one target or more, a proxy in front of each, and the
+// daemon as a process of its own.
+import { expect } from 'vitest';
+import { writeConfig } from '../../support/config-file.ts';
+import { createDatabase, type TestDatabase } from '../../support/database.ts';
+import { eventually } from '../../support/eventually.ts';
+import { assertNothingLeft } from '../../support/leftovers.ts';
+import type { PostgresServer } from '../../support/postgres-server.ts';
+import { createProxy, type TcpProxy } from '../../support/proxy.ts';
+import { type ReplicatorProcess, startReplicator } from '../../support/replicator-process.ts';
+import { queryText } from '../../support/text-query.ts';
+
+export interface Scenario {
+  /** Where the source is, and the targets too unless `targetServer` says otherwise. */
+  server: PostgresServer;
+  targetServer?: PostgresServer;
+  /** A broken build that the scenario must notice. */
+  program?: string;
+  /** How long something may take to happen before it is taken never to happen. */
+  patienceMs?: number;
+}
+
+/** With a key, and without any unique key: there an effect that comes twice shows. */
+const createTables = `
+  create table t (id int primary key, v text);
+  create table log (entry text)`;
+
+export async function createOneWay(scenario: Scenario, targetNames = ['b']): Promise<OneWay> {
+  const { server, targetServer = server } = scenario;
+  const sites: [string, Site][] = [];
+  for (const name of ['a', ...targetNames]) {
+    const at = name === 'a' ? server : targetServer;
+    const database = await createDatabase(at, `one way ${name}`);
+    await database.query(createTables);
+    const proxy = await createProxy(at.port);
+    sites.push([name, { database, proxy }]);
+  }
+  return new OneWay(scenario, new Map(sites));
+}
+
+export interface Site {
+  readonly database: TestDatabase;
+  readonly proxy: TcpProxy;
+}
+
+export class OneWay implements AsyncDisposable {
+  readonly config: string;
+  readonly #scenario: Scenario;
+  readonly #sites: ReadonlyMap<string, Site>;
+  readonly #started: ReplicatorProcess[] = [];
+  #sentinels = 0;
+
+  constructor(scenario: Scenario, sites: ReadonlyMap<string, Site>) {
+    this.#scenario = scenario;
+    this.#sites = sites;
+    this.config = this.writeConfig();
+  }
+
+  /** One more file for the same databases, through these proxies instead of the usual ones. */
+  writeConfig(proxies: Readonly<Record<string, TcpProxy>> = {}): string {
+    const databases: Record<string, { url: string }> = {};
+    const roles: Record<string, string> = {};
+    for (const [name, { database, proxy }] of this.#sites) {
+      const url = new URL(database.url);
+      url.port = String((proxies[name] ?? proxy).port);
+      databases[name] = { url: url.href };
+      roles[name] = name === 'a' ? 'source' : 'target';
+    }
+    return writeConfig({
+      databases,
+      relgroups: { all: { tables: ['public.*'] } },
+      dbgroups: { one_way: roles },
+      syncs: { a: { relgroup: 'all', dbgroup: 'one_way' } },
+      apply: { lock_timeout: '500ms' },
+    });
+  }
+
+  get source(): Site {
+    return this.site('a');
+  }
+
+  get target(): Site {
+    return this.site('b');
+  }
+
+  site(name: string): Site {
+    const site = this.#sites.get(name);
+    if (site === undefined) throw new Error(`no database ${name}`);
+    return site;
+  }
+
+  get patienceMs(): number {
+    return this.#scenario.patienceMs ?? 20_000;
+  }
+
+  /** Starts the daemon; with `streaming` only once it reads the slot. */
+  async start(config = this.config): Promise<ReplicatorProcess> {
+    const replicator = this.launch(config);
+    await replicator.waitForLog('streaming', { timeoutMs: this.patienceMs });
+    return replicator;
+  }
+
+  launch(config = this.config): ReplicatorProcess {
+    const { program } = this.#scenario;
+    const replicator = startReplicator(config, program === undefined ? {} : { program });
+    this.#started.push(replicator);
+    return replicator;
+  }
+
+  /**
+   * Everything committed until now has arrived, once, on the targets. A last row tells: it comes
+   * after all others, also after those that are sent again.
+   */
+  async settle(targetNames = [...this.#sites.keys()].filter((name) => name !== 'a')): Promise<void> {
+    const sentinel = `sentinel ${++this.#sentinels}`;
+    await this.source.database.query(`insert into log (entry) values ('${sentinel}')`);
+    const expected = await contentsOf(this.source.database);
+    for (const name of targetNames) {
+      const { database } = this.site(name);
+      await eventually(
+        async () => {
+          const rows = await database.query('select from log where entry = $1', [sentinel]);
+          return rows.length > 0;
+        },
+        { timeoutMs: this.patienceMs, intervalMs: 5, what: `${sentinel} on ${name}` },
+      );
+      expect(await contentsOf(database), `rows on ${name}`).toEqual(expected);
+    }
+  }
+
+  /** Resolves once the target has the entry. */
+  async untilArrived(entry: string, name = 'b'): Promise<void> {
+    await eventually(async () => await this.has(entry, name), {
+      timeoutMs: this.patienceMs,
+      intervalMs: 5,
+      what: `${entry} on ${name}`,
+    });
+  }
+
+  async has(entry: string, name = 'b'): Promise<boolean> {
+    const { database } = this.site(name);
+    return (await database.query('select from log where entry = $1', [entry])).length > 0;
+  }
+
+  async confirmedLsn(): Promise<bigint> {
+    // from another database: a look at the catalogs may write WAL of its own here
+    const { server, name } = this.source.database;
+    const [row] = await queryText(
+      server.url('postgres'),
+      `select confirmed_flush_lsn - '0/0' as lsn from pg_replication_slots where database = $1`,
+      [name],
+    );
+    return BigInt(row?.['lsn'] ?? 0);
+  }
+
+  async untilConfirmed(lsn: bigint): Promise<void> {
+    await eventually(async () => (await this.confirmedLsn()) >= lsn, {
+      timeoutMs: this.patienceMs,
+      intervalMs: 5,
+      what: `confirmation of ${lsn}`,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const replicator of this.#started) {
+      // a stopped process must be able to die
+      replicator.signal('SIGCONT');
+      await replicator.kill();
+    }
+    for (const { database, proxy } of this.#sites.values()) {
+      await proxy.close();
+      await database.drop();
+    }
+    const { server, targetServer = server } = this.#scenario;
+    for (const each of new Set([server, targetServer])) {
+      await eventually(() => each.query('postgres', dropOrigins), { what: 'end of our origins' });
+      await assertNothingLeft(each);
+    }
+  }
+}
+
+const dropOrigins = `
+  select pg_replication_origin_drop(roname) from pg_replication_origin
+  where roname like 'replicator\\_a\\_\\_%'`;
+
+async function contentsOf(database: TestDatabase): Promise<string[]> {
+  const rows = await database.query(
+    `select 't ' || id || ' ' || v as row from t
+     union all select 'log ' || entry from log order by 1`,
+  );
+  return rows.map((row) => row['row'] ?? '');
+}
