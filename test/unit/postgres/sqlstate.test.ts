@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import type { ErrorCode } from '../../../src/model/errors.ts';
+import { fromPostgres, sqlstateOf } from '../../../src/postgres/sqlstate.ts';
+
+function serverError(sqlstate: string, facts: object = {}): Error {
+  return Object.assign(new Error('the server said "secret"'), {
+    code: sqlstate,
+    severity: 'ERROR',
+    detail: 'Key (id)=(secret) already exists.',
+    ...facts,
+  });
+}
+
+test.each<[string, ErrorCode]>([
+  ['08006', 'CONNECTION_LOST'],
+  ['08P01', 'PROTOCOL'],
+  ['22001', 'DATA_REJECTED'],
+  ['22P02', 'DATA_REJECTED'],
+  ['23502', 'DATA_REJECTED'],
+  ['23505', 'UNIQUE_VIOLATION'],
+  ['23P01', 'UNIQUE_VIOLATION'],
+  ['23514', 'DATA_REJECTED'],
+  ['25006', 'READ_ONLY'],
+  ['28P01', 'AUTHENTICATION'],
+  ['28000', 'AUTHENTICATION'],
+  ['3D000', 'DATABASE_MISSING'],
+  ['40001', 'SERVER_BUSY'],
+  ['40P01', 'SERVER_BUSY'],
+  ['42501', 'PRIVILEGE'],
+  ['42703', 'SCHEMA_DRIFT'],
+  ['42P01', 'SCHEMA_DRIFT'],
+  ['53100', 'RESOURCES'],
+  ['53300', 'TOO_MANY_CONNECTIONS'],
+  ['55006', 'SLOT_ACTIVE'],
+  ['55P03', 'LOCK_TIMEOUT'],
+  ['57014', 'SERVER_BUSY'],
+  ['57P01', 'CONNECTION_LOST'],
+  ['57P03', 'CONNECTION_LOST'],
+  ['57P04', 'DATABASE_MISSING'],
+  ['P0001', 'DATA_REJECTED'],
+  ['RP001', 'FENCED'],
+  ['RP003', 'ROWS_MISSING'],
+  // unknown means stop
+  ['XX000', 'INTERNAL'],
+  ['42601', 'INTERNAL'],
+  ['25P02', 'INTERNAL'],
+  ['ZZ999', 'INTERNAL'],
+])('%s is %s', (sqlstate, code) => {
+  const error = fromPostgres(serverError(sqlstate), 'b (apply)');
+  expect(error).toMatchObject({ code, sqlstate });
+  expect(error.message).toMatch(/^b \(apply\): .* \(SQLSTATE \w{5}\)$/);
+});
+
+describe('row values', () => {
+  test.each(['22001', '22P02', '23505', '23514', 'P0001'])('%s: are never repeated', (sqlstate) => {
+    const facts = { schema: 'public', table: 't', column: 'c', constraint: 't_pkey' };
+    const error = fromPostgres(serverError(sqlstate, facts), 'b (apply)');
+    expect(JSON.stringify({ message: error.message, cause: error.cause })).not.toContain('secret');
+    expect(error.message).toContain('table public.t, column c, constraint t_pkey');
+  });
+
+  test('an error that names nothing still says what it is', () => {
+    expect(fromPostgres(serverError('22003'), 'b').message).toBe(
+      'b: a value was refused (SQLSTATE 22003)',
+    );
+  });
+});
+
+test.each<[string, ErrorCode]>([
+  ['ECONNREFUSED', 'UNREACHABLE'],
+  ['ECONNRESET', 'UNREACHABLE'],
+  ['ENOTFOUND', 'UNREACHABLE'],
+  ['ETIMEDOUT', 'UNREACHABLE'],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'TLS'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'TLS'],
+  ['CERT_HAS_EXPIRED', 'TLS'],
+])('%s of a socket is %s', (code, expected) => {
+  const error = Object.assign(new Error('failed'), { code });
+  expect(fromPostgres(error, 'b').code).toBe(expected);
+  expect(sqlstateOf(error)).toBeUndefined();
+});
+
+test('words of the driver without any code are a lost connection', () => {
+  expect(fromPostgres(new Error('Connection terminated'), 'b').code).toBe('CONNECTION_LOST');
+});
+
+test('what is ours stays, and what is no error stops', () => {
+  const error = fromPostgres(serverError('40001'), 'b');
+  expect(fromPostgres(error, 'c')).toBe(error);
+  expect(sqlstateOf(error)).toBe('40001');
+  expect(fromPostgres('text', 'b').code).toBe('INTERNAL');
+});
