@@ -41,17 +41,19 @@ export class PartFilter {
   changesOf({ transaction, changes }: TransactionPart): readonly Change[] {
     const everyTableJoined = transaction.commitLsn >= this.#latestCopy;
     const mine: Change[] = [];
+    let narrowed = false;
     for (const change of changes) {
       if (change.kind === 'truncate') {
         const truncate = this.#truncateOf(change, transaction.commitLsn);
         if (truncate !== undefined) mine.push(truncate);
+        narrowed = true;
       } else {
         const joined = this.#joined(change.relation);
         if (joined === undefined) continue;
         if (everyTableJoined || transaction.commitLsn >= joined.copiedAt) mine.push(change);
       }
     }
-    return mine.length === changes.length ? changes : mine;
+    return narrowed || mine.length < changes.length ? mine : changes;
   }
 
   #truncateOf(change: TruncateChange, commitLsn: Lsn): TruncateChange | undefined {
