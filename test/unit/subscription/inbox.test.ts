@@ -1,0 +1,142 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+import type { RowChange } from '../../../src/model/change.ts';
+import type { TransactionPart } from '../../../src/model/transaction.ts';
+import { Inbox } from '../../../src/subscription/inbox.ts';
+import { PartFilter } from '../../../src/subscription/part-filter.ts';
+import { relationOf, transactionOf } from '../../support/model-values.ts';
+
+const mine = relationOf('mine');
+const other = relationOf('other', ['id*', 'v'], 16_390);
+const unlimited = { changes: 1e9, bytes: 1e9 };
+
+let inbox: Inbox;
+
+beforeEach(() => {
+  inbox = new Inbox();
+  inbox.open(new PartFilter(new Map([['public.mine', joinedAt(0n)]])), 100n);
+});
+
+function joinedAt(copiedAt: bigint) {
+  return { copiedAt, truncate: 'replicate' as const };
+}
+
+function insert(relation = mine): RowChange[] {
+  return [{ kind: 'insert', relation, new: ['1', null] }];
+}
+
+function part(lsn: bigint, relation: typeof mine, rest: Partial<TransactionPart>): TransactionPart {
+  return transactionOf(lsn, insert(relation), rest);
+}
+
+/** Ends of what waits, in order; undefined for a part that is not the last. */
+function waiting(): unknown[] {
+  const ends: unknown[] = [];
+  for (let work = inbox.queue.peek(unlimited); work; work = inbox.queue.peek(unlimited)) {
+    ends.push(work.kind === 'batch' ? work.batch.endLsn : work.part.endLsn);
+    inbox.queue.release(work.parts);
+  }
+  return ends;
+}
+
+test('before it is opened it takes nothing', () => {
+  const closed = new Inbox();
+  closed.receive(transactionOf(200n, insert()));
+  expect(closed.queue.empty).toBe(true);
+  expect(closed.wants(mine)).toBe(false);
+});
+
+test('what the target has is dropped; a commit that begins at its position is new', () => {
+  inbox.receive(transactionOf(90n, insert()));
+  inbox.receive(transactionOf(100n, insert()));
+  expect(waiting()).toEqual([110n]);
+});
+
+test('what was received once is dropped when it is sent again', () => {
+  inbox.receive(transactionOf(200n, insert()));
+  inbox.receive(transactionOf(200n, insert()));
+  expect(waiting()).toEqual([210n]);
+});
+
+test('a transaction of other tables only moves the position', () => {
+  inbox.receive(transactionOf(200n, insert(other)));
+  expect(inbox.queue.empty).toBe(true);
+  expect(inbox.passedLsn).toBe(210n);
+});
+
+test('one that was marked is queued even if it carries nothing', () => {
+  inbox.receive(transactionOf(200n, [], { marked: true }));
+  expect(waiting()).toEqual([210n]);
+});
+
+test('of parts only those with something in them are queued, the last with its end', () => {
+  inbox.receive(part(200n, other, { endLsn: undefined }));
+  inbox.receive(part(200n, mine, { endLsn: undefined, first: false }));
+  inbox.receive(part(200n, other, { endLsn: undefined, first: false }));
+  inbox.receive(part(200n, other, { first: false }));
+  const work = inbox.queue.peek(unlimited);
+  // for this target it begins here
+  expect(work).toMatchObject({ kind: 'part', part: { first: true } });
+  expect(waiting()).toEqual([undefined, 210n]);
+});
+
+test('a transaction in parts of which only the last is for us is a whole one', () => {
+  inbox.receive(part(200n, other, { endLsn: undefined }));
+  inbox.receive(part(200n, mine, { first: false }));
+  expect(inbox.queue.peek(unlimited)).toMatchObject({ kind: 'batch' });
+});
+
+test('parts whose end will not come are dropped, and come again whole', () => {
+  inbox.receive(transactionOf(150n, insert()));
+  inbox.receive(part(200n, mine, { endLsn: undefined }));
+  expect(inbox.interrupted()).toBe(true);
+  expect(inbox.interrupted()).toBe(false);
+  inbox.receive(transactionOf(150n, insert()));
+  inbox.receive(part(200n, mine, { endLsn: undefined }));
+  inbox.receive(part(200n, mine, { first: false }));
+  expect(waiting()).toEqual([160n, undefined, 210n]);
+});
+
+test('parts that were already handed out also count as interrupted', () => {
+  inbox.receive(part(200n, mine, { endLsn: undefined }));
+  expect(waiting()).toEqual([undefined]);
+  expect(inbox.interrupted()).toBe(true);
+});
+
+test('a position is stored at once when it is urgent, and never before what waits', () => {
+  inbox.passed(500n, false);
+  expect(inbox.passDue(100n)).toBeUndefined();
+  inbox.passed(600n, true);
+  expect(inbox.passDue(100n)).toBe(600n);
+  inbox.receive(transactionOf(700n, insert()));
+  expect(inbox.passDue(100n)).toBeUndefined();
+  waiting();
+  expect(inbox.passDue(100n)).toBe(600n);
+  inbox.stored();
+  inbox.passed(601n, false);
+  expect(inbox.passDue(600n)).toBeUndefined();
+});
+
+test('otherwise after 16 MB of WAL or ten minutes, so that two idle masters do not write in turn', () => {
+  const far = 100n + 16n * 1024n * 1024n;
+  inbox.passed(far, false);
+  expect(inbox.passDue(100n)).toBeUndefined();
+  inbox.passed(far + 1n, false);
+  expect(inbox.passDue(100n)).toBe(far + 1n);
+
+  inbox.stored();
+  vi.useFakeTimers({ now: Date.now() + 11 * 60_000 });
+  expect(inbox.passDue(far)).toBe(far + 1n);
+  expect(inbox.passDue(far + 1n)).toBeUndefined();
+  vi.useRealTimers();
+});
+
+test('to open it anew forgets everything', () => {
+  inbox.receive(part(200n, mine, { endLsn: undefined }));
+  inbox.passed(900n, true);
+  inbox.open(new PartFilter(new Map([['public.other', joinedAt(0n)]])), 300n);
+  expect(inbox.queue.empty).toBe(true);
+  expect(inbox.passedLsn).toBe(300n);
+  expect(inbox.interrupted()).toBe(false);
+  expect(inbox.wants(other)).toBe(true);
+  expect(inbox.wants(mine)).toBe(false);
+});
