@@ -16,7 +16,13 @@ export function encodeBegin({ commitLsn, commitTime, xid }: TransactionHead): Bu
 }
 
 export function encodeCommit(commitLsn: bigint, endLsn: bigint, commitTime = 0n): Buffer {
-  return Buffer.concat([letter('C'), byte(0), uint64(commitLsn), uint64(endLsn), int64(commitTime)]);
+  return Buffer.concat([
+    letter('C'),
+    byte(0),
+    uint64(commitLsn),
+    uint64(endLsn),
+    int64(commitTime),
+  ]);
 }
 
 export function encodeOrigin(name: string): Buffer {

@@ -11,7 +11,11 @@ test.each([
   ['one microsecond before the epoch', -1n, '1999-12-31T23:59:59.999999Z'],
   ['before 1970', -11_000n * day - 1n, '1969-11-18T23:59:59.999999Z'],
   ['a leap day', 59n * day + 123_456n, '2000-02-29T00:00:00.123456Z'],
-  ['the second 2^31 of Unix time', (2n ** 31n - 946_684_800n) * second, '2038-01-19T03:14:08.000000Z'],
+  [
+    'the second 2^31 of Unix time',
+    (2n ** 31n - 946_684_800n) * second,
+    '2038-01-19T03:14:08.000000Z',
+  ],
   ['more than 2^53 microseconds', 9_007_199_254_740_993n, '2285-06-04T23:47:34.740993Z'],
 ])('%s', (_, time, text) => {
   expect(formatCommitTime(time)).toBe(text);

@@ -80,7 +80,7 @@ test('pg_catalog is sent as an empty schema', () => {
 
 test('a large value that was not touched is neither null nor text', () => {
   const { new: row } = changeOf(encodeUpdate(table.oid, undefined, ['1', unchanged])) as {
-    new: unknown[];
+    new: readonly unknown[];
   };
   expect(row).toEqual(['1', unchanged]);
 });
@@ -102,7 +102,10 @@ test('the old row of an update is there only when it was sent', () => {
 
 test('values are text to the last byte', () => {
   const odd = ['\uFEFFbom', '', ' ', '😀', 'a\u0301', '\u{10FFFF}', 'x'.repeat(70_000)];
-  const relation = relationOf('t', odd.map((_, i) => `c${i}`));
+  const relation = relationOf(
+    't',
+    odd.map((_, i) => `c${i}`),
+  );
   expect(changeOf(encodeInsert(relation.oid, odd), relation)).toMatchObject({ new: odd });
 });
 
@@ -110,7 +113,8 @@ test.each([
   ['ASCII', 'abcdefgh'.repeat(200_000)],
   ['not ASCII, with a BOM', `\uFEFF${'é😀\u{10FFFF}x'.repeat(200_000)}`],
 ])('values of more than a megabyte too: %s', (_, text) => {
-  const [, value] = (changeOf(encodeInsert(table.oid, ['1', text])) as { new: string[] }).new;
+  const [, value] = (changeOf(encodeInsert(table.oid, ['1', text])) as { new: readonly string[] })
+    .new;
   expect(value === text).toBe(true);
 });
 
@@ -124,10 +128,7 @@ test('what was decoded does not change when the driver uses its buffer again', (
 test('TRUNCATE names the wanted tables only, with its options', () => {
   const message = encodeTruncate([1, table.oid], { cascade: true, restartIdentity: true });
   expect(decode([message])).toEqual([
-    [
-      'truncate',
-      { kind: 'truncate', relations: [table], cascade: true, restartIdentity: true },
-    ],
+    ['truncate', { kind: 'truncate', relations: [table], cascade: true, restartIdentity: true }],
   ]);
   expect(decode([encodeTruncate([1, 2])])).toEqual([]);
 });

@@ -84,7 +84,12 @@ test('a table without a key takes inserts, every one of them', () => {
   const keyless = targetTableOf(relationOf('t', ['id', 'a', 'b']));
   const twice = [insert('1', 'a', 'b'), insert('1', 'a', 'b')];
   expect(coalesce(keyless, twice)).toEqual([
-    step({ inserts: [['1', 'a', 'b'], ['1', 'a', 'b']] }),
+    step({
+      inserts: [
+        ['1', 'a', 'b'],
+        ['1', 'a', 'b'],
+      ],
+    }),
   ]);
   for (const change of [update('1', 'a', 'b'), remove('1')])
     expect(() => coalesce(keyless, [change])).toThrow(

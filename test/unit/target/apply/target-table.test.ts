@@ -107,7 +107,12 @@ describe('types', () => {
     ['char(10) to char(20), which would pad', [oids.bpchar, 14], [oids.bpchar, 24], false],
     ['numeric(10,2) to numeric', [numeric, 655_366], [numeric, -1], true],
     ['numeric to numeric(10,2), which would round', [numeric, -1], [numeric, 655_366], false],
-    ['timestamptz to timestamptz(3), which would round', [timestamptz, -1], [timestamptz, 3], false],
+    [
+      'timestamptz to timestamptz(3), which would round',
+      [timestamptz, -1],
+      [timestamptz, 3],
+      false,
+    ],
     ['types of users, whose OIDs differ', [enumHere], [17_000], true],
     ['a type of users to a built-in one', [enumHere], [oids.text], false],
     ['a built-in one to a type of users', [oids.text], [enumHere], false],
