@@ -19,9 +19,12 @@ export const init: Command = {
     if (flags['dry-run'] === true)
       for await (const step of planSetup(config, sessions.byName)) steps.push(step);
     else
-      await executeSetup(config, sessions.byName, (step) => {
-        steps.push(step);
-        if (format === 'table') printStep(step);
+      await executeSetup(config, sessions.byName, {
+        onStep: (step) => {
+          steps.push(step);
+          if (format === 'table') printStep(step);
+        },
+        onWait: printError,
       });
     if (format !== 'table')
       printData(format, { steps: steps.map(({ database, sql }) => ({ database, sql })) });

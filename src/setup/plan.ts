@@ -1,6 +1,7 @@
 // What has to be made on the servers, as a list of SQL that can be printed or executed. It is
 // computed from what is there, so running it twice makes nothing twice.
 import type { Config } from '../config/config.ts';
+import { describeLongestTransaction } from './longest-transaction.ts';
 import { planOrigins } from './plan-origins.ts';
 import { planPublication } from './plan-publication.ts';
 import { planRanks } from './plan-ranks.ts';
@@ -29,15 +30,34 @@ export async function* planSetup(
   yield* planOrigins(config, sessions);
 }
 
-/** Executes the plan; `onStep` is told of each step before it runs. */
+export interface SetupReport {
+  /** Before each step. */
+  readonly onStep: (step: SetupStep) => void;
+  /** A step waits, most likely for somebody's open transaction. */
+  readonly onWait: (why: string) => void;
+}
+
+const patienceMs = 5_000;
+
+/** Executes the plan. */
 export async function executeSetup(
   config: Config,
   sessions: SetupSessions,
-  onStep: (step: SetupStep) => void,
+  { onStep, onWait }: SetupReport,
 ): Promise<void> {
   for await (const step of planSetup(config, sessions)) {
     onStep(step);
-    const values = (await step.values?.()) ?? [];
-    await sessionOf(sessions, step.database).query(step.sql, values);
+    const session = sessionOf(sessions, step.database);
+    const waiting = setInterval(() => {
+      describeLongestTransaction(session.database).then(
+        (why) => why !== undefined && onWait(why),
+        () => {},
+      );
+    }, patienceMs);
+    try {
+      await session.query(step.sql, (await step.values?.()) ?? []);
+    } finally {
+      clearInterval(waiting);
+    }
   }
 }

@@ -27,9 +27,10 @@ export class Setup {
       await using sessions = await connectAll(this.#config, [source, target]);
       if (await isMissingAnything(this.#config, sessions))
         await refuseErrors(this.#config, [source, target]);
-      await executeSetup(this.#config, sessions.byName, (step) =>
-        this.#log.info({ database: step.database, sql: firstLine(step.sql) }, 'setup'),
-      );
+      await executeSetup(this.#config, sessions.byName, {
+        onStep: ({ database, sql }) => this.#log.info({ database, sql: firstLine(sql) }, 'setup'),
+        onWait: (why) => this.#log.warn(why),
+      });
       this.#done.add(pair);
     });
   }

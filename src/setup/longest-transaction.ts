@@ -1,0 +1,22 @@
+// Making a slot waits for every transaction that has written; without a word that looks like a hang.
+import type { DatabaseConfig } from '../config/config.ts';
+import { Session } from '../postgres/session.ts';
+
+/** Who holds it up, for a person to end; undefined when nobody does any more. */
+export async function describeLongestTransaction(
+  database: DatabaseConfig,
+): Promise<string | undefined> {
+  await using session = await Session.connect(database, { purpose: 'status', name: database.name });
+  const [row] = await session.query(
+    `select pid::text as pid, usename, application_name,
+            extract(epoch from now() - xact_start)::int::text as seconds
+     from pg_catalog.pg_stat_activity where backend_xid is not null
+     order by xact_start limit 1`,
+  );
+  if (row === undefined) return undefined;
+  const { pid, usename, application_name: application, seconds } = row;
+  return (
+    `${database.name}: waiting for a transaction that is open for ${seconds} s: process ${pid} ` +
+    `of ${usename}${application ? ` (${application})` : ''}`
+  );
+}
