@@ -15,7 +15,10 @@ import { compareMasters, showArrival } from './arrival.ts';
 
 const isOnce = process.argv.includes('--once') || process.stdout.isTTY !== true;
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => stop.abort());
+// A terminal that was closed must not keep us from cleaning up.
+process.stdout.on('error', () => {});
 
 const say = (text = '') => process.stdout.write(`${text}\n`);
 const step = (text: string) => say(`\n▸ ${text}`);
