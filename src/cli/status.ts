@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
-import { readStatus, type Status } from '../observability/read-status.ts';
+import { readStatus } from '../observability/read-status.ts';
+import type { Status } from '../observability/status.ts';
 import type { Command, Flags } from './command.ts';
 import {
   colour,

@@ -2,21 +2,7 @@
 import { type Lsn, parseLsn, zeroLsn } from '../model/lsn.ts';
 import { tableLabel } from '../model/relation.ts';
 import type { Session } from '../postgres/session.ts';
-import type { Difference, SubscriptionStatus } from './read-status.ts';
-
-/** PostgreSQL's own columns of pg_replication_slots, and what they add up to. */
-export interface SlotStatus {
-  readonly database: string;
-  readonly slotName: string;
-  readonly active: boolean;
-  readonly restartLsn: string | null;
-  readonly confirmedFlushLsn: string | null;
-  readonly walStatus: string | null;
-  /** Bytes of WAL that the server keeps because of the slot. */
-  readonly retainedBytes: number;
-  /** Bytes that can still be written before it is lost; null without max_slot_wal_keep_size. */
-  readonly safeWalSizeBytes: number | null;
-}
+import type { Difference, LastError, SlotStatus } from './status.ts';
 
 export interface SourceStatus {
   readonly slot: SlotStatus | undefined;
@@ -29,7 +15,7 @@ export interface SourceStatus {
   readonly copying: boolean;
   readonly subscriptions: ReadonlyMap<
     string,
-    { readonly state: string; readonly error: SubscriptionStatus['lastError'] }
+    { readonly state: string; readonly error: LastError | null }
   >;
   readonly differences: readonly Difference[];
 }
@@ -118,7 +104,7 @@ async function readRecorded(
   };
 }
 
-function lastError(row: Readonly<Record<string, string | null>>): SubscriptionStatus['lastError'] {
+function lastError(row: Readonly<Record<string, string | null>>): LastError | null {
   if (row['error_code'] == null) return null;
   return {
     code: row['error_code'],

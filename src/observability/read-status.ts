@@ -8,51 +8,9 @@ import { tableLabel } from '../model/relation.ts';
 import { listTables } from '../postgres/catalog.ts';
 import { slotName, subscriptionName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
-import { readSourceStatus, type SlotStatus, type SourceStatus } from './read-source-status.ts';
+import { readSourceStatus, type SourceStatus } from './read-source-status.ts';
 import { readTargetStatus, type TargetStatus } from './read-target-status.ts';
-
-export interface SubscriptionStatus {
-  readonly subscription: string;
-  readonly source: string;
-  readonly target: string;
-  /** A state of subscription/lifecycle, or `down` (nobody reads the slot), `not set up`, `unknown`. */
-  readonly state: string;
-  readonly healthy: boolean;
-  readonly lagBytes: number | null;
-  readonly lagSeconds: number | null;
-  readonly flushedLsn: string | null;
-  readonly inserts: number;
-  readonly updates: number;
-  readonly deletes: number;
-  readonly truncates: number;
-  readonly tables: number;
-  /** Match a relgroup, but have not joined. */
-  readonly waitingTables: readonly string[];
-  readonly lastError: {
-    readonly code: string;
-    readonly message: string;
-    readonly hint: string;
-    readonly at: string;
-  } | null;
-}
-
-export interface Difference {
-  readonly database: string;
-  readonly other: string;
-  readonly table: string;
-  readonly onlyHere: number;
-  readonly onlyThere: number;
-  readonly differing: number;
-  readonly keys: unknown;
-}
-
-export interface Status {
-  readonly healthy: boolean;
-  readonly subscriptions: readonly SubscriptionStatus[];
-  readonly slots: readonly SlotStatus[];
-  readonly differences: readonly Difference[];
-  readonly databases: readonly { database: string; reachable: boolean; error: string | null }[];
-}
+import type { LastError, Status, SubscriptionStatus } from './status.ts';
 
 interface Answer {
   readonly session: Session | undefined;
@@ -133,7 +91,7 @@ async function describe(
   };
 }
 
-function unreachable(answer: Answer | undefined): SubscriptionStatus['lastError'] {
+function unreachable(answer: Answer | undefined): LastError | null {
   if (answer?.error === undefined) return null;
   return {
     code: 'UNREACHABLE',

@@ -1,0 +1,60 @@
+// The shape of `replicator status --output json`, which is a promise (schemaVersion 1).
+
+export interface SubscriptionStatus {
+  readonly subscription: string;
+  readonly source: string;
+  readonly target: string;
+  /** A state of subscription/lifecycle, or `down` (nobody reads the slot), `not set up`, `unknown`. */
+  readonly state: string;
+  readonly healthy: boolean;
+  readonly lagBytes: number | null;
+  readonly lagSeconds: number | null;
+  readonly flushedLsn: string | null;
+  readonly inserts: number;
+  readonly updates: number;
+  readonly deletes: number;
+  readonly truncates: number;
+  readonly tables: number;
+  /** Match a relgroup, but have not joined. */
+  readonly waitingTables: readonly string[];
+  readonly lastError: LastError | null;
+}
+
+export interface LastError {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly at: string;
+}
+
+export interface Difference {
+  readonly database: string;
+  readonly other: string;
+  readonly table: string;
+  readonly onlyHere: number;
+  readonly onlyThere: number;
+  readonly differing: number;
+  readonly keys: unknown;
+}
+
+export interface Status {
+  readonly healthy: boolean;
+  readonly subscriptions: readonly SubscriptionStatus[];
+  readonly slots: readonly SlotStatus[];
+  readonly differences: readonly Difference[];
+  readonly databases: readonly { database: string; reachable: boolean; error: string | null }[];
+}
+
+/** PostgreSQL's own columns of pg_replication_slots, and what they add up to. */
+export interface SlotStatus {
+  readonly database: string;
+  readonly slotName: string;
+  readonly active: boolean;
+  readonly restartLsn: string | null;
+  readonly confirmedFlushLsn: string | null;
+  readonly walStatus: string | null;
+  /** Bytes of WAL that the server keeps because of the slot. */
+  readonly retainedBytes: number;
+  /** Bytes that can still be written before it is lost; null without max_slot_wal_keep_size. */
+  readonly safeWalSizeBytes: number | null;
+}
