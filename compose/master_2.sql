@@ -1,0 +1,1 @@
+create table test1 (a int primary key, b int);
