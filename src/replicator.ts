@@ -1,5 +1,6 @@
 // Builds everything from a Config: per source one reader, per subscription one applier. Start,
 // drain, stop.
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config, DatabaseConfig, SubscriptionConfig } from './config/config.ts';
@@ -48,6 +49,9 @@ export class Replicator {
 
   constructor(options: ReplicatorOptions) {
     this.#options = options;
+    // Each of any number of subscriptions listens to them.
+    for (const { signal } of [this.#stopApplying, this.#abandonBatch, this.#stopReading])
+      setMaxListeners(0, signal);
     this.#setup = new Setup(options.config, options.log);
     this.#comparisons = new ComparisonRunner(options.config, options.log);
   }
