@@ -12,7 +12,7 @@ import type { Session } from '../postgres/session.ts';
 import { addToPublication } from './add-to-publication.ts';
 import { type CopyProgress, copyTable, isEmpty, notEmpty, wasCopied } from './copy-table.ts';
 import { exportSnapshot } from './exported-snapshot.ts';
-import { refuseOtherWriters } from './other-writers.ts';
+import { letOthersCopy, refuseOtherWriters } from './other-writers.ts';
 
 export interface JoinOptions {
   readonly config: Config;
@@ -104,8 +104,10 @@ async function decideOne(
   const bothWays = config.subscriptions.some(
     (other) => other.source === subscription.target && other.target === subscription.source,
   );
-  if (bothWays && ((await isEmpty(source, table)) || (await wasCopied(source, table))))
+  if (bothWays && ((await isEmpty(source, table)) || (await wasCopied(source, table)))) {
+    if (targetEmpty) await letOthersCopy(config, subscription, table);
     return 'as they are';
+  }
   if (!targetEmpty && initialCopy === 'once') return 'refuse';
   if (!targetEmpty) {
     log.warn(

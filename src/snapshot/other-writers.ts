@@ -10,9 +10,46 @@ import { isEmpty, wasCopied } from './copy-table.ts';
 /** Throws COPY_REFUSED when another source of the target holds rows of the table. */
 export async function refuseOtherWriters(
   config: Config,
-  { source, target }: SubscriptionConfig,
+  subscription: SubscriptionConfig,
   table: TableName,
 ): Promise<void> {
+  const { source, target } = subscription;
+  const other = await otherFilledSource(config, subscription, table);
+  if (other === undefined) return;
+  throw new ReplicatorError(
+    'COPY_REFUSED',
+    `${source}:${target}: ${tableLabel(table)} has rows on ${other} too, which also writes to ${target}`,
+    {
+      hint: 'fill all but one database after the copy, or restore a dump and use initial_copy: none',
+    },
+  );
+}
+
+/**
+ * Throws SERVER_BUSY while another source has yet to copy the table into the empty target: what we
+ * would write there until then would make it a table that is not empty, and the copy be refused.
+ */
+export async function letOthersCopy(
+  config: Config,
+  subscription: SubscriptionConfig,
+  table: TableName,
+): Promise<void> {
+  const { source, target } = subscription;
+  const other = await otherFilledSource(config, subscription, table);
+  if (other === undefined) return;
+  throw new ReplicatorError(
+    'SERVER_BUSY',
+    `${source}:${target}: waits until ${tableLabel(table)} is copied from ${other} to ${target}`,
+    { hint: 'goes on by itself after that copy' },
+  );
+}
+
+/** A source of the same target whose rows of the table are its own. */
+async function otherFilledSource(
+  config: Config,
+  { source, target }: SubscriptionConfig,
+  table: TableName,
+): Promise<string | undefined> {
   for (const other of config.subscriptions) {
     if (other.target !== target || other.source === source) continue;
     if (!other.syncs.some(({ relgroup }) => matchTables(relgroup, [table]).length > 0)) continue;
@@ -23,12 +60,7 @@ export async function refuseOtherWriters(
       name: `${source}:${target}`,
     });
     if ((await isEmpty(session, table)) || (await wasCopied(session, table))) continue;
-    throw new ReplicatorError(
-      'COPY_REFUSED',
-      `${source}:${target}: ${tableLabel(table)} has rows on ${other.source} too, which also writes to ${target}`,
-      {
-        hint: 'fill all but one database after the copy, or restore a dump and use initial_copy: none',
-      },
-    );
+    return other.source;
   }
+  return undefined;
 }
