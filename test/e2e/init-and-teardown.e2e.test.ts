@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { holdLock } from '../support/hold-lock.ts';
-import { assertNothingLeft } from '../support/leftovers.ts';
+import { assertNothingLeftOn } from '../support/leftovers.ts';
 import type { PostgresServer } from '../support/postgres-server.ts';
 import {
   rowsOf,
@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await killReplicators();
   try {
-    for (const server of new Set(servers)) await assertNothingLeft(server);
+    await assertNothingLeftOn(servers);
   } finally {
     await a.drop();
     await b.drop();
@@ -128,7 +128,7 @@ test('teardown removes every trace, says so, and init works again', async () => 
     expect(stdout).toContain('a: 3 removed, nothing left');
     expect(stdout).toContain('b: 2 removed, nothing left');
     expect(await inventory()).toEqual(before);
-    for (const server of servers) await assertNothingLeft(server);
+    await assertNothingLeftOn(servers);
   }
   expect(await rowsOf(b, 't')).toEqual(['(1,)', '(2,)']);
   expect((await tearDown(config)).stdout).toContain('nothing of replicator is on these databases');

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { assertNothingLeft } from '../support/leftovers.ts';
+import { assertNothingLeftOn } from '../support/leftovers.ts';
 import { type PostgresServer, startServer } from '../support/postgres-server.ts';
 import {
   appliedRows,
@@ -41,11 +41,13 @@ describe.each([...new Set([oldest, newest])])('on PostgreSQL %i', (major) => {
 
   afterEach(async () => {
     await killReplicators();
-    const left = await Promise.allSettled(servers.map((server) => assertNothingLeft(server)));
-    await servers[0].query('postgres', 'drop database if exists master1 with (force)');
-    await servers[1].query('postgres', 'drop database if exists slave1 with (force)');
-    await servers[1].query('postgres', 'drop database if exists master2 with (force)');
-    for (const result of left) if (result.status === 'rejected') throw result.reason;
+    try {
+      await assertNothingLeftOn(servers);
+    } finally {
+      await servers[0].query('postgres', 'drop database if exists master1 with (force)');
+      await servers[1].query('postgres', 'drop database if exists slave1 with (force)');
+      await servers[1].query('postgres', 'drop database if exists master2 with (force)');
+    }
   });
 
   test.each(['master_2', 'slave_1'])(

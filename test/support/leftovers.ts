@@ -35,6 +35,13 @@ export async function assertNothingLeft(server: PostgresServer, timeoutMs = 5000
   }
 }
 
+/** The same for several; all of them are looked at and cleaned, whatever is found on the first. */
+export async function assertNothingLeftOn(servers: Iterable<PostgresServer>): Promise<void> {
+  const checks = [...new Set(servers)].map((server) => assertNothingLeft(server));
+  const failed = (await Promise.allSettled(checks)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
+}
+
 export async function removeLeftovers(server: PostgresServer): Promise<void> {
   await server.query(
     'postgres',

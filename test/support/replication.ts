@@ -33,11 +33,12 @@ export async function tearDown(config: string): Promise<CliResult> {
   return result;
 }
 
-/** Exit code 0 after SIGTERM, within the configured ten seconds. */
+/** Exit code 0 after SIGTERM, within the configured ten seconds, and nothing but a log. */
 export async function stopCleanly(replicator: ReplicatorProcess): Promise<void> {
   const { code, signal, ms } = await replicator.stop();
   expect({ code, signal }).toEqual({ code: 0, signal: null });
   expect(ms).toBeLessThan(10_000);
+  expect(replicator.stderr).toBe('');
 }
 
 /** Every row, as text and in order. */
