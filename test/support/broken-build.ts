@@ -6,7 +6,7 @@ import { createTemporaryFolder } from './temporary-folder.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** A text of the built program, there exactly once, and what takes its place. */
+/** A text of the built program (any white space matches any), and what takes its place. */
 interface Breakage {
   readonly file: string;
   readonly text: string;
@@ -38,17 +38,17 @@ export const breakages = {
   },
   'progress-outside-the-transaction': {
     file: 'target/apply/applier.js',
-    text: 'this.#advance(batch, counts), this.#stamp(batch)];',
+    text: 'this.#advance(batch, counts), this.#stamp(batch),',
     becomes: `this.#advance(batch, counts), { text: 'commit', name: 'commit' },
-      { text: 'begin', name: 'begin' }, this.#stamp(batch)];`,
+      { text: 'begin', name: 'begin' }, this.#stamp(batch),`,
   },
   'progress-after-the-transaction': {
     file: 'target/apply/applier.js',
-    text: `            const results = await this.#session.group([
-                ...head,
-                ...plan.map(({ statement }) => this.#named(statement)),
-                { text: 'commit', name: 'commit' },
-            ]);`,
+    text: `const results = await this.#session.group([
+      ...head,
+      ...plan.map(({ statement }) => this.#named(statement)),
+      { text: 'commit', name: 'commit' },
+    ]);`,
     becomes: `await this.#session.group([head[0], head[2],
                 ...plan.map(({ statement }) => this.#named(statement)),
                 { text: 'commit', name: 'commit' }]);
@@ -85,9 +85,14 @@ export function breakBuild(name: BrokenBuild): string {
   symlinkSync(join(root, 'node_modules'), join(path, 'node_modules'));
   const { file, text, becomes } = breakages[name];
   const broken = join(path, 'dist', file);
-  const parts = readFileSync(broken, 'utf8').split(text);
+  const parts = readFileSync(broken, 'utf8').split(new RegExp(withAnySpace(text)));
   if (parts.length !== 2)
     throw new Error(`${name}: ${parts.length - 1} times in ${file}, not once: ${text}`);
   writeFileSync(broken, parts.join(becomes));
   return join(path, 'dist/main.js');
+}
+
+function withAnySpace(text: string): string {
+  const words = text.split(/\s+/).map((word) => word.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&'));
+  return words.join('\\s+');
 }

@@ -8,7 +8,6 @@ import { assertNothingLeft } from '../../support/leftovers.ts';
 import type { PostgresServer } from '../../support/postgres-server.ts';
 import { createProxy, type TcpProxy } from '../../support/proxy.ts';
 import { type ReplicatorProcess, startReplicator } from '../../support/replicator-process.ts';
-import { queryText } from '../../support/text-query.ts';
 
 export interface Scenario {
   /** Where the source is, and the targets too unless `targetServer` says otherwise. */
@@ -111,7 +110,9 @@ export class OneWay implements AsyncDisposable {
    * Everything committed until now has arrived, once, on the targets. A last row tells: it comes
    * after all others, also after those that are sent again.
    */
-  async settle(targetNames = [...this.#sites.keys()].filter((name) => name !== 'a')): Promise<void> {
+  async settle(
+    targetNames = [...this.#sites.keys()].filter((name) => name !== 'a'),
+  ): Promise<void> {
     const sentinel = `sentinel ${++this.#sentinels}`;
     await this.source.database.query(`insert into log (entry) values ('${sentinel}')`);
     const expected = await contentsOf(this.source.database);
@@ -143,14 +144,22 @@ export class OneWay implements AsyncDisposable {
   }
 
   async confirmedLsn(): Promise<bigint> {
-    // from another database: a look at the catalogs may write WAL of its own here
-    const { server, name } = this.source.database;
-    const [row] = await queryText(
-      server.url('postgres'),
-      `select confirmed_flush_lsn - '0/0' as lsn from pg_replication_slots where database = $1`,
-      [name],
-    );
-    return BigInt(row?.['lsn'] ?? 0);
+    return await this.#slotLsn('confirmed_flush_lsn');
+  }
+
+  async restartLsn(): Promise<bigint> {
+    return await this.#slotLsn('restart_lsn');
+  }
+
+  /** Resolves once a status has told the source that everything before was received. */
+  async untilReceived(lsn: bigint): Promise<void> {
+    const { server } = this.source.database;
+    const received = `select from pg_stat_replication where write_lsn - '0/0' >= $1`;
+    await eventually(async () => (await server.query('postgres', received, [lsn])).length > 0, {
+      timeoutMs: this.patienceMs,
+      intervalMs: 5,
+      what: `receipt of ${lsn}`,
+    });
   }
 
   async untilConfirmed(lsn: bigint): Promise<void> {
@@ -159,6 +168,17 @@ export class OneWay implements AsyncDisposable {
       intervalMs: 5,
       what: `confirmation of ${lsn}`,
     });
+  }
+
+  async #slotLsn(column: 'confirmed_flush_lsn' | 'restart_lsn'): Promise<bigint> {
+    // from another database: a look at the catalogs may write WAL of its own here
+    const { server, name } = this.source.database;
+    const [row] = await server.query(
+      'postgres',
+      `select ${column} - '0/0' as lsn from pg_replication_slots where database = $1`,
+      [name],
+    );
+    return BigInt(row?.['lsn'] ?? 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
