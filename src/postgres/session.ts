@@ -45,6 +45,8 @@ const canonicalSettings: Readonly<Record<string, string>> = {
   search_path: '',
   array_nulls: 'on',
   standard_conforming_strings: 'on',
+  // Changes how the catalogs spell a type.
+  quote_all_identifiers: 'off',
   row_security: 'off',
   default_transaction_isolation: 'read committed',
   default_transaction_read_only: 'off',

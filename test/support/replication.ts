@@ -22,8 +22,10 @@ export async function untilStreaming(
 }
 
 /** `replicator wait`: whatever was committed until now is on every target. */
-export async function waitForAll(config: string): Promise<void> {
-  expect(await runCli(['wait', '-c', config])).toMatchObject({ code: 0, stderr: '' });
+export async function waitForAll(config: string, timeout = '30s'): Promise<void> {
+  const args = ['wait', '-c', config, '--timeout', timeout];
+  const result = await runCli(args, { timeoutMs: 180_000 });
+  expect(result).toMatchObject({ code: 0, stderr: '' });
 }
 
 /** `replicator teardown`, which must say that it left nothing. */
