@@ -111,7 +111,9 @@ test('a position is stored at once when it is urgent, and never before what wait
   expect(inbox.passDue(100n)).toBeUndefined();
   waiting();
   expect(inbox.passDue(100n)).toBe(600n);
-  inbox.stored();
+  inbox.stored(500n);
+  expect(inbox.passDue(500n)).toBe(600n);
+  inbox.stored(600n);
   inbox.passed(601n, false);
   expect(inbox.passDue(600n)).toBeUndefined();
 });
@@ -123,7 +125,7 @@ test('otherwise after 16 MB of WAL or ten minutes, so that two idle masters do n
   inbox.passed(far + 1n, false);
   expect(inbox.passDue(100n)).toBe(far + 1n);
 
-  inbox.stored();
+  inbox.stored(far);
   vi.useFakeTimers({ now: Date.now() + 11 * 60_000 });
   expect(inbox.passDue(far)).toBe(far + 1n);
   expect(inbox.passDue(far + 1n)).toBeUndefined();

@@ -39,7 +39,7 @@ test.each([
   [500n, ['early', 'Late']],
 ])('of a commit at %i it lets through the tables that were copied before', (lsn, names) => {
   const part = transactionOf(lsn, [early, late, other].map(insert));
-  const kept = filterOf().changesOf(part) as { relation: Relation }[];
+  const kept = filterOf().changesOf(part) as readonly { relation: Relation }[];
   expect(kept.map(({ relation }) => relation.name)).toEqual(names);
 });
 

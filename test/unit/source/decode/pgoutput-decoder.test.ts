@@ -146,9 +146,9 @@ describe('refused as PROTOCOL', () => {
   const relationMessage = encodeRelation(table);
   const identityAt = relationMessage.indexOf('d', 5 + 'public\0t\0'.length);
   const insert = encodeInsert(table.oid, ['1', 'x']);
-  test.each([
+  test.each<[string, Buffer]>([
     ['nothing at all', Buffer.alloc(0)],
-    ...[...'SEcAbPKrpsfz?'].map((tag) => [`tag ${tag}`, Buffer.from(tag)] as const),
+    ...[...'SEcAbPKrpsfz?'].map((tag) => [`tag ${tag}`, Buffer.from(tag)] as [string, Buffer]),
     ['an unknown replica identity', withByte(relationMessage, identityAt, 'x')],
     ['an unknown value format', withByte(insert, 8, 'b')],
     ['an unknown kind of tuple', withByte(insert, 5, 'X')],
