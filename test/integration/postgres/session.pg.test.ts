@@ -1,0 +1,199 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ReplicatorError } from '../../../src/model/errors.ts';
+import { Session } from '../../../src/postgres/session.ts';
+import { createDatabase, type TestDatabase } from '../../support/database.ts';
+import { databaseConfig } from '../../support/database-config.ts';
+import { assertNothingLeft } from '../../support/leftovers.ts';
+import type { PostgresServer } from '../../support/postgres-server.ts';
+import { createProxy } from '../../support/proxy.ts';
+import { majors, sharedServer } from '../../support/servers-for-tests.ts';
+
+const databases = new Map<number, TestDatabase>();
+
+beforeAll(async () => {
+  for (const major of majors)
+    databases.set(major, await createDatabase(await sharedServer(major), 'session'));
+}, 60_000);
+
+afterAll(async () => {
+  const servers: PostgresServer[] = [...databases.values()].map(({ server }) => server);
+  await Promise.all([...databases.values()].map((database) => database.drop()));
+  await Promise.all(servers.map((server) => assertNothingLeft(server)));
+});
+
+function databaseOn(major: number): TestDatabase {
+  return databases.get(major) as TestDatabase;
+}
+
+async function open(
+  major: number,
+  options: { replyTimeoutMs?: number; port?: number; user?: string } = {},
+): Promise<Session> {
+  const { port, user, ...rest } = options;
+  const config = databaseConfig(databaseOn(major), {
+    ...(port !== undefined && { port }),
+    ...(user !== undefined && { user }),
+  });
+  return await Session.connect(config, { purpose: 'control', name: 'b', ...rest });
+}
+
+const hostile: Record<string, string> = {
+  datestyle: 'SQL, DMY',
+  intervalstyle: 'sql_standard',
+  extra_float_digits: '-15',
+  bytea_output: 'escape',
+  timezone: 'Asia/Kathmandu',
+  search_path: 'nowhere',
+  default_transaction_read_only: 'on',
+  default_transaction_isolation: 'serializable',
+  statement_timeout: '1ms',
+  lock_timeout: '1ms',
+  quote_all_identifiers: 'on',
+  standard_conforming_strings: 'off',
+  row_security: 'on',
+};
+
+test.each(majors)('%i: what a role or a database has set does not matter', async (major) => {
+  const database = databaseOn(major);
+  const role = `r_${database.name.slice(-8)}`;
+  await database.query(`create role ${role} login`);
+  try {
+    for (const [name, value] of Object.entries(hostile)) {
+      await database.query(`alter role ${role} set ${name} = '${value}'`);
+      await database.query(
+        `alter role ${role} in database ${database.name} set ${name} = '${value}'`,
+      );
+    }
+    await using session = await open(major, { user: role });
+    const row = await session.one(`
+      select '2024-02-01 03:04:05.000006+05:45'::timestamptz::text as at,
+             '-1 year 2 days'::interval::text as i, (0.1::float8 + 0.2::float8)::text as f,
+             '\\x00ff'::bytea::text as b, current_setting('search_path') as path,
+             current_setting('transaction_isolation') as isolation,
+             current_setting('transaction_read_only') as read_only,
+             format_type('json'::regtype, -1) as type, pg_sleep(0.01)::text as slept`);
+    expect(row).toMatchObject({
+      at: '2024-01-31 21:19:05.000006+00',
+      i: '-1 years +2 days',
+      f: '0.30000000000000004',
+      b: '\\x00ff',
+      path: expect.stringMatching(/^("")?$/),
+      isolation: 'read committed',
+      read_only: 'off',
+      type: 'json',
+    });
+    const timeouts = await session.query(
+      `select name, setting from pg_settings where name like '%\\_timeout' and setting <> '0'
+         and context = 'user' and name not in ('tcp_user_timeout', 'wal_sender_timeout')`,
+    );
+    expect(timeouts).toEqual([]);
+  } finally {
+    await database.query(`drop role ${role}`);
+  }
+});
+
+test.each(majors)('%i: a COMMIT that became a ROLLBACK is an error', async (major) => {
+  await using session = await open(major);
+  const failed = session.transaction(async () => {
+    // swallowed, as a careless caller would
+    await session.query('select 1 / 0').catch(() => undefined);
+  });
+  await expect(failed).rejects.toThrow('COMMIT ended as ROLLBACK');
+  expect(await session.transaction(async () => await session.one('select 1 as n'))).toEqual({
+    n: '1',
+  });
+});
+
+test.each(majors)(
+  '%i: after the first failure of a group nothing runs, nor its COMMIT',
+  async (major) => {
+    const database = databaseOn(major);
+    await database.query('create table grouped (n int)');
+    await using session = await open(major);
+    const insert = (n: string) => ({ text: `insert into public.grouped values (${n})` });
+    const group = [
+      { text: 'begin' },
+      insert('1'),
+      insert(`length('x') / 0`),
+      insert('2'),
+      { text: 'commit' },
+    ];
+    await expect(session.group(group)).rejects.toMatchObject({
+      code: 'DATA_REJECTED',
+      sqlstate: '22012',
+    });
+    await session.rollback();
+    expect(await database.query('select n from public.grouped')).toEqual([]);
+
+    const results = await session.group([
+      { text: 'begin', name: 'begin' },
+      { text: 'insert into public.grouped select $1::int', name: 'one', values: ['7'] },
+      { text: 'insert into public.grouped select $1::int', name: 'one', values: ['8'] },
+      { text: 'select n::text from public.grouped where n > $1::int order by n', values: ['0'] },
+      { text: 'commit', name: 'commit' },
+    ]);
+    expect(results.map(({ command, rowCount, rows }) => [command, rowCount, rows])).toEqual([
+      ['BEGIN', 0, []],
+      ['INSERT', 1, []],
+      ['INSERT', 1, []],
+      ['SELECT', 2, [['7'], ['8']]],
+      ['COMMIT', 0, []],
+    ]);
+  },
+);
+
+test.each(majors)('%i: prepared statements are made anew after a rollback', async (major) => {
+  await using session = await open(major);
+  const one = { text: 'select 1', name: 'one' };
+  const fails = { text: 'select 1 / $1::int', name: 'fails', values: ['0'] };
+  for (let i = 0; i < 3; i++) {
+    await expect(session.group([{ text: 'begin' }, one, fails])).rejects.toThrow(ReplicatorError);
+    await session.rollback();
+    expect(await session.group([one])).toMatchObject([{ rows: [['1']] }]);
+  }
+});
+
+test('a peer that falls silent is given up, and whoever waits is told', async () => {
+  const major = majors[0] ?? 18;
+  const proxy = await createProxy(databaseOn(major).server.port);
+  try {
+    const session = await open(major, { port: proxy.port, replyTimeoutMs: 300 });
+    expect(await session.one('select 1 as n')).toEqual({ n: '1' });
+    proxy.blackhole(true);
+    const began = performance.now();
+    await expect(session.query('select 1')).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(session.lost.reason).toBeInstanceOf(ReplicatorError);
+    await session.close();
+  } finally {
+    await proxy.close();
+  }
+});
+
+test('a long query that only takes its time is not', async () => {
+  const major = majors[0] ?? 18;
+  await using session = await open(major, { replyTimeoutMs: 2_000 });
+  expect(await session.one(`select 'x' as x, pg_sleep(0.5)::text as slept`)).toMatchObject({
+    x: 'x',
+  });
+});
+
+test('a backend that is terminated aborts `lost` with a reason', async () => {
+  const major = majors[0] ?? 18;
+  await using session = await open(major);
+  const lost = new Promise((resolve) => session.lost.addEventListener('abort', resolve));
+  await databaseOn(major).query(`select pg_terminate_backend(${session.pid})`);
+  await lost;
+  expect(session.lost.reason).toMatchObject({ code: 'CONNECTION_LOST' });
+  await expect(session.query('select 1')).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+});
+
+test.each([
+  ['a port where nobody listens', { port: 1 }, 'UNREACHABLE'],
+  ['a database that is not there', { dbname: 'nowhere' }, 'DATABASE_MISSING'],
+  ['a role that is not there', { user: 'nobody' }, 'AUTHENTICATION'],
+])('%s', async (_, rest, code) => {
+  const config = databaseConfig(databaseOn(majors[0] ?? 18), rest);
+  const connected = Session.connect(config, { purpose: 'control', name: 'b' });
+  await expect(connected).rejects.toMatchObject({ code });
+});
