@@ -4,9 +4,9 @@ import type { Change, RowChange, UpdateChange } from '../../model/change.ts';
 import type { ConflictKind } from '../../model/conflict.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import type { Relation } from '../../model/relation.ts';
-import { type Tuple, unchanged } from '../../model/tuple.ts';
+import { type Tuple, unchanged, type Value } from '../../model/tuple.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
-import { coalesce, keyOfTuple, keyOfUpdate } from './coalesce.ts';
+import { coalesce, keyOfTuple, keyOfUpdate, newRowOf } from './coalesce.ts';
 import { planTruncate } from './plan-batch.ts';
 import { deleteRows, insertRows, updateRows } from './row-statements.ts';
 import type { KeyColumn, TargetTable } from './target-table.ts';
@@ -68,9 +68,10 @@ async function update(
 ): Promise<void> {
   const positions = key.map(({ index }) => index);
   const oldKey = keyOfUpdate(positions, change);
-  const newKey = keyOfTuple(positions, change.new);
+  const newRow = newRowOf(positions, change);
+  const newKey = keyOfTuple(positions, newRow);
   const rekey = oldKey.some((value, i) => value !== newKey[i]);
-  const write = { key: oldKey, row: change.new };
+  const write = { key: oldKey, row: newRow };
   const statement = updateRows(table, key, [write], { rekey, expectAll: false });
   if (statement === undefined) return;
   const { rowCount } = await context.execute(statement);
@@ -78,7 +79,7 @@ async function update(
   if (rowCount > 1)
     throw new ReplicatorError('INTERNAL', `${table.label}: one key matched ${rowCount} rows`);
   context.onConflict('update_missing');
-  const row = await complete(change.new, table, positions, context.fetchRow);
+  const row = await complete(newRow, table, newKey, context.fetchRow);
   // Gone at the source as well: its delete is on the way.
   if (row !== undefined) await context.execute(insertRows(table, [row]));
 }
@@ -87,11 +88,13 @@ async function update(
 async function complete(
   row: Tuple,
   table: TargetTable,
-  positions: readonly number[],
+  key: readonly Value[],
   fetchRow: FetchRow,
 ): Promise<Tuple | undefined> {
   if (!row.includes(unchanged)) return row;
-  const key = keyOfTuple(positions, row).map((value) => (value === unchanged ? null : value));
-  const present = await fetchRow(table, key);
+  const present = await fetchRow(
+    table,
+    key.map((value) => (value === unchanged ? null : value)),
+  );
   return present && row.map((value, i) => (value === unchanged ? (present[i] ?? null) : value));
 }

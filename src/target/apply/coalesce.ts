@@ -55,6 +55,14 @@ export function keyOfUpdate(positions: readonly number[], change: UpdateChange):
   return keyOfTuple(positions, change.old ?? change.new);
 }
 
+/** The new row, with its key: a large one that did not change is sent with the old row only. */
+export function newRowOf(positions: readonly number[], { old, new: row }: UpdateChange): Tuple {
+  if (old === undefined || !positions.some((position) => row[position] === unchanged)) return row;
+  return row.map((value, i) =>
+    value === unchanged && positions.includes(i) ? (old[i] ?? null) : value,
+  );
+}
+
 class StepBuilder {
   readonly #positions: readonly number[];
   readonly #steps: Step[] = [];
@@ -95,12 +103,13 @@ class StepBuilder {
 
   #update(change: UpdateChange): void {
     const key = keyOfUpdate(this.#positions, change);
-    const newKey = keyOfTuple(this.#positions, change.new);
+    const row = newRowOf(this.#positions, change);
+    const newKey = keyOfTuple(this.#positions, row);
     const name = nameOf(key);
     const newName = nameOf(newKey);
     if (name !== newName) {
       if (this.#touched(name) || this.#touched(newName)) this.#endStep();
-      this.#rekeys.push({ key, row: change.new });
+      this.#rekeys.push({ key, row });
       this.#rekeyed.add(name).add(newName);
       return;
     }
@@ -111,8 +120,8 @@ class StepBuilder {
       state = undefined;
     }
     if (state === undefined)
-      this.#set(key, { key, removed: false, born: false, row: change.new, inserted: false });
-    else state.row = merge(state.row, change.new);
+      this.#set(key, { key, removed: false, born: false, row, inserted: false });
+    else state.row = merge(state.row, row);
   }
 
   #delete(change: DeleteChange): void {

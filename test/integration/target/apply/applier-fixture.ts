@@ -1,0 +1,125 @@
+// A source and a target with the same table (or what the test makes of it), and an applier between
+// them that is handed changes as if they had been decoded.
+import type { Batch } from '../../../../src/model/batch.ts';
+import type { Change, RowChange } from '../../../../src/model/change.ts';
+import type { ConflictCounts } from '../../../../src/model/conflict.ts';
+import type { Relation } from '../../../../src/model/relation.ts';
+import type { Tuple } from '../../../../src/model/tuple.ts';
+import { describeTables } from '../../../../src/postgres/catalog.ts';
+import { Session } from '../../../../src/postgres/session.ts';
+import { schemaStatements } from '../../../../src/setup/schema.ts';
+import { Applier } from '../../../../src/target/apply/applier.ts';
+import { fetchFrom } from '../../../../src/target/apply/fetch-row.ts';
+import { createDatabase, type TestDatabase } from '../../../support/database.ts';
+import { databaseConfig } from '../../../support/database-config.ts';
+import { assertNothingLeft } from '../../../support/leftovers.ts';
+import type { Major } from '../../../support/postgres-binaries.ts';
+import { sharedServer } from '../../../support/servers-for-tests.ts';
+
+export class ApplierFixture {
+  readonly source: TestDatabase;
+  readonly target: TestDatabase;
+  applier!: Applier;
+  readonly conflicts: ConflictCounts[] = [];
+  #lsn = 0x1000n;
+
+  private constructor(source: TestDatabase, target: TestDatabase) {
+    this.source = source;
+    this.target = target;
+  }
+
+  static async create(major: Major): Promise<ApplierFixture> {
+    const server = await sharedServer(major);
+    const fixture = new ApplierFixture(
+      await createDatabase(server, 'applier source'),
+      await createDatabase(server, 'applier target'),
+    );
+    await fixture.target.query(`${schemaStatements.join(';\n')};
+      select pg_replication_origin_create('replicator_a__b');
+      insert into replicator.progress (source, origin, lsn) values ('a', 'replicator_a__b', '0/1000')`);
+    await fixture.connect();
+    return fixture;
+  }
+
+  /** Again, as after any failure. */
+  async connect(): Promise<void> {
+    this.applier = await Applier.connect({
+      source: 'a',
+      target: databaseConfig(this.target, { name: 'b' }),
+      lockTimeoutMs: 1_000,
+      fetchRow: fetchFrom(databaseConfig(this.source, { name: 'a' })),
+      onConflicts: (counts) => this.conflicts.push(counts),
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.applier.close();
+    const { server } = this.target;
+    await this.source.drop();
+    // an origin that a session holds cannot be dropped, and sessions need a moment to go
+    await this.target.drop();
+    await server.query('postgres', `select pg_replication_origin_drop('replicator_a__b')`);
+    await assertNothingLeft(server);
+  }
+
+  /** The same on both. */
+  async onBoth(sql: string): Promise<void> {
+    for (const database of [this.source, this.target]) await database.query(sql);
+  }
+
+  /** The source's table as pgoutput would describe it. */
+  async relation(name: string): Promise<Relation> {
+    await using session = await Session.connect(databaseConfig(this.source), {
+      purpose: 'control',
+      name: 'a',
+    });
+    const [table] = await describeTables(session, [{ schema: 'public', name }]);
+    if (table === undefined) throw new Error(`no table ${name}`);
+    const { oid, schema, replicaIdentity, columns, keys } = table;
+    const identity = keys.find((key) => key.replicaIdentity) ?? keys.find((key) => key.primary);
+    return {
+      oid: Number(oid),
+      schema,
+      name,
+      replicaIdentity,
+      columns: columns
+        .filter(({ generated }) => !generated)
+        .map(({ name: column, typeOid, typeModifier }) => ({
+          name: column,
+          typeOid,
+          typeModifier,
+          identity: replicaIdentity === 'full' || identity?.columns.includes(column) === true,
+        })),
+    };
+  }
+
+  /** Applies the changes as one batch that ends at the next position. */
+  async apply(changes: readonly Change[], rest: Partial<Batch> = {}): Promise<void> {
+    this.#lsn += 0x100n;
+    const batch = { changes, endLsn: this.#lsn, commitTime: 0n, transactions: 1, ...rest };
+    await this.applier.apply(batch);
+  }
+
+  /** Rows of the target as text, in order. */
+  async rows(table: string): Promise<string[]> {
+    const rows = await this.target.query(`select t::text as t from ${table} t order by 1`);
+    return rows.map(({ t }) => t ?? '');
+  }
+}
+
+export function insert(relation: Relation, ...row: Tuple): RowChange {
+  return { kind: 'insert', relation, new: row };
+}
+
+export function update(relation: Relation, ...row: Tuple): RowChange {
+  return { kind: 'update', relation, old: undefined, new: row };
+}
+
+/** An update that changed the key: `old` has the identity's values and nulls. */
+export function rekey(relation: Relation, old: Tuple, ...row: Tuple): RowChange {
+  return { kind: 'update', relation, old, new: row };
+}
+
+export function remove(relation: Relation, ...old: Tuple): RowChange {
+  return { kind: 'delete', relation, old };
+}
