@@ -7,6 +7,7 @@ import type { Command, Flags } from './command.ts';
 import { config } from './config-command.ts';
 import { init } from './init.ts';
 import { allowColour, type OutputFormat } from './output.ts';
+import { type KnownOptions, refuseFlags, refuseInherited, refuseWords } from './refuse-unknown.ts';
 import { run } from './run.ts';
 import { status } from './status.ts';
 import { teardown } from './teardown.ts';
@@ -19,25 +20,37 @@ const exitCodes = `Exit codes: 0 done; 1 ran fine and found something; 64 wrong 
 69 a database is unreachable; 70 a bug; 75 try again later; 77 missing privilege;
 78 configuration or set-up wrong; 130, 143 stopped at once by a second signal.`;
 
+const globalOptions = {
+  config: {
+    alias: 'c',
+    type: 'string',
+    describe: 'the file (REPLICATOR_CONFIG; ./replicator.yaml)',
+  },
+  output: { alias: 'o', type: 'string', describe: 'table, json or yaml' },
+  json: { type: 'boolean', describe: 'the same as --output json' },
+  'no-color': { type: 'boolean', describe: 'no colours' },
+} satisfies KnownOptions;
+
 /** Runs one command and gives the process's exit code. Throws ReplicatorError. */
 export async function runCli(args: readonly string[]): Promise<number> {
-  let code = 0;
-  const parser = yargs([...args])
+  let code: number | undefined;
+  // No argument of ours begins with a dash, so nothing needs to be behind a `--`.
+  const given = args.filter((arg) => arg !== '--');
+  const words = given[0] === 'help' ? [...given.slice(1), '--help'] : given;
+  refuseInherited(words);
+  const parser = yargs(words)
     .scriptName('replicator')
     .usage('$0 <command>\n\nKeeps PostgreSQL databases in sync, in any direction.')
-    .parserConfiguration({ 'parse-numbers': false, 'boolean-negation': true })
-    .option('config', {
-      alias: 'c',
-      type: 'string',
-      describe: 'the file (REPLICATOR_CONFIG; ./replicator.yaml)',
+    .detectLocale(false)
+    .parserConfiguration({
+      'parse-numbers': false,
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'dot-notation': false,
     })
-    .option('output', { alias: 'o', type: 'string', describe: 'table, json or yaml' })
-    .option('json', { type: 'boolean', describe: 'the same as --output json' })
-    .option('color', { type: 'boolean', describe: '--no-color: no colours' })
+    .options(globalOptions)
     .version(versionText())
     .completion('completion', 'print a completion script for your shell')
-    .strict()
-    .demandCommand(1, 'a command is missing')
     .epilogue(exitCodes)
     .fail((message, error) => {
       throw error ?? new ReplicatorError('USAGE', message);
@@ -45,24 +58,28 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .exitProcess(false);
   for (const command of commands)
     parser.command(
-      [command.name, command.positional].filter(Boolean).join(' '),
+      command.positional === undefined ? command.name : `${command.name} [${command.positional}]`,
       command.describe,
       (sub: Argv) => sub.options({ ...command.options }),
       async (flags) => {
+        refuseFlags(words, flags, { ...globalOptions, ...command.options }, command.positional);
+        refuseWords(flags._.slice(1));
         code = await execute(command, flags as Flags);
       },
     );
-  await parser.parseAsync();
-  return code;
+  const flags = await parser.parseAsync();
+  if (code !== undefined || flags['help'] || flags['version']) return code ?? 0;
+  const [word] = flags._;
+  if (word === 'completion') return 0;
+  refuseFlags(words, flags, globalOptions);
+  if (word === undefined) throw new ReplicatorError('USAGE', 'a command is missing');
+  refuseWords([word], [...commands.map(({ name }) => name), 'completion', '--version', '--help']);
+  return 0;
 }
 
 async function execute(command: Command, flags: Flags): Promise<number> {
-  for (const [name, value] of Object.entries(flags))
-    if (Array.isArray(value) && name !== '_')
-      throw new ReplicatorError('USAGE', `--${name} is given more than once`);
-  if (typeof flags['color'] === 'boolean') allowColour(flags['color']);
+  if (flags['no-color'] === true) allowColour(false);
   const path = flags['config'];
-  if (path === '') throw new ReplicatorError('USAGE', '--config needs a path');
   return await command.handler({
     flags,
     format: formatOf(flags),
@@ -71,7 +88,9 @@ async function execute(command: Command, flags: Flags): Promise<number> {
 }
 
 function formatOf(flags: Flags): OutputFormat {
-  const format = flags['json'] === true ? 'json' : (flags['output'] ?? 'table');
+  const format = flags['output'] ?? (flags['json'] === true ? 'json' : 'table');
+  if (flags['json'] === true && format !== 'json')
+    throw new ReplicatorError('USAGE', `--json and --output ${format}: choose one`);
   if (format === 'table' || format === 'json' || format === 'yaml') return format;
   throw new ReplicatorError('USAGE', `--output ${format}: choose table, json or yaml`);
 }

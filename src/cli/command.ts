@@ -17,7 +17,7 @@ export interface Command {
   readonly name: string;
   readonly describe: string;
   readonly options?: Readonly<Record<string, Options>>;
-  /** Positional arguments, as yargs spells them after the name: `<action>`. */
+  /** The name of its argument, if it takes one. */
   readonly positional?: string;
   readonly handler: (context: CommandContext) => Promise<number>;
 }

@@ -1,5 +1,6 @@
 // `replicator config validate|print|schema`: the file alone, without any database.
 import { configJsonSchemaText } from '../config/json-schema.ts';
+import { nameLabel } from '../config/label.ts';
 import { printConfig } from '../config/print-config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import type { Command } from './command.ts';
@@ -7,7 +8,7 @@ import { print, printError } from './output.ts';
 
 export const config: Command = {
   name: 'config',
-  positional: '<action>',
+  positional: 'action',
   describe:
     'validate: find every problem of the file; print: what it means, without secrets; schema: JSON Schema for editors',
   async handler({ flags, loadConfig }) {
@@ -24,10 +25,12 @@ export const config: Command = {
       case 'schema':
         print(configJsonSchemaText().trimEnd());
         return 0;
+      case undefined:
+        throw new ReplicatorError('USAGE', 'config: choose validate, print or schema');
       default:
         throw new ReplicatorError(
           'USAGE',
-          `config ${flags['action']}: choose validate, print or schema`,
+          `config ${nameLabel(String(flags['action'] ?? ''))}: choose validate, print or schema`,
         );
     }
   },

@@ -20,7 +20,11 @@ export const status: Command = {
   name: 'status',
   describe: 'state and lag of every subscription, asked of the databases; exit 1 when unhealthy',
   options: {
-    watch: { type: 'string', describe: 'again every so many seconds (2), until stopped' },
+    watch: {
+      type: 'string',
+      describe: 'again every so many seconds, until stopped',
+      defaultDescription: '2',
+    },
   },
   async handler({ flags, loadConfig, format }) {
     const config = await loadConfig();
@@ -46,9 +50,10 @@ export const status: Command = {
 function watchSeconds(flags: Flags): number | undefined {
   const watch = flags['watch'];
   if (watch === undefined) return undefined;
-  const seconds = watch === '' ? 2 : Number(watch);
-  if (Number.isFinite(seconds) && seconds > 0) return seconds;
-  throw new ReplicatorError('USAGE', `--watch ${watch}: give a number of seconds`);
+  if (watch === '') return 2;
+  const seconds = /^\d{1,5}(\.\d+)?$/.test(String(watch)) ? Number(watch) : 0;
+  if (seconds > 0 && seconds <= 86_400) return seconds;
+  throw new ReplicatorError('USAGE', `--watch ${watch}: give a number of seconds up to 86400`);
 }
 
 async function show(config: Config, format: OutputFormat): Promise<number> {
