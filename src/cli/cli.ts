@@ -70,7 +70,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   const flags = await parser.parseAsync();
   if (code !== undefined || flags['help'] || flags['version']) return code ?? 0;
   const [word] = flags._;
-  if (word === 'completion') return 0;
+  if (word === 'completion' || flags['get-yargs-completions'] !== undefined) return 0;
   refuseFlags(words, flags, globalOptions);
   if (word === undefined) throw new ReplicatorError('USAGE', 'a command is missing');
   refuseWords([word], [...commands.map(({ name }) => name), 'completion', '--version', '--help']);
