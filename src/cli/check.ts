@@ -9,7 +9,7 @@ import {
   type Severity,
 } from '../setup/preflight/finding.ts';
 import { gatherFacts } from '../setup/preflight/gather-facts.ts';
-import { preflight } from '../setup/preflight.ts';
+import { findingsOf, preflight } from '../setup/preflight.ts';
 import type { Command } from './command.ts';
 import { colour, print, printData, printError } from './output.ts';
 
@@ -24,11 +24,14 @@ export const check: Command = {
     const category = categoryOf(flags['category']);
     const config = await loadConfig();
     if (flags['print-grants'] === true) {
-      const grants = grantStatements(await gatherFacts(config));
+      const facts = await gatherFacts(config);
+      const unknown = [...facts.unavailable.keys()];
+      const grants = grantStatements(facts);
       if (format !== 'table') printData(format, { grants });
       else for (const { database, sql } of grants) print(`-- ${database}\n${sql};`);
-      if (grants.length === 0) printError('nothing to grant: no privilege is missing');
-      return 0;
+      if (unknown.length > 0) printError(`not reachable, so not known: ${unknown.join(', ')}`);
+      else if (grants.length === 0) printError('nothing to grant: no privilege is missing');
+      return exitCodeOf(findingsOf(facts, { categories: ['connection'] }));
     }
     const findings = await preflight(config, category && { categories: [category] });
     if (format === 'table') show(findings);

@@ -7,7 +7,7 @@ import { preflight } from './preflight.ts';
 
 /** Throws the first error's code; the message has a line for each that concerns `databases`. */
 export async function refuseErrors(config: Config, databases: readonly string[]): Promise<void> {
-  const findings = await preflight(config);
+  const findings = await preflight(config, { databases });
   const errors = findings.filter(
     ({ severity, database }) => severity === 'error' && databases.includes(database),
   );

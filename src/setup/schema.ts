@@ -5,7 +5,8 @@
 export const schemaVersion = 1;
 
 export const schemaStatements: readonly string[] = [
-  'create schema replicator',
+  // On 13 a superuser made it already, with the wrappers below, when granting.
+  'create schema if not exists replicator',
 
   `create table replicator.installation (
   only_row boolean primary key default true check (only_row),

@@ -1,5 +1,6 @@
 // Which table goes from where to where, with both of its ends as they are on the servers.
 import type { Config, SubscriptionConfig } from '../../config/config.ts';
+import { matchTables } from '../../config/match-tables.ts';
 import { mergeSyncs, type TableOptions } from '../../config/merge-syncs.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import { tableLabel } from '../../model/relation.ts';
@@ -50,7 +51,7 @@ export function carryTables(
       disagreements.push({ subscription, error });
     }
   }
-  return { carried, disagreements, writers: findWriters(carried) };
+  return { carried, disagreements, writers: findWriters(config, databases, carried) };
 }
 
 function joinedTables(target: DatabaseFacts | undefined, source: string): Set<string> {
@@ -58,13 +59,25 @@ function joinedTables(target: DatabaseFacts | undefined, source: string): Set<st
   return new Set(joined.map(tableLabel));
 }
 
-function findWriters(carried: readonly CarriedTable[]): Map<string, ReadonlySet<string>> {
+function findWriters(
+  { subscriptions }: Config,
+  databases: ReadonlyMap<string, DatabaseFacts>,
+  carried: readonly CarriedTable[],
+): Map<string, ReadonlySet<string>> {
   const writers = new Map<string, Set<string>>();
+  const add = (database: string, label: string, writer: string) => {
+    const key = `${database}:${label}`;
+    writers.set(key, (writers.get(key) ?? new Set()).add(writer));
+  };
   for (const { label, subscription } of carried)
-    for (const database of [subscription.source, subscription.target]) {
-      const key = `${database}:${label}`;
-      writers.set(key, (writers.get(key) ?? new Set()).add(subscription.source));
-    }
+    for (const database of [subscription.source, subscription.target])
+      add(database, label, subscription.source);
+  // A source that did not answer is taken to have what its targets have.
+  for (const { source, target, syncs } of subscriptions) {
+    const tables = databases.has(source) ? [] : [...(databases.get(target)?.tables.values() ?? [])];
+    for (const { relgroup } of syncs)
+      for (const table of matchTables(relgroup, tables)) add(target, tableLabel(table), source);
+  }
   return writers;
 }
 

@@ -16,13 +16,14 @@ import { readRole } from './read/read-role.ts';
 import { readServer } from './read/read-server.ts';
 import { readSubscriptions } from './read/read-subscriptions.ts';
 import { readTables } from './read/read-tables.ts';
+import { oldestMajor } from './supported-versions.ts';
 
 export interface GatherOptions {
   /** This host's clock in ms since 1970. Default Date.now. */
   readonly now?: () => number;
+  /** Only these are asked; of the others nothing is known then. Default all. */
+  readonly databases?: readonly string[];
 }
-
-export const oldestMajor = 13;
 
 // Enough for every mesh that a person can overlook; a bound, so that a typing error is none.
 const mostAtOnce = 32;
@@ -33,14 +34,15 @@ const settings = { lock_timeout: '5s', statement_timeout: '15s' };
 /** Never throws because of a database: what went wrong with one is among the facts. */
 export async function gatherFacts(
   config: Config,
-  { now = Date.now }: GatherOptions = {},
+  { now = Date.now, databases: names = [...config.databases.keys()] }: GatherOptions = {},
 ): Promise<PreflightFacts> {
   const versions = new Map<string, number>();
   const databases = new Map<string, DatabaseFacts>();
   const unavailable = new Map<string, ReplicatorError>();
   const queue = new PQueue({ concurrency: mostAtOnce });
+  const asked = [...config.databases.values()].filter(({ name }) => names.includes(name));
   await queue.addAll(
-    [...config.databases.values()].map((database) => async () => {
+    asked.map((database) => async () => {
       try {
         const { version, facts } = await gatherDatabase(database, config, now);
         versions.set(database.name, version);

@@ -2,8 +2,11 @@
 import type { Config, DatabaseConfig, Role, SyncConfig } from '../../../src/config/config.ts';
 import { deriveSubscriptions } from '../../../src/config/resolve-syncs.ts';
 import { quoteIdentifier } from '../../../src/postgres/identifiers.ts';
+import { executeSetup } from '../../../src/setup/plan.ts';
 import type { Finding } from '../../../src/setup/preflight/finding.ts';
+import { connectAll } from '../../../src/setup/set-up.ts';
 import type { TestDatabase } from '../../support/database.ts';
+import type { PostgresServer } from '../../support/postgres-server.ts';
 
 export interface Member {
   readonly database: TestDatabase;
@@ -61,17 +64,29 @@ function databaseConfig(name: string, { database, user = 'postgres' }: Member): 
   };
 }
 
-/** May connect, and nothing else. Roles belong to the server, so each test drops its own. */
+/** May connect, and nothing else. A role belongs to the server, so the test must drop it. */
 export async function createRole(database: TestDatabase, name: string): Promise<void> {
   await database.query(`create role ${quoteIdentifier(name)} login`);
-  // Before 15 everyone may create in schema public.
-  await database.query('revoke all on schema public from public');
 }
 
-export async function dropRole(database: TestDatabase, name: string): Promise<void> {
+/** What it has in other databases must be gone before: `last` says that this is so. */
+export async function dropRole(database: TestDatabase, name: string, last = true): Promise<void> {
   const role = quoteIdentifier(name);
-  await database.query(
-    `reassign owned by ${role} to postgres; drop owned by ${role}; drop role ${role}`,
+  const drop = last ? `; drop role ${role}` : '';
+  await database.query(`reassign owned by ${role} to postgres; drop owned by ${role}${drop}`);
+}
+
+export async function init(config: Config): Promise<void> {
+  await using sessions = await connectAll(config, [...config.databases.keys()]);
+  await executeSetup(config, sessions.byName, { onStep: () => {}, onWait: () => {} });
+}
+
+/** Slots go with their database, origins do not. */
+export async function dropOrigins(server: PostgresServer): Promise<void> {
+  await server.query(
+    'postgres',
+    `select pg_replication_origin_drop(roname) from pg_replication_origin
+      where roname like 'replicator\\_%'`,
   );
 }
 

@@ -61,7 +61,7 @@ function findCollisions(columns: readonly Feeder[][], table: string): Problem[] 
       database,
       table,
       column: sequence.column,
-      message: `${database}: the sequence of ${table}.${sequence.column} (next ${sequence.next}, increment ${sequence.increment}) gives values that ${others(feeders, i)} also gives`,
+      message: `${database}: the sequence of ${table}.${sequence.column} (next ${sequence.next}, increment ${sequence.increment}) can give values that ${others(feeders, i)} gives too`,
       hint: separate(feeders, i),
     }));
   });

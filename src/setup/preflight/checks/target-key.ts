@@ -32,8 +32,9 @@ function judge(pair: TablePair): Problem[] {
       },
     ];
   }
-  if (usable.some((each) => isUniqueOnSource(each, pair))) return [];
-  const narrow = usable[0]?.columns.join(', ') ?? '';
+  const chosen = usable.sort((a, b) => preference(b, sent) - preference(a, sent))[0];
+  if (chosen === undefined || isUniqueOnSource(chosen, pair)) return [];
+  const narrow = chosen.columns.join(', ');
   return [
     {
       ...common,
@@ -42,6 +43,15 @@ function judge(pair: TablePair): Problem[] {
       hint: `make the keys of ${label} the same on both databases`,
     },
   ];
+}
+
+/** As when changes are applied: the very same columns first. */
+function preference(key: CatalogKey, sent: readonly string[]): number {
+  return (
+    (key.columns.length === sent.length ? 4 : 0) +
+    (key.replicaIdentity ? 2 : 0) +
+    (key.primary ? 1 : 0)
+  );
 }
 
 /** A unique index over some of the columns makes all of them together unique. */

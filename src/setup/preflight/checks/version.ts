@@ -2,9 +2,8 @@
 // to a publication while it is written to: https://www.postgresql.org/docs/release/17.6/
 
 import type { Check, Problem } from '../finding.ts';
-import { oldestMajor } from '../gather-facts.ts';
+import { newestMajor, oldestMajor } from '../supported-versions.ts';
 
-const newestMajor = 18;
 const safeMinors: Readonly<Record<number, number>> = { 14: 19, 15: 14, 16: 10, 17: 6 };
 
 export const version: Check = {

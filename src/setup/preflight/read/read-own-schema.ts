@@ -64,9 +64,11 @@ const schemaQuery = `
       'deniedFunctions', (
         select coalesce(json_agg(p.proname order by p.proname), '[]') from pg_catalog.pg_proc p
         where p.pronamespace = n.oid and not has_function_privilege(p.oid, 'execute')),
-      'originWrappers', exists (select from pg_catalog.pg_proc p
-                                where p.pronamespace = n.oid
-                                  and p.proname = 'origin_session_setup'))
+      'originWrappers', 4 = (
+        select count(distinct p.proname) from pg_catalog.pg_proc p
+        where p.pronamespace = n.oid
+          and p.proname in ('origin_create', 'origin_drop', 'origin_session_setup',
+                            'origin_xact_setup')))
     from pg_catalog.pg_namespace n where n.nspname = 'replicator'), 'null')::text as json`;
 
 export async function readOwnSchema(session: Session): Promise<OwnSchema | undefined> {

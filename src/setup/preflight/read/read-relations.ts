@@ -45,7 +45,7 @@ const relationsQuery = `
                                                    'truncate']) p
                         where has_table_privilege(c.oid, p)),
     'rowSecurity', row_security_active(c.oid),
-    'rowSecurityForced', c.relforcerowsecurity)), '[]')::text as json
+    'rowSecurityForced', c.relforcerowsecurity) order by n.nspname, c.relname), '[]')::text as json
   from pg_catalog.pg_class c
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   join pg_catalog.pg_roles o on o.oid = c.relowner
