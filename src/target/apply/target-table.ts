@@ -2,7 +2,8 @@
 // which column, cast to what, and by which key a row is found. Refuses what would bend a value.
 import { ReplicatorError } from '../../model/errors.ts';
 import { type Relation, type RelationColumn, tableLabel } from '../../model/relation.ts';
-import type { CatalogColumn, CatalogKey, CatalogTable } from '../../postgres/catalog.ts';
+import type { CatalogKey, CatalogTable } from '../../postgres/catalog.ts';
+import { fitsUnchanged } from '../../postgres/column-types.ts';
 import { quoteIdentifier, quoteTable } from '../../postgres/identifiers.ts';
 
 export interface TargetColumn {
@@ -43,7 +44,7 @@ export function matchTable(
     const found = catalog.columns.find(({ name }) => name === column.name);
     if (found === undefined) throw missingColumn(database, label, column);
     if (found.generated) return;
-    if (!accepts(column, found))
+    if (!fitsUnchanged(column, found))
       throw new ReplicatorError(
         'SCHEMA_DRIFT',
         `${database}: ${label}, column ${column.name} is ${found.declaredType}, not the source's type`,
@@ -71,29 +72,6 @@ function missingColumn(database: string, label: string, column: RelationColumn):
   return new ReplicatorError('SCHEMA_DRIFT', `${database}: ${label} has no column ${column.name}`, {
     hint: `alter table ${label} add column ${quoteIdentifier(column.name)} …`,
   });
-}
-
-// Types made by users have other OIDs on every database; those are told apart by their names,
-// which `check` compares. Built-in ones are the same everywhere.
-const firstUserOid = 16_384;
-const widenings: Readonly<Record<number, readonly number[]>> = {
-  21: [23, 20], // smallint → integer, bigint
-  23: [20], // integer → bigint
-  1043: [25], // varchar → text
-};
-const varchar = 1043;
-
-/** Whether every value of the source's column fits the target's unchanged. */
-function accepts(source: RelationColumn, target: CatalogColumn): boolean {
-  if (source.typeOid >= firstUserOid || target.typeOid >= firstUserOid)
-    return source.typeOid >= firstUserOid === target.typeOid >= firstUserOid;
-  if (source.typeOid !== target.typeOid)
-    return widenings[source.typeOid]?.includes(target.typeOid) === true;
-  // A smaller precision would round silently (numeric, timestamp); a shorter varchar refuses.
-  if (target.typeModifier === -1 || target.typeModifier === source.typeModifier) return true;
-  return source.typeOid === varchar && source.typeModifier !== -1
-    ? target.typeModifier > source.typeModifier
-    : false;
 }
 
 /**

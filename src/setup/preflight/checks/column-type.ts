@@ -1,6 +1,5 @@
 // The same rule as when changes are applied: every value of the source fits unchanged.
-
-import type { CatalogColumn } from '../../../postgres/catalog.ts';
+import { fitsUnchanged } from '../../../postgres/column-types.ts';
 import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
 import { type TablePair, tablePairs } from '../carried-tables.ts';
 import type { Check, Problem } from '../finding.ts';
@@ -15,7 +14,7 @@ function findDifferences(pair: TablePair): Problem[] {
   const { label, source, sourceTable, target, targetTable } = pair;
   return sourceTable.columns.flatMap((from) => {
     const to = targetTable.columns.find(({ name }) => name === from.name);
-    if (to === undefined || from.generated || to.generated || fits(from, to)) return [];
+    if (to === undefined || from.generated || to.generated || fitsUnchanged(from, to)) return [];
     const column = quoteIdentifier(from.name);
     return {
       severity: 'error',
@@ -27,23 +26,4 @@ function findDifferences(pair: TablePair): Problem[] {
       hint: `alter table ${quoteTable(targetTable)} alter column ${column} type ${from.declaredType} using ${column}::${from.declaredType}`,
     };
   });
-}
-
-const widenings: Readonly<Record<string, readonly string[]>> = {
-  smallint: ['integer', 'bigint'],
-  integer: ['bigint'],
-  'character varying': ['text'],
-};
-
-/** By name, as types that users made have other OIDs on every database. */
-function fits(from: CatalogColumn, to: CatalogColumn): boolean {
-  if (from.castType !== to.castType)
-    return widenings[from.castType]?.includes(to.castType) === true;
-  // A smaller precision would round silently.
-  if (to.typeModifier === -1 || to.typeModifier === from.typeModifier) return true;
-  return (
-    from.castType === 'character varying' &&
-    from.typeModifier !== -1 &&
-    to.typeModifier > from.typeModifier
-  );
 }
