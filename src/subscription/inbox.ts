@@ -34,6 +34,11 @@ export class Inbox {
     return this.#passedLsn;
   }
 
+  /** False when the target has more than ever came through here: another replicator was at work. */
+  hasSeen(progress: Lsn): boolean {
+    return progress <= maxLsn(this.#receivedLsn, this.#passedLsn);
+  }
+
   wants(table: TableName): boolean {
     return this.#filter?.wants(table) === true;
   }

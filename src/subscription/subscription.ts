@@ -152,6 +152,7 @@ export class Subscription implements Subscriber {
     applier.lost.addEventListener('abort', wake, { once: true });
     try {
       this.#connected = true;
+      if (!this.#inbox.hasSeen(applier.progress)) this.#detach();
       if (this.#attachment !== 0) this.#inbox.queue.dropApplied(applier.progress);
       else await this.#attach(applier);
       this.#flushedLsn = applier.progress;

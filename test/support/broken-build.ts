@@ -15,65 +15,96 @@ interface Breakage {
 
 export const breakages = {
   /** As pg-logical-replication's acknowledge() does it. */
-  'plus-one-confirm': {
-    file: 'source/capture/standby-status.js',
-    text: 'writeBigUInt64BE(status.flushedLsn, 9)',
-    becomes: 'writeBigUInt64BE(status.flushedLsn + 1n, 9)',
-  },
+  'plus-one-confirm': [
+    {
+      file: 'source/capture/standby-status.js',
+      text: 'writeBigUInt64BE(status.flushedLsn, 9)',
+      becomes: 'writeBigUInt64BE(status.flushedLsn + 1n, 9)',
+    },
+  ],
   /** As its timer does it, also with `auto: false`. */
-  'timer-confirms-received': {
-    file: 'source/source-reader.js',
-    text: 'flushedLsn: this.#confirmedLsn,',
-    becomes: 'flushedLsn: this.#receivedLsn,',
-  },
-  'keepalive-confirms-unapplied': {
-    file: 'source/source-reader.js',
-    text: 'this.#passed(walEnd, replyRequested);',
-    becomes: 'this.#confirmedLsn = maxLsn(this.#confirmedLsn, walEnd);',
-  },
-  'keepalive-is-never-stored': {
-    file: 'source/source-reader.js',
-    text: 'this.#passed(walEnd, replyRequested);',
-    becomes: '{}',
-  },
-  'progress-outside-the-transaction': {
-    file: 'target/apply/applier.js',
-    text: 'this.#advance(batch, counts), this.#stamp(batch),',
-    becomes: `this.#advance(batch, counts), { text: 'commit', name: 'commit' },
-      { text: 'begin', name: 'begin' }, this.#stamp(batch),`,
-  },
-  'progress-after-the-transaction': {
-    file: 'target/apply/applier.js',
-    text: `const results = await this.#session.group([
-      ...head,
-      ...plan.map(({ statement }) => this.#named(statement)),
-      { text: 'commit', name: 'commit' },
-    ]);`,
-    becomes: `await this.#session.group([head[0], head[2],
-                ...plan.map(({ statement }) => this.#named(statement)),
-                { text: 'commit', name: 'commit' }]);
-            const results = await this.#session.group([head[0], head[1],
-                { text: 'commit', name: 'commit' }]);`,
-  },
-  'no-dedupe-by-progress': {
-    file: 'subscription/inbox.js',
-    text: 'part.transaction.commitLsn < this.#receivedLsn',
-    becomes: 'false',
-  },
+  'timer-confirms-received': [
+    {
+      file: 'source/source-reader.js',
+      text: 'flushedLsn: this.#confirmedLsn,',
+      becomes: 'flushedLsn: this.#receivedLsn,',
+    },
+  ],
+  'keepalive-confirms-unapplied': [
+    {
+      file: 'source/source-reader.js',
+      text: 'this.#passed(walEnd, replyRequested);',
+      becomes: 'this.#confirmedLsn = maxLsn(this.#confirmedLsn, walEnd);',
+    },
+  ],
+  'keepalive-is-never-stored': [
+    {
+      file: 'source/source-reader.js',
+      text: 'this.#passed(walEnd, replyRequested);',
+      becomes: '{}',
+    },
+  ],
+  'progress-outside-the-transaction': [
+    {
+      file: 'target/apply/applier.js',
+      text: 'this.#advance(batch, counts), this.#stamp(batch),',
+      becomes: `this.#advance(batch, counts), { text: 'commit', name: 'commit' },
+        { text: 'begin', name: 'begin' }, this.#stamp(batch),`,
+    },
+  ],
+  'progress-after-the-transaction': [
+    {
+      file: 'target/apply/applier.js',
+      text: `const results = await this.#session.group([
+        ...head,
+        ...plan.map(({ statement }) => this.#named(statement)),
+        { text: 'commit', name: 'commit' },
+      ]);`,
+      becomes: `await this.#session.group([head[0], head[2],
+                  ...plan.map(({ statement }) => this.#named(statement)),
+                  { text: 'commit', name: 'commit' }]);
+              const results = await this.#session.group([head[0], head[1],
+                  { text: 'commit', name: 'commit' }]);`,
+    },
+  ],
+  'no-dedupe-by-progress': [
+    {
+      file: 'subscription/inbox.js',
+      text: 'part.transaction.commitLsn < this.#receivedLsn',
+      becomes: 'false',
+    },
+  ],
   /** From 16 on the origin has moved past what was rolled back. */
-  'resume-from-origin': {
-    file: 'target/progress/progress.js',
-    text: `'select lsn::text, epoch::text from replicator.progress where source = $1 for update'`,
-    becomes: `\`update replicator.progress
-      set lsn = greatest(lsn, pg_catalog.pg_replication_origin_progress(origin, false))
-      where source = $1 returning lsn::text, epoch::text\``,
-  },
-  'refused-batch-is-skipped': {
-    file: 'subscription/subscription.js',
-    text: 'await applier.apply(work.batch);',
-    becomes: 'await applier.apply(work.batch).catch(() => applier.abandonPart());',
-  },
-} satisfies Record<string, Breakage>;
+  'resume-from-origin': [
+    {
+      file: 'target/progress/progress.js',
+      text: `'select lsn::text, epoch::text from replicator.progress where source = $1 for update'`,
+      becomes: `\`update replicator.progress
+        set lsn = greatest(lsn, pg_catalog.pg_replication_origin_progress(origin, false))
+        where source = $1 returning lsn::text, epoch::text\``,
+    },
+  ],
+  'refused-batch-is-skipped': [
+    {
+      file: 'subscription/subscription.js',
+      text: 'await applier.apply(work.batch);',
+      becomes: 'await applier.apply(work.batch).catch(() => applier.abandonPart());',
+    },
+  ],
+  /** What another replicator has applied meanwhile is not looked for. */
+  'trusts-its-memory': [
+    {
+      file: 'subscription/inbox.js',
+      text: 'return progress <= maxLsn(this.#receivedLsn, this.#passedLsn);',
+      becomes: 'return true;',
+    },
+    {
+      file: 'target/apply/applier.js',
+      text: 'if (endLsn > this.#progress.lsn) return;',
+      becomes: 'return;',
+    },
+  ],
+} satisfies Record<string, readonly Breakage[]>;
 
 export type BrokenBuild = keyof typeof breakages;
 
@@ -83,12 +114,13 @@ export function breakBuild(name: BrokenBuild): string {
   cpSync(join(root, 'dist'), join(path, 'dist'), { recursive: true });
   cpSync(join(root, 'package.json'), join(path, 'package.json'));
   symlinkSync(join(root, 'node_modules'), join(path, 'node_modules'));
-  const { file, text, becomes } = breakages[name];
-  const broken = join(path, 'dist', file);
-  const parts = readFileSync(broken, 'utf8').split(new RegExp(withAnySpace(text)));
-  if (parts.length !== 2)
-    throw new Error(`${name}: ${parts.length - 1} times in ${file}, not once: ${text}`);
-  writeFileSync(broken, parts.join(becomes));
+  for (const { file, text, becomes } of breakages[name]) {
+    const broken = join(path, 'dist', file);
+    const parts = readFileSync(broken, 'utf8').split(new RegExp(withAnySpace(text)));
+    if (parts.length !== 2)
+      throw new Error(`${name}: ${parts.length - 1} times in ${file}, not once: ${text}`);
+    writeFileSync(broken, parts.join(becomes));
+  }
   return join(path, 'dist/main.js');
 }
 

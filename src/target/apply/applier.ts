@@ -88,6 +88,7 @@ export class Applier {
 
   /** Applies whole transactions as one. Once it resolves they are durable on the target. */
   async apply(batch: Batch): Promise<void> {
+    this.#refuseApplied(batch.endLsn);
     await this.#tables.load(batch.changes);
     const plan = planBatch(batch.changes, (relation) => this.#tables.of(relation));
     const counts = countChanges(batch.changes);
@@ -135,6 +136,7 @@ export class Applier {
     for (const [kind, n] of Object.entries(countChanges(part.changes)))
       counts[kind as keyof typeof counts] += n;
     if (part.endLsn === undefined) return;
+    this.#refuseApplied(part.endLsn);
     const end = { endLsn: part.endLsn, commitTime: part.transaction.commitTime };
     const results = await this.#session.group([
       this.#advance(end, counts),
@@ -175,6 +177,16 @@ export class Applier {
     const here = { endLsn: this.#progress.lsn, commitTime: undefined };
     await this.#session.group([{ text: 'begin', name: 'begin' }, this.#advance(here, nothing)]);
     return { counts: { ...nothing }, carefully };
+  }
+
+  // The swap on the server proves that nobody moved the progress since; this, that it moves forward.
+  #refuseApplied(endLsn: Lsn): void {
+    if (endLsn > this.#progress.lsn) return;
+    const where = `${this.#options.source}:${this.#options.target.name}`;
+    throw new ReplicatorError(
+      'FENCED',
+      `${where}: changes up to ${formatLsn(endLsn)} are applied already`,
+    );
   }
 
   #advance(to: { endLsn: Lsn; commitTime: bigint | undefined }, counts: typeof nothing): Statement {

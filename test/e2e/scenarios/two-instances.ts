@@ -63,14 +63,14 @@ export async function sleeperIsSentWhatTheOtherApplied(scenario: Scenario): Prom
     await proxy.close();
   }
   // it must be on the target again when the source sends
-  await world.source.proxy.refuse(true);
+  world.source.proxy.onClientData = (chunk) => (chunk.includes('/walsender') ? 'cut' : undefined);
   const from = sleeper.logs.length;
   sleeper.signal('SIGCONT');
   await sleeper.waitForLog(({ state }) => state === 'streaming', {
     from,
     timeoutMs: world.patienceMs,
   });
-  await world.source.proxy.refuse(false);
+  world.source.proxy.onClientData = undefined;
   await world.settle();
 }
 
