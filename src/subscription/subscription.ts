@@ -117,6 +117,8 @@ export class Subscription implements Subscriber {
 
   refuse(error: ReplicatorError): void {
     this.#detach();
+    // Judged by what we knew of a target that is away: it is looked at again when that is back.
+    if (!this.#connected) return;
     this.#refused = error;
     this.#inbox.queue.wake();
   }
