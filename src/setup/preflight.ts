@@ -102,7 +102,7 @@ export function findingsOf(
   const isWanted = ({ category }: Check) =>
     category === 'connection' || (categories?.includes(category) ?? true);
   return checks.filter(isWanted).flatMap((check) =>
-    check.find(facts).map(({ severity, code, database, table, column, message, hint }) => ({
+    check.find(facts).map(({ severity, code, database, table, column, keys, message, hint }) => ({
       check: check.name,
       category: check.category,
       severity,
@@ -110,6 +110,7 @@ export function findingsOf(
       database,
       ...(table !== undefined && { table }),
       ...(column !== undefined && { column }),
+      ...(keys !== undefined && { keys }),
       // A name may hold line breaks.
       message: message.replaceAll(/\p{Cc}+/gu, ' '),
       hint,

@@ -24,12 +24,17 @@ export async function recordDifference(
       onlySecond,
       differing,
       JSON.stringify({
-        only_here: keys.onlyFirst,
-        only_there: keys.onlySecond,
-        differing: keys.differing,
+        only_here: keys.onlyFirst.map(columnsOf),
+        only_there: keys.onlySecond.map(columnsOf),
+        differing: keys.differing.map(columnsOf),
       }),
     ],
   );
+}
+
+/** A key is compared as the text of a JSON array; a row without one by its hash. */
+function columnsOf(key: string): unknown {
+  return key.startsWith('[') ? JSON.parse(key) : key;
 }
 
 export async function forgetDifference(

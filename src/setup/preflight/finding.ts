@@ -29,6 +29,8 @@ export interface Problem {
   /** As people write it: `public.orders`, quoted where it must be. */
   readonly table?: string;
   readonly column?: string;
+  /** Of the rows that it is about, for programs. */
+  readonly keys?: unknown;
   /** What and where, in one line. */
   readonly message: string;
   /** How to mend it; where that is SQL, it is to be executed on `database`. */

@@ -8,15 +8,16 @@ export const differences: Check = {
   find: ({ databases }) =>
     [...databases.values()].flatMap(({ name: database, state }) =>
       (state?.content?.differences ?? []).map((difference) => {
-        const { other, onlyHere, onlyThere, differing } = difference;
+        const { other, onlyHere, onlyThere, differing, keys } = difference;
         const table = tableLabel(difference);
         return {
           severity: 'warning',
           code: 'SCHEMA_DRIFT',
           database,
           table,
+          keys,
           message: `${database}: ${table} differed from ${other} when it joined: ${onlyHere} rows only here, ${onlyThere} only there, ${differing} not the same`,
-          hint: 'replicator compare tells which rows still differ',
+          hint: 'their keys: replicator check --output json',
         };
       }),
     ),

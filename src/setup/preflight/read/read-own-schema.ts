@@ -44,6 +44,7 @@ export interface StoredDifference extends TableName {
   readonly onlyHere: number;
   readonly onlyThere: number;
   readonly differing: number;
+  readonly keys: unknown;
 }
 
 // Not to_regclass, which raises an error when the role may not use the schema.
@@ -93,7 +94,7 @@ const contentQuery = `
     'differences', (
       select coalesce(json_agg(json_build_object(
         'other', other, 'schema', table_schema, 'name', table_name, 'onlyHere', only_here,
-        'onlyThere', only_there, 'differing', differing)
+        'onlyThere', only_there, 'differing', differing, 'keys', keys)
         order by other, table_schema, table_name), '[]')
       from replicator.differences))::text as json`;
 
