@@ -2,6 +2,7 @@
 import { expect } from 'vitest';
 import type { TestDatabase } from './database.ts';
 import { eventually } from './eventually.ts';
+import type { PostgresServer } from './postgres-server.ts';
 import type { ReplicatorProcess } from './replicator-process.ts';
 import { type CliResult, runCli } from './run-cli.ts';
 import type { Row } from './text-query.ts';
@@ -76,4 +77,20 @@ export async function appliedRows(database: Queryable): Promise<Row[]> {
   return await database.query(
     `select source, inserts, updates, deletes, truncates from replicator.progress order by 1`,
   );
+}
+
+/** Backends need a moment to notice that their client has gone. */
+export async function expectNoSessions(servers: Iterable<PostgresServer>): Promise<void> {
+  for (const server of new Set(servers))
+    await eventually(
+      async () => {
+        const sessions = await server.query(
+          'postgres',
+          `select application_name, state, wait_event from pg_stat_activity
+           where application_name like 'replicator%'`,
+        );
+        expect(sessions).toEqual([]);
+      },
+      { timeoutMs: 5_000, what: 'the end of all sessions' },
+    );
 }
