@@ -187,9 +187,7 @@ test('a slot of our name in another database is refused, naming that database', 
     await other.query(`select pg_create_logical_replication_slot('replicator_a', 'pgoutput')`);
     expect(await init()).toMatchObject({
       code: 78,
-      stderr: expect.stringContaining(
-        `a: slot replicator_a exists already, for database ${other.name}, and is not ours`,
-      ),
+      stderr: expect.stringContaining(`a: slot replicator_a belongs to database ${other.name}`),
     });
   } finally {
     await other.drop();
@@ -199,7 +197,10 @@ test('a slot of our name in another database is refused, naming that database', 
 
 test('a slot of our name that we have not made is refused', async () => {
   await a.query(`select pg_create_logical_replication_slot('replicator_a', 'pgoutput')`);
-  expect(await init()).toMatchObject({ code: 78, stderr: expect.stringContaining('is not ours') });
+  expect(await init()).toMatchObject({
+    code: 78,
+    stderr: expect.stringContaining('was not made by replicator'),
+  });
   await a.query(`select pg_drop_replication_slot('replicator_a')`);
   await tearDown(config);
 });
@@ -208,9 +209,7 @@ test('an origin of our name that is not recorded is refused, and left alone', as
   await b.query(`select pg_replication_origin_create('replicator_a__b')`);
   const { code, stderr } = await init();
   expect(code).toBe(78);
-  expect(stderr).toContain(
-    'b: replication origin replicator_a__b exists already and is not recorded',
-  );
+  expect(stderr).toContain('origin replicator_a__b exists on b already and is not recorded there');
   expect(stderr).toContain(`select pg_replication_origin_drop('replicator_a__b')`);
   await b.query(`select pg_replication_origin_drop('replicator_a__b')`);
   expect(await init()).toMatchObject({ code: 0 });
