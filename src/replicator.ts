@@ -176,7 +176,8 @@ export class Replicator {
         const error = asReplicatorError(thrown);
         if (Date.now() - startedAt > steadyMs) attempt = 0;
         this.#sourceFailed(source, error, attempt);
-        const pause = error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs;
+        const pause =
+          error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs(attempt);
         attempt += 1;
         await sleep(pause, undefined, { signal: stop }).catch(() => {});
       }

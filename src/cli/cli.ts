@@ -1,6 +1,7 @@
 // The command line: flags are strings, given once, without defaults (those are the file's).
 import yargs, { type Argv } from 'yargs';
 import { loadConfig } from '../config/load-config.ts';
+import { colourWish } from '../config/terminal.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { check } from './check.ts';
 import type { Command, Flags } from './command.ts';
@@ -78,7 +79,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
 }
 
 async function execute(command: Command, flags: Flags): Promise<number> {
-  if (flags['no-color'] === true) allowColour(false);
+  allowColour(flags['no-color'] === true ? false : colourWish());
   const path = flags['config'];
   return await command.handler({
     flags,

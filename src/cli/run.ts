@@ -1,4 +1,5 @@
 // `replicator run`: the daemon.
+import { asReplicatorError } from '../model/errors.ts';
 import { createLogger } from '../observability/logger.ts';
 import { Replicator } from '../replicator.ts';
 import type { Command } from './command.ts';
@@ -14,6 +15,14 @@ export const run: Command = {
     const config = await loadConfig();
     const log = createLogger(config.log.level);
     for (const warning of config.warnings) log.warn(warning);
+    process.on('SIGHUP', async () => {
+      try {
+        log.level = (await loadConfig()).log.level;
+        log.info({ level: log.level }, 'log level read again');
+      } catch (error) {
+        log.error({ hint: 'the running configuration stays' }, asReplicatorError(error).message);
+      }
+    });
     const replicator = new Replicator({
       config,
       log,

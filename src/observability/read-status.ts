@@ -127,8 +127,8 @@ function lagOf(
   // While idle, progress is stored only now and then; the walsender knows how far all targets are.
   const reached = maxLsn(progress.lsn, source.appliedLsn);
   const lagBytes = source.walLsn > reached ? Number(source.walLsn - reached) : 0;
-  const behind = lagBytes === 0 || progress.commitTime === null;
-  const lagSeconds = behind ? 0 : Math.max(0, source.now - (progress.commitTime ?? 0));
+  const caughtUp = lagBytes === 0 || progress.commitTime === null;
+  const lagSeconds = caughtUp ? 0 : Math.max(0, source.now - (progress.commitTime ?? 0));
   return { lagBytes, lagSeconds, flushedLsn };
 }
 

@@ -131,6 +131,9 @@ export function connectError(error: unknown, database: DatabaseConfig): Replicat
       hint: 'connect directly to PostgreSQL, not through a pooler such as PgBouncer',
       sqlstate: ours.sqlstate,
     });
+  // 55000 object_not_in_prerequisite_state: the database does not take connections just now.
+  if (ours.sqlstate === '55000')
+    return new ReplicatorError('SERVER_BUSY', ours.message, { sqlstate: ours.sqlstate });
   if (ours.code !== 'CONNECTION_LOST') return ours;
   // The driver's own words, the only error of its that has no code and that waiting cannot mend.
   const noTls = error instanceof Error && error.message.includes('does not support SSL');

@@ -60,6 +60,7 @@ export const schemaStatements: readonly string[] = [
   source text not null,
   table_schema text not null,
   table_name text not null,
+  sync text not null,
   copied_at pg_lsn not null,
   copied boolean not null,
   joined_at timestamptz not null default now(),

@@ -18,11 +18,19 @@ export interface CopyProgress {
   readonly done: boolean;
 }
 
+export interface Feed {
+  readonly source: string;
+  /** The sync that the table comes from. */
+  readonly sync: string;
+}
+
 export interface CopyOptions {
   readonly source: Session;
   /** Tagged with the subscription's origin, so that the rows are not sent back. */
   readonly target: Session;
   readonly snapshot: ExportedSnapshot;
+  /** The copied database first, then the others that bring the table to the target. */
+  readonly feeds: readonly Feed[];
   readonly onProgress: (progress: CopyProgress) => void;
 }
 
@@ -42,13 +50,32 @@ export async function copyTable(table: TableName, options: CopyOptions): Promise
     await source.transaction(async () => {
       await source.query(`set transaction snapshot ${quoteLiteral(snapshot.name)}`);
       await streamRows(described, options);
+      await recordCopied(table, options);
     }, 'begin isolation level repeatable read read only');
-    await target.query(
-      `insert into replicator.tables (source, table_schema, table_name, copied_at, copied)
-       values ($1, $2, $3, $4, true)`,
-      [source.database.name, table.schema, table.name, formatLsn(snapshot.consistentLsn)],
-    );
   });
+}
+
+/**
+ * From where on each feed's changes count. What the snapshot holds of another source is what was
+ * applied to the copied database by then: its progress there, read in that same snapshot.
+ */
+async function recordCopied(table: TableName, options: CopyOptions): Promise<void> {
+  const { source, target, snapshot, feeds } = options;
+  const applied = await source.query<{ source: string; lsn: string }>(
+    'select source, lsn::text as lsn from replicator.progress',
+  );
+  for (const feed of feeds) {
+    const copiedAt =
+      feed.source === source.database.name
+        ? formatLsn(snapshot.consistentLsn)
+        : applied.find((row) => row.source === feed.source)?.lsn;
+    if (copiedAt === undefined) continue;
+    await target.query(
+      `insert into replicator.tables (source, table_schema, table_name, sync, copied_at, copied)
+       values ($1, $2, $3, $4, $5, true) on conflict do nothing`,
+      [feed.source, table.schema, table.name, feed.sync, copiedAt],
+    );
+  }
 }
 
 export async function isEmpty(session: Session, table: TableName): Promise<boolean> {

@@ -1,5 +1,5 @@
-// Copying a table while a third database writes to it as well would need every writer held at the
-// same snapshot. Until that is built, such a copy is refused.
+// A table that several databases write to is copied from one of them. The rows that the others
+// wrote come along; from where on their own streams count is told by the copied database.
 import type { Config, SubscriptionConfig } from '../config/config.ts';
 import { matchTables } from '../config/match-tables.ts';
 import { ReplicatorError } from '../model/errors.ts';
@@ -7,22 +7,32 @@ import { type TableName, tableLabel } from '../model/relation.ts';
 import { Session } from '../postgres/session.ts';
 import { isEmpty, wasCopied } from './copy-table.ts';
 
-/** Throws COPY_REFUSED when another source of the target holds rows of the table. */
+/**
+ * Throws COPY_REFUSED when another source of the target holds rows of the table and either does
+ * not feed the copied database, or has been applied to the target before the copy.
+ */
 export async function refuseOtherWriters(
   config: Config,
   subscription: SubscriptionConfig,
   table: TableName,
+  { from, to }: { readonly from: Session; readonly to: Session },
 ): Promise<void> {
   const { source, target } = subscription;
-  const other = await otherFilledSource(config, subscription, table);
-  if (other === undefined) return;
-  throw new ReplicatorError(
-    'COPY_REFUSED',
-    `${source}:${target}: ${tableLabel(table)} has rows on ${other} too, which also writes to ${target}`,
-    {
-      hint: 'fill all but one database after the copy, or restore a dump and use initial_copy: none',
-    },
-  );
+  for (const other of await filledSources(config, subscription, table)) {
+    const [applied] = await from.query('select from replicator.progress where source = $1', [
+      other.name,
+    ]);
+    const [joined] = await to.query(
+      `select from replicator.tables where source = $1 and table_schema = $2 and table_name = $3`,
+      [other.name, table.schema, table.name],
+    );
+    if (applied !== undefined && joined === undefined) continue;
+    throw new ReplicatorError(
+      'COPY_REFUSED',
+      `${source}:${target}: ${tableLabel(table)} has rows on ${other.name} too, which also writes to ${target}`,
+      { hint: 'fill the target from a dump and use initial_copy: none' },
+    );
+  }
 }
 
 /**
@@ -34,33 +44,63 @@ export async function letOthersCopy(
   subscription: SubscriptionConfig,
   table: TableName,
 ): Promise<void> {
-  const { source, target } = subscription;
-  const other = await otherFilledSource(config, subscription, table);
-  if (other === undefined) return;
-  throw new ReplicatorError(
+  const owner = (await filledSources(config, subscription, table)).find(({ fills }) => fills);
+  if (owner !== undefined) throw waitFor(subscription, table, owner.name);
+}
+
+/** Of several masters with rows of their own, the first in the file fills the target. */
+export async function letEarlierCopy(
+  config: Config,
+  subscription: SubscriptionConfig,
+  table: TableName,
+): Promise<void> {
+  const order = [...config.databases.keys()];
+  const earlier = (await filledSources(config, subscription, table)).find(
+    ({ name, fills }) =>
+      fills &&
+      order.indexOf(name) < order.indexOf(subscription.source) &&
+      config.subscriptions.some((s) => s.source === subscription.source && s.target === name),
+  );
+  if (earlier !== undefined) throw waitFor(subscription, table, earlier.name);
+}
+
+function waitFor(
+  { source, target }: SubscriptionConfig,
+  table: TableName,
+  from: string,
+): ReplicatorError {
+  return new ReplicatorError(
     'SERVER_BUSY',
-    `${source}:${target}: waits until ${tableLabel(table)} is copied from ${other} to ${target}`,
+    `${source}:${target}: waits until ${tableLabel(table)} is copied from ${from} to ${target}`,
     { hint: 'goes on by itself after that copy' },
   );
 }
 
-/** A source of the same target whose rows of the table are its own. */
-async function otherFilledSource(
+interface FilledSource {
+  readonly name: string;
+  /** The rows are its own, not a copy of ours, and its sync copies them to the target. */
+  readonly fills: boolean;
+}
+
+/** The other sources of the same target that have rows of the table. */
+async function filledSources(
   config: Config,
   { source, target }: SubscriptionConfig,
   table: TableName,
-): Promise<string | undefined> {
+): Promise<FilledSource[]> {
+  const filled: FilledSource[] = [];
   for (const other of config.subscriptions) {
     if (other.target !== target || other.source === source) continue;
-    if (!other.syncs.some(({ relgroup }) => matchTables(relgroup, [table]).length > 0)) continue;
+    const sync = other.syncs.find(({ relgroup }) => matchTables(relgroup, [table]).length > 0);
     const database = config.databases.get(other.source);
-    if (database === undefined) continue;
+    if (sync === undefined || database === undefined) continue;
     await using session = await Session.connect(database, {
       purpose: 'copy',
       name: `${source}:${target}`,
     });
-    if ((await isEmpty(session, table)) || (await wasCopied(session, table))) continue;
-    return other.source;
+    if (await isEmpty(session, table)) continue;
+    const fills = sync.initialCopy !== 'none' && !(await wasCopied(session, table));
+    filled.push({ name: other.source, fills });
   }
-  return undefined;
+  return filled;
 }

@@ -36,6 +36,7 @@ export class SourceReader {
   #confirmedLsn: Lsn = zeroLsn;
   #paused = false;
   #replyOwed = false;
+  #reported = false;
   #statusTimer: NodeJS.Timeout | undefined;
   #restart = new AbortController();
   readonly #attachments = new Map<Subscriber, number>();
@@ -133,6 +134,7 @@ export class SourceReader {
     this.#confirmedLsn = position.confirmedLsn;
     this.#paused = false;
     this.#replyOwed = false;
+    this.#reported = false;
     this.#assembler = new TransactionAssembler({
       partBytes: this.#options.partBytes,
       partChanges: this.#options.partChanges,
@@ -170,8 +172,9 @@ export class SourceReader {
   // is being received that is not yet so.
   #onKeepalive(walEnd: Lsn, replyRequested: boolean): void {
     if (this.#assembler?.insideTransaction === false) this.#passed(walEnd, replyRequested);
-    if (!replyRequested) return;
-    this.#replyOwed = true;
+    // The first is answered in any case: until then `status` cannot know that we are not behind.
+    if (!replyRequested && this.#reported) return;
+    this.#replyOwed ||= replyRequested;
     this.#sendStatusSoon();
   }
 
@@ -211,6 +214,7 @@ export class SourceReader {
   }
 
   #sendStatus(replyRequested = false): void {
+    this.#reported = true;
     this.#confirmedLsn = this.#confirmable;
     this.#replyOwed &&= this.#confirmedLsn < this.#receivedLsn;
     this.#stream?.sendStatus(

@@ -42,5 +42,12 @@ export function mayMove(from: SubscriptionState, to: SubscriptionState): boolean
   return from === to || lifecycle[from].next.includes(to);
 }
 
-/** How long a subscription that waits for a person stays out of the way. */
-export const failedRetryMs = 60_000;
+const longestFailedMs = 30 * 60_000;
+
+/**
+ * How long a subscription that waits for a person stays out of the way: a minute, then longer each
+ * time up to half an hour, since looking again may make the source's stream begin again for all.
+ */
+export function failedRetryMs(attempt: number): number {
+  return Math.min(longestFailedMs, 60_000 * 2 ** Math.min(attempt, 10));
+}

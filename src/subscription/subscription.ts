@@ -135,9 +135,10 @@ export class Subscription implements Subscriber {
       } catch (thrown) {
         if (stop.aborted) break;
         const error = asReplicatorError(thrown);
-        this.#failed(error, attempt);
+        this.#failed(error);
         this.#settle();
-        const pause = error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs;
+        const pause =
+          error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs(attempt);
         attempt += 1;
         await sleep(pause, undefined, { signal: stop }).catch(() => {});
       }
@@ -161,15 +162,13 @@ export class Subscription implements Subscriber {
       this.#move('streaming');
       this.#settle();
       this.#options.onProgress();
-      while (!stop.aborted) {
-        await this.#step(applier);
-        onWorking();
-      }
+      while (!stop.aborted) if (await this.#step(applier)) onWorking();
     } finally {
       this.#connected = false;
       abandon.removeEventListener('abort', giveUp);
       await applier.close();
-      if (this.#openParts) this.#detach();
+      // A source that waits for room here must not wait for a target that is away.
+      if (this.#openParts || this.full) this.#detach();
     }
   }
 
@@ -192,7 +191,8 @@ export class Subscription implements Subscriber {
     this.#options.onProgress();
   }
 
-  async #step(applier: Applier): Promise<void> {
+  /** True when something became durable. */
+  async #step(applier: Applier): Promise<boolean> {
     if (this.#refused !== undefined) throw this.#refused;
     if (applier.lost.aborted) throw applier.lost.reason;
     if (this.#abandoned) {
@@ -201,11 +201,19 @@ export class Subscription implements Subscriber {
       await applier.abandonPart();
     }
     const work = this.#inbox.queue.peek(this.#options.limits);
-    if (work !== undefined) return await this.#apply(work, applier);
-    const pass = this.#inbox.passDue(applier.progress);
-    if (pass === undefined) return await this.#inbox.queue.wait(1_000);
+    if (work !== undefined) {
+      await this.#apply(work, applier);
+      return true;
+    }
+    // Between two parts of a transaction nothing else may be committed.
+    const pass = this.#openParts ? undefined : this.#inbox.passDue(applier.progress);
+    if (pass === undefined) {
+      await this.#inbox.queue.wait(1_000);
+      return false;
+    }
     await applier.pass(pass);
     this.#durable(applier.progress);
+    return true;
   }
 
   async #apply(work: Work, applier: Applier): Promise<void> {
@@ -241,7 +249,7 @@ export class Subscription implements Subscriber {
     this.#options.onProgress();
   }
 
-  #failed(error: ReplicatorError, attempt: number): void {
+  #failed(error: ReplicatorError): void {
     const { log, name } = this.#options;
     const facts = {
       subscription: name,
@@ -251,7 +259,8 @@ export class Subscription implements Subscriber {
       ...(this.#flushedLsn !== undefined && { lsn: formatLsn(this.#flushedLsn) }),
     };
     if (error.retry === 'timed') {
-      if (attempt === 0) log.warn(facts, error.message);
+      // Once per trouble, not once per attempt.
+      if (this.#error?.code !== error.code) log.warn(facts, error.message);
       this.#move('waiting', error);
     } else {
       log.error(facts, error.message);

@@ -43,6 +43,12 @@ export async function verifySlot(session: Session, slot: string): Promise<SlotPo
     row['database_oid'] !== facts.databaseOid
   )
     return refuse('IDENTITY', 'another cluster or database answers than the one that was set up');
+  if (row['timeline'] !== row['found_timeline'])
+    return refuse(
+      'IDENTITY',
+      `it is on timeline ${row['found_timeline']}, and was set up on ${row['timeline']}: it was ` +
+        'promoted or restored, and what was written before may differ',
+    );
   if (row['found'] !== 'true') return refuse('SLOT_MISSING', `slot ${slot} is gone`);
   if (row['plugin'] !== 'pgoutput' || row['database'] !== session.database.dbname)
     return refuse(

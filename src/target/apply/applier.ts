@@ -156,6 +156,8 @@ export class Applier {
 
   /** Stores a position that was passed without any change for this target. */
   async pass(lsn: Lsn): Promise<void> {
+    if (this.#open !== undefined)
+      throw new ReplicatorError('INTERNAL', 'a position would be stored inside a transaction');
     const results = await this.#session.group([
       { text: 'begin', name: 'begin' },
       this.#advance({ endLsn: lsn, commitTime: undefined }, nothing),

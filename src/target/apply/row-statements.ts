@@ -22,24 +22,28 @@ export class StatementNames {
   }
 }
 
-/** Result: one row with how many of the rows existed already. */
+/** Result, where the table has a key: one row with how many of the rows existed already. */
 export function insertRows(table: TargetTable, rows: readonly Tuple[]): Statement {
   const { columns, key } = table;
+  if (columns.length === 0)
+    return {
+      text: `insert into ${table.quoted} select from generate_series(1, $1::int)`,
+      values: [String(rows.length)],
+    };
   const names = columns.map(({ quoted }) => quoted).join(', ');
   const selected = columns.map((column, i) => `u.c${i}::${column.castType}`).join(', ');
-  const source = `from ${unnest(columns.map((_, i) => `c${i}`))}`;
-  const insert =
-    columns.length === 0
-      ? `insert into ${table.quoted} default values`
-      : `insert into ${table.quoted} (${names}) overriding system value select ${selected} ${source}`;
-  const values = columns.map((column) => column.index).map((index) => columnArray(rows, index));
-  if (key === undefined) return { text: `${insert}`, values };
+  const given = unnest(columns.map((_, i) => `c${i}`));
+  const insert = `insert into ${table.quoted} (${names}) overriding system value select ${selected} from ${given}`;
+  const values = columns.map(({ index }) => columnArray(rows, index));
+  if (key === undefined) return { text: insert, values };
+  const upsert = `${insert} ${onConflict(table, key)}`;
+  // xmax is set only on a row version that ON CONFLICT took over from an existing row; a
+  // partitioned table cannot tell it.
   const text = table.partitioned
-    ? `with existing as (select count(*) as n from ${table.quoted} as t join ` +
-      `${unnest(columns.map((_, i) => `c${i}`))} on ${matches(key, (column) => `c${position(columns, column)}`)}), ` +
-      `applied as (${insert} ${onConflict(table, key)}) select n from existing`
-    : // xmax is set only on a row version that ON CONFLICT took over from an existing row.
-      `with applied as (${insert} ${onConflict(table, key)} returning (xmax <> 0) as existed) ` +
+    ? `with existing as (select count(*) as n from ${table.quoted} as t join ${given} ` +
+      `on ${matches(key, (column) => `c${position(columns, column)}`)}), ` +
+      `applied as (${upsert}) select n from existing`
+    : `with applied as (${upsert} returning (xmax <> 0) as existed) ` +
       'select count(*) filter (where existed) from applied';
   return { text, values };
 }
