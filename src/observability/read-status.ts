@@ -20,11 +20,13 @@ interface Answer {
 }
 
 export async function readStatus(config: Config): Promise<Status> {
-  const answers = new Map<string, Answer>();
-  await Promise.all(
-    [...config.databases.values()].map(async (database) => {
-      answers.set(database.name, await ask(database));
-    }),
+  // In the file's order, whoever answers first.
+  const answers = new Map(
+    await Promise.all(
+      [...config.databases.values()].map(
+        async (database) => [database.name, await ask(database)] as const,
+      ),
+    ),
   );
   try {
     const subscriptions = await Promise.all(
