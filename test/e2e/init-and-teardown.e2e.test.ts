@@ -1,7 +1,7 @@
 // What is made on the servers, that it is made once, and that nothing of it stays behind.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { holdLock } from '../support/hold-lock.ts';
+import { holdLock, untilWaitingForLock } from '../support/hold-lock.ts';
 import { assertNothingLeftOn } from '../support/leftovers.ts';
 import type { PostgresServer } from '../support/postgres-server.ts';
 import {
@@ -46,7 +46,7 @@ test('init --dry-run prints the SQL and changes nothing', async () => {
   const before = await inventory();
   const { code, stdout } = await init('--dry-run');
   expect(code).toBe(0);
-  expect(stdout).toContain('create schema replicator');
+  expect(stdout).toContain('create table replicator.installation');
   expect(stdout).toContain('create publication "replicator_a"');
   expect(stdout).toContain(`pg_create_logical_replication_slot('replicator_a', 'pgoutput')`);
   expect(stdout).toContain(`'replicator_a__b'`);
@@ -168,6 +168,7 @@ test('teardown is refused during the initial copy, when nobody reads the slot ye
   const lock = await holdLock(b, 'lock table t in row exclusive mode');
   const replicator = startReplicator(config);
   await replicator.waitForLog(({ state }) => state === 'copying');
+  await untilWaitingForLock(b);
   const made = await inventory();
   const { code, stderr } = await runCli(['teardown', '-c', config]);
   expect({ code, stderr }).toEqual({

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { type HeldLock, holdLock } from '../support/hold-lock.ts';
+import { type HeldLock, holdLock, untilWaitingForLock } from '../support/hold-lock.ts';
 import { assertNothingLeftOn } from '../support/leftovers.ts';
 import type { PostgresServer } from '../support/postgres-server.ts';
 import { createProxy, type TcpProxy } from '../support/proxy.ts';
@@ -188,11 +188,3 @@ test('SIGINT drains as well, and a second one ends it with 130', async () => {
   await lock.release();
   await finish();
 });
-
-async function untilWaitingForLock(database: TestDatabase): Promise<void> {
-  const waiting = () =>
-    database.query(`select from pg_stat_activity
-      where application_name like 'replicator/%' and wait_event_type = 'Lock'
-        and datname = current_database()`);
-  await expect.poll(waiting, { timeout: 10_000 }).toHaveLength(1);
-}
