@@ -13,6 +13,13 @@ interface Breakage {
   readonly becomes: string;
 }
 
+/** The second line of defence: it must be gone for the first one to be tried. */
+const appliesWhatIsApplied: Breakage = {
+  file: 'target/apply/applier.js',
+  text: 'if (endLsn > this.#progress.lsn) return;',
+  becomes: 'return;',
+};
+
 export const breakages = {
   /** As pg-logical-replication's acknowledge() does it. */
   'plus-one-confirm': [
@@ -20,6 +27,12 @@ export const breakages = {
       file: 'source/capture/standby-status.js',
       text: 'writeBigUInt64BE(status.flushedLsn, 9)',
       becomes: 'writeBigUInt64BE(status.flushedLsn + 1n, 9)',
+    },
+    // else the slot would be found to be ahead of the target before anything is lost
+    {
+      file: 'source/capture/slot-identity.js',
+      text: 'if (progress < confirmedLsn)',
+      becomes: 'if (progress + 1n < confirmedLsn)',
     },
   ],
   /** As its timer does it, also with `auto: false`. */
@@ -34,7 +47,8 @@ export const breakages = {
     {
       file: 'source/source-reader.js',
       text: 'this.#passed(walEnd, replyRequested);',
-      becomes: 'this.#confirmedLsn = maxLsn(this.#confirmedLsn, walEnd);',
+      becomes:
+        '{ this.#passed(walEnd, false); this.#confirmedLsn = maxLsn(this.#confirmedLsn, walEnd); }',
     },
   ],
   'keepalive-is-never-stored': [
@@ -73,6 +87,7 @@ export const breakages = {
       text: 'part.transaction.commitLsn < this.#receivedLsn',
       becomes: 'false',
     },
+    appliesWhatIsApplied,
   ],
   /** From 16 on the origin has moved past what was rolled back. */
   'resume-from-origin': [
@@ -88,7 +103,10 @@ export const breakages = {
     {
       file: 'subscription/subscription.js',
       text: 'await applier.apply(work.batch);',
-      becomes: 'await applier.apply(work.batch).catch(() => applier.abandonPart());',
+      becomes: `await applier.apply(work.batch).catch(async () => {
+        await applier.session.rollback();
+        await applier.pass(work.batch.endLsn);
+      });`,
     },
   ],
   /** What another replicator has applied meanwhile is not looked for. */
@@ -98,11 +116,7 @@ export const breakages = {
       text: 'return progress <= maxLsn(this.#receivedLsn, this.#passedLsn);',
       becomes: 'return true;',
     },
-    {
-      file: 'target/apply/applier.js',
-      text: 'if (endLsn > this.#progress.lsn) return;',
-      becomes: 'return;',
-    },
+    appliesWhatIsApplied,
   ],
 } satisfies Record<string, readonly Breakage[]>;
 

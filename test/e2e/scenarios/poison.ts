@@ -48,14 +48,14 @@ export async function refusedThenMended(
   const stored = await progressOf(target.database);
 
   await source.database.query(`insert into log values ('poison')`);
-  await untilRefused(world, replicator);
+  await untilRefused(world, replicator, stored);
   await source.database.query(`insert into log values ('behind it')`);
   for (let restart = 0; restart < 2; restart++) {
     await replicator.kill();
     if (scenario.server.major >= 16)
       expect(await originProgressOf(target.database), 'origin').toBeGreaterThan(stored);
     replicator = world.launch();
-    await untilRefused(world, replicator);
+    await untilRefused(world, replicator, stored);
   }
 
   // the other target has it all; here nothing came, least of all what lies behind
@@ -69,11 +69,19 @@ export async function refusedThenMended(
   expect(await inOrder(target.database)).toEqual(await inOrder(source.database));
 }
 
-async function untilRefused(world: OneWay, replicator: ReplicatorProcess): Promise<void> {
-  await replicator.waitForLog(
+async function untilRefused(
+  world: OneWay,
+  replicator: ReplicatorProcess,
+  stored: bigint,
+): Promise<void> {
+  const refused = replicator.waitForLog(
     ({ code, subscription }) => code === 'DATA_REJECTED' && subscription === 'a:b',
     { timeoutMs: world.patienceMs },
   );
+  await refused.catch(async (error: unknown) => {
+    expect(await progressOf(world.target.database), 'progress on b').toBe(stored);
+    throw error;
+  });
 }
 
 async function progressOf(target: TestDatabase): Promise<bigint> {
