@@ -117,7 +117,10 @@ test('a hook lets the first bytes of a chunk through and cuts behind them', asyn
   };
   const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
   stream.write(
-    Buffer.concat([simple('insert into partly values (1)'), simple('insert into partly values (2)')]),
+    Buffer.concat([
+      simple('insert into partly values (1)'),
+      simple('insert into partly values (2)'),
+    ]),
   );
   const server = await sharedServer(newest);
   await eventually(async () => (await server.query('postgres', 'select from partly')).length > 0);
