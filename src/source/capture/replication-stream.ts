@@ -35,6 +35,8 @@ class RawPlugin {
   readonly options: StreamOptions;
   connection: WireConnection | undefined;
   fail: (error: unknown) => void = () => {};
+  /** The stream has ended; what the driver has read already is not handed on any more. */
+  over = false;
 
   constructor(options: StreamOptions) {
     this.options = options;
@@ -54,14 +56,19 @@ class RawPlugin {
     );
   }
 
-  // An exception here would surface in the socket's callback and end the process.
   parse(message: Buffer): undefined {
+    this.guard(() => this.options.onMessage(message));
+  }
+
+  // An exception would surface in the socket's callback and end the process. After one, the rest of
+  // what was read with it must not follow: a COMMIT without one of its rows would lose that row.
+  guard(handle: () => void): void {
+    if (this.over) return;
     try {
-      this.options.onMessage(message);
+      handle();
     } catch (error) {
       this.fail(error);
     }
-    return undefined;
   }
 }
 
@@ -90,7 +97,7 @@ export class ReplicationStream {
     plugin.fail = (error) => stream.#end(error);
     service.on('error', (error) => stream.#end(error));
     service.on('heartbeat', (lsn: string, _timestamp: number, replyRequested: boolean) =>
-      options.onKeepalive(parseLsn(lsn), replyRequested),
+      plugin.guard(() => options.onKeepalive(parseLsn(lsn), replyRequested)),
     );
     const started = new Promise<void>((resolve, reject) => {
       service.once('start', resolve);
@@ -166,6 +173,7 @@ export class ReplicationStream {
 
   #end(error: unknown): void {
     if (this.#ended.signal.aborted) return;
+    this.#plugin.over = true;
     this.#ended.abort(this.#reason(error));
     this.#socket?.destroy();
     this.#service.destroy().catch(() => {});

@@ -1,0 +1,73 @@
+// What arrives in one read of the socket, handed on or not. The server is only a script of bytes.
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import type { DatabaseConfig } from '../../../../src/config/config.ts';
+import { ReplicationStream } from '../../../../src/source/capture/replication-stream.ts';
+import { databaseConfig } from '../../../support/database-config.ts';
+
+let server: Server | undefined;
+const sockets: Socket[] = [];
+
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  server?.close();
+});
+
+function message(tag: string, body: Buffer): Buffer {
+  const head = Buffer.alloc(5);
+  head.write(tag, 'latin1');
+  head.writeInt32BE(body.length + 4, 1);
+  return Buffer.concat([head, body]);
+}
+
+const int32 = (value: number) => Buffer.from([0, 0, 0, value]);
+const ready = message('Z', Buffer.from('I'));
+const copyBoth = message('W', Buffer.from([0, 0, 0]));
+
+/** One XLogData message with this as its payload. */
+function data(payload: string): Buffer {
+  return message('d', Buffer.concat([Buffer.from('w'), Buffer.alloc(24), Buffer.from(payload)]));
+}
+
+const keepalive = message('d', Buffer.concat([Buffer.from('k'), Buffer.alloc(17)]));
+
+/** A server that lets anybody in and answers START_REPLICATION with these bytes. */
+async function serve(bytes: Buffer): Promise<DatabaseConfig> {
+  server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      socket.write(Buffer.concat([message('R', int32(0)), ready]));
+      socket.on('data', (query) => {
+        if (query.includes('START_REPLICATION')) socket.write(Buffer.concat([copyBoth, bytes]));
+        else if (query[0] === 0x51)
+          socket.write(Buffer.concat([message('C', Buffer.from('SELECT 0\0')), ready]));
+      });
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return databaseConfig({ url: `postgres://u@127.0.0.1:${port}/d` });
+}
+
+test('behind a message that failed nothing is handed on, though it was read with it', async () => {
+  const seen: string[] = [];
+  const database = await serve(
+    Buffer.concat([data('first'), data('bad'), data('commit'), keepalive]),
+  );
+  const stream = await ReplicationStream.open(database, {
+    slot: 's',
+    publication: 'p',
+    serverMajor: 18,
+    onMessage: (bytes) => {
+      seen.push(bytes.toString());
+      if (bytes.toString() === 'bad') throw new Error('a value that is refused');
+    },
+    onKeepalive: () => seen.push('keepalive'),
+  });
+  if (!stream.ended.aborted) await once(stream.ended, 'abort');
+  expect(seen).toEqual(['first', 'bad']);
+  expect(stream.ended.reason).toMatchObject({ message: expect.stringContaining('refused') });
+});
