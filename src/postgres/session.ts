@@ -4,7 +4,10 @@ import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import type { DatabaseConfig } from '../config/config.ts';
+import { whyUnreadable } from '../config/read-text-file.ts';
 import { ReplicatorError } from '../model/errors.ts';
+import { connectError } from './connect-error.ts';
+import { quoteIdentifier } from './identifiers.ts';
 import { fromPostgres } from './sqlstate.ts';
 import { type GroupResult, type Statement, StatementGroup } from './statement-group.ts';
 
@@ -74,10 +77,11 @@ async function tlsOptions(database: DatabaseConfig): Promise<ConnectionOptions |
   if (database.sslmode === 'disable') return false;
   const read = async (path: string | undefined, key: string) => {
     if (path === undefined) return undefined;
-    return await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    return await readFile(path, 'utf8').catch((cause: unknown) => {
       throw new ReplicatorError(
         'CONFIGURATION',
-        `databases.${database.name}.${key}: cannot read ${path}: ${error.code}`,
+        `${key} ${path} of ${database.name}: ${whyUnreadable(cause)}`,
+        { cause, hint: 'is the file mounted, and ours to read?' },
       );
     });
   };
@@ -113,6 +117,8 @@ export async function clientConfig(
     user: database.user,
     password: askPassword,
     ssl: await tlsOptions(database),
+    // Else PGSSLNEGOTIATION would decide, which is another program's.
+    sslnegotiation: 'postgres',
     application_name: `replicator/${options.name}/${options.purpose}`,
     options: startupOptions(options.settings ?? {}),
     connectionTimeoutMillis: database.connectTimeoutMs,
@@ -120,27 +126,6 @@ export async function clientConfig(
     keepAliveInitialDelayMillis: 30_000,
     types: { getTypeParser: () => (value: string) => value } as pg.CustomTypesConfig,
   };
-}
-
-/** A failed connection attempt as our error. Driver errors without a code are network trouble. */
-export function connectError(error: unknown, database: DatabaseConfig): ReplicatorError {
-  const where = `${database.name} (${database.host}:${database.port}/${database.dbname})`;
-  const ours = fromPostgres(error, where);
-  if (ours.sqlstate === '08P01')
-    return new ReplicatorError('CONFIGURATION', ours.message, {
-      hint: 'connect directly to PostgreSQL, not through a pooler such as PgBouncer',
-      sqlstate: ours.sqlstate,
-    });
-  // 55000 object_not_in_prerequisite_state: the database does not take connections just now.
-  if (ours.sqlstate === '55000')
-    return new ReplicatorError('SERVER_BUSY', ours.message, { sqlstate: ours.sqlstate });
-  if (ours.code !== 'CONNECTION_LOST') return ours;
-  // The driver's own words, the only error of its that has no code and that waiting cannot mend.
-  const noTls = error instanceof Error && error.message.includes('does not support SSL');
-  return new ReplicatorError(noTls ? 'TLS' : 'UNREACHABLE', ours.message, {
-    cause: error,
-    sqlstate: ours.sqlstate,
-  });
 }
 
 export class Session {
@@ -176,7 +161,7 @@ export class Session {
       return session;
     } catch (error) {
       destroySocket(client);
-      throw connectError(error, database);
+      throw mayNotConnect(connectError(error, database), database);
     }
   }
 
@@ -301,6 +286,13 @@ export class Session {
     const ours = fromPostgres(error, this.#where);
     this.#lost.abort(ours);
   }
+}
+
+/** At this point the only privilege that can be missing; a walsender needs others. */
+function mayNotConnect(error: ReplicatorError, { dbname, user }: DatabaseConfig): ReplicatorError {
+  if (error.sqlstate !== '42501') return error;
+  const hint = `grant connect on database ${quoteIdentifier(dbname)} to ${quoteIdentifier(user)}`;
+  return new ReplicatorError(error.code, error.message, { hint, sqlstate: error.sqlstate });
 }
 
 function socketOf(client: pg.Client): import('node:net').Socket | undefined {

@@ -4,8 +4,9 @@ import pg from 'pg';
 import type { DatabaseConfig } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { type Lsn, parseLsn } from '../model/lsn.ts';
+import { connectError } from '../postgres/connect-error.ts';
 import { quoteIdentifier } from '../postgres/identifiers.ts';
-import { clientConfig, connectError } from '../postgres/session.ts';
+import { clientConfig } from '../postgres/session.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
 
 export interface ExportedSnapshot extends AsyncDisposable {

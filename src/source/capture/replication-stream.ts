@@ -7,8 +7,9 @@ import { LogicalReplicationService } from 'pg-logical-replication';
 import type { DatabaseConfig } from '../../config/config.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import { type Lsn, parseLsn } from '../../model/lsn.ts';
+import { connectError } from '../../postgres/connect-error.ts';
 import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
-import { clientConfig, connectError } from '../../postgres/session.ts';
+import { clientConfig } from '../../postgres/session.ts';
 import { fromPostgres } from '../../postgres/sqlstate.ts';
 import { encodeStandbyStatus, type StandbyStatus } from './standby-status.ts';
 

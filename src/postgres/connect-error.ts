@@ -1,0 +1,79 @@
+// Why a connection could not be made, and what a person can do about it.
+import type { DatabaseConfig } from '../config/config.ts';
+import { formatDuration } from '../config/units.ts';
+import { type ErrorCode, ReplicatorError } from '../model/errors.ts';
+import { quoteIdentifier } from './identifiers.ts';
+import { fromPostgres } from './sqlstate.ts';
+
+interface Refusal {
+  readonly code: ErrorCode;
+  readonly hint?: string;
+  /** Instead of the words of the driver. */
+  readonly what?: string;
+}
+
+/** A failed connection attempt as our error. */
+export function connectError(error: unknown, database: DatabaseConfig): ReplicatorError {
+  const { name, host, port, dbname } = database;
+  const where = `${name} (${host}:${port}/${dbname})`;
+  const ours = fromPostgres(error, where);
+  const { sqlstate } = ours;
+  const refusal =
+    sqlstate !== undefined
+      ? serverRefusal(ours, database)
+      : ours.code === 'CONNECTION_LOST' && driverRefusal(error, database);
+  if (!refusal) return ours;
+  const { code, hint, what } = refusal;
+  return new ReplicatorError(code, what === undefined ? ours.message : `${where}: ${what}`, {
+    cause: error,
+    sqlstate,
+    ...(hint !== undefined && { hint }),
+  });
+}
+
+function serverRefusal(
+  { code, sqlstate }: ReplicatorError,
+  { dbname, user }: DatabaseConfig,
+): Refusal | undefined {
+  const on = quoteIdentifier(dbname);
+  switch (sqlstate) {
+    case '08P01':
+      return {
+        code: 'CONFIGURATION',
+        hint: 'connect directly to PostgreSQL, not through a pooler such as PgBouncer',
+      };
+    // No such role, not permitted to log in, or no line of pg_hba.conf for it.
+    case '28000':
+      return {
+        code,
+        hint: `may the role log in, and does pg_hba.conf let it: host ${on} ${quoteIdentifier(user)} <address of this host> scram-sha-256`,
+      };
+    // The database refuses everybody; the very same state means other things later.
+    case '55000':
+      return { code: 'DATABASE_MISSING', hint: `alter database ${on} allow_connections true` };
+    default:
+      return code === 'CONNECTION_LOST' ? { code: 'UNREACHABLE' } : undefined;
+  }
+}
+
+/** The driver's own errors have no code; waiting mends all but one of them. */
+function driverRefusal(error: unknown, { connectTimeoutMs }: DatabaseConfig): Refusal {
+  const said = error instanceof Error ? error.message : '';
+  if (said.includes('does not support SSL'))
+    return {
+      code: 'TLS',
+      what: 'the server has no TLS, which sslmode demands',
+      hint: 'set ssl = on at the server; sslmode: disable sends everything readable',
+    };
+  if (said === 'timeout expired') {
+    const limit = formatDuration(connectTimeoutMs);
+    return { code: 'UNREACHABLE', what: `no answer within ${limit} (connect_timeout)` };
+  }
+  const strange = {
+    code: 'UNREACHABLE',
+    hint: 'is it PostgreSQL that listens there, and is it up?',
+  } as const;
+  if (said.includes('establishing an SSL'))
+    return { ...strange, what: 'the answer is not that of a PostgreSQL server' };
+  return { ...strange, what: 'the connection was closed before it was ready' };
+}
