@@ -2,7 +2,7 @@
 // daemon is down.
 import type { Config, DatabaseConfig, SubscriptionConfig } from '../config/config.ts';
 import { mergeSyncs } from '../config/merge-syncs.ts';
-import { asReplicatorError } from '../model/errors.ts';
+import { asReplicatorError, type ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, maxLsn } from '../model/lsn.ts';
 import { tableLabel } from '../model/relation.ts';
 import { listTables } from '../postgres/catalog.ts';
@@ -16,7 +16,7 @@ interface Answer {
   readonly session: Session | undefined;
   readonly source: SourceStatus | undefined;
   readonly target: TargetStatus | undefined;
-  readonly error: string | undefined;
+  readonly error: ReplicatorError | undefined;
 }
 
 export async function readStatus(config: Config): Promise<Status> {
@@ -43,7 +43,7 @@ export async function readStatus(config: Config): Promise<Status> {
       databases: [...answers].map(([database, { error }]) => ({
         database,
         reachable: error === undefined,
-        error: error ?? null,
+        error: error?.message ?? null,
       })),
     };
   } finally {
@@ -59,8 +59,8 @@ async function ask(database: DatabaseConfig): Promise<Answer> {
     return { session, source, target: await readTargetStatus(session), error: undefined };
   } catch (error) {
     await session?.close();
-    const { message } = asReplicatorError(error);
-    return { session: undefined, source: undefined, target: undefined, error: message };
+    const ours = asReplicatorError(error);
+    return { session: undefined, source: undefined, target: undefined, error: ours };
   }
 }
 
@@ -95,12 +95,8 @@ async function describe(
 
 function unreachable(answer: Answer | undefined): LastError | null {
   if (answer?.error === undefined) return null;
-  return {
-    code: 'UNREACHABLE',
-    message: answer.error,
-    hint: 'is the server up?',
-    at: new Date().toISOString(),
-  };
+  const { code, message, hint } = answer.error;
+  return { code, message, hint, at: new Date().toISOString() };
 }
 
 function stateOf(
