@@ -25,13 +25,14 @@ export const check: Command = {
     const config = await loadConfig();
     if (flags['print-grants'] === true) {
       const facts = await gatherFacts(config);
-      const unknown = [...facts.unavailable.keys()];
       const grants = grantStatements(facts);
       if (format !== 'table') printData(format, { grants });
       else for (const { database, sql } of grants) print(`-- ${database}\n${sql};`);
-      if (unknown.length > 0) printError(`not reachable, so not known: ${unknown.join(', ')}`);
-      else if (grants.length === 0) printError('nothing to grant: no privilege is missing');
-      return exitCodeOf(findingsOf(facts, { categories: ['connection'] }));
+      const unanswered = findingsOf(facts, { categories: ['connection'] }).filter(isError);
+      for (const { message } of unanswered) printError(`replicator: ${message}`);
+      if (grants.length === 0 && unanswered.length === 0)
+        printError('nothing to grant: no privilege is missing');
+      return exitCodeOf(unanswered);
     }
     const findings = await preflight(config, category && { categories: [category] });
     if (format === 'table') show(findings);
@@ -53,13 +54,17 @@ const colours: Readonly<Record<Severity, 'red' | 'yellow' | 'dim'>> = {
   notice: 'dim',
 };
 
+const isError = ({ severity }: Finding) => severity === 'error';
+
 function show(findings: readonly Finding[]): void {
   for (const severity of ['error', 'warning', 'notice'] as const)
     for (const finding of findings.filter((each) => each.severity === severity)) {
       print(`${colour(colours[severity], severity)}  ${finding.message}  (${finding.check})`);
       for (const line of finding.hint.split('\n')) print(`    ${line}`);
     }
-  const count = (severity: Severity) =>
-    findings.filter((each) => each.severity === severity).length;
-  print(`${count('error')} errors, ${count('warning')} warnings, ${count('notice')} notices`);
+  const count = (severity: Severity) => {
+    const found = findings.filter((each) => each.severity === severity).length;
+    return `${found} ${severity}${found === 1 ? '' : 's'}`;
+  };
+  print(`${count('error')}, ${count('warning')}, ${count('notice')}`);
 }

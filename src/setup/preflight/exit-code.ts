@@ -12,6 +12,8 @@ export function exitCodeOf(findings: readonly Finding[]): 0 | 1 | 69 | 77 | 78 {
     errors.some(({ code }) => errorKinds[code].exitCode === exitCode);
   if (hasKind(unreachable)) return 69;
   if (hasKind(noPermission)) return 77;
-  if (errors.some(({ category }) => category === 'configuration')) return 78;
+  // The file does not fit: what it says of a connection, or of syncs and tables.
+  if (errors.some(({ category }) => category === 'connection' || category === 'configuration'))
+    return 78;
   return findings.some(({ severity }) => severity !== 'notice') ? 1 : 0;
 }
