@@ -2,7 +2,7 @@
 import PQueue from 'p-queue';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
-import { ReplicatorError } from '../model/errors.ts';
+import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
 import { Session } from '../postgres/session.ts';
 import { executeSetup, planSetup } from './plan.ts';
 import { refuseErrors } from './refuse-errors.ts';
@@ -46,7 +46,7 @@ export interface OpenSessions extends AsyncDisposable {
   readonly byName: ReadonlyMap<string, Session>;
 }
 
-/** Connects to the named databases at once. Throws what the first that failed threw. */
+/** Connects to the named databases at once. Throws the first's code with a line for each failure. */
 export async function connectAll(config: Config, names: readonly string[]): Promise<OpenSessions> {
   const byName = new Map<string, Session>();
   const close = async () => {
@@ -66,13 +66,18 @@ export async function connectAll(config: Config, names: readonly string[]): Prom
       byName.set(name, session);
     }),
   );
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed === undefined) {
+  const failed = results.flatMap((result) =>
+    result.status === 'rejected' ? asReplicatorError(result.reason) : [],
+  );
+  const [first] = failed;
+  if (first === undefined) {
     const inOrder = new Map(names.flatMap((name) => [...byName].filter(([n]) => n === name)));
     return { byName: inOrder, [Symbol.asyncDispose]: close };
   }
   await close();
-  throw failed.reason;
+  if (failed.length === 1) throw first;
+  const lines = failed.map(({ message, hint }) => `${message}: ${hint}`);
+  throw new ReplicatorError(first.code, lines.join('\n'), { cause: first });
 }
 
 function firstLine(sql: string): string {
