@@ -18,17 +18,24 @@ export function connectError(error: unknown, database: DatabaseConfig): Replicat
   const where = `${name} (${host}:${port}/${dbname})`;
   const ours = fromPostgres(error, where);
   const { sqlstate } = ours;
-  const refusal =
-    sqlstate !== undefined
-      ? serverRefusal(ours, database)
-      : ours.code === 'CONNECTION_LOST' && driverRefusal(error, database);
-  if (!refusal) return ours;
+  const refusal = refusalOf(ours, error, database);
+  if (refusal === undefined) return ours;
   const { code, hint, what } = refusal;
   return new ReplicatorError(code, what === undefined ? ours.message : `${where}: ${what}`, {
     cause: error,
     sqlstate,
     ...(hint !== undefined && { hint }),
   });
+}
+
+function refusalOf(
+  ours: ReplicatorError,
+  error: unknown,
+  database: DatabaseConfig,
+): Refusal | undefined {
+  if (ours.sqlstate !== undefined) return serverRefusal(ours, database);
+  if (ours.code === 'TLS') return tlsRefusal(error, database);
+  return ours.code === 'CONNECTION_LOST' ? driverRefusal(error, database) : undefined;
 }
 
 function serverRefusal(
@@ -76,4 +83,35 @@ function driverRefusal(error: unknown, { connectTimeoutMs }: DatabaseConfig): Re
   if (said.includes('establishing an SSL'))
     return { ...strange, what: 'the answer is not that of a PostgreSQL server' };
   return { ...strange, what: 'the connection was closed before it was ready' };
+}
+
+/** https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+function tlsRefusal(error: unknown, { host, sslrootcert }: DatabaseConfig): Refusal | undefined {
+  const { code, cert } = error as { code?: string; cert?: { subjectaltname?: string } };
+  switch (code) {
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return {
+        code: 'TLS',
+        what: `the certificate of the server is for ${cert?.subjectaltname ?? 'no host name'}, not for ${host}`,
+        hint: 'connect by a name in the certificate, or check only its authority with sslmode: verify-ca',
+      };
+    case 'CERT_HAS_EXPIRED':
+      return {
+        code: 'TLS',
+        what: 'the certificate of the server, or of its authority, has expired',
+        hint: 'renew it',
+      };
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+      return {
+        code: 'TLS',
+        what: `the certificate of the server was not issued by an authority ${sslrootcert === undefined ? 'that Node.js trusts' : `of ${sslrootcert}`}`,
+        hint: 'set sslrootcert to the file with the certificate of its authority',
+      };
+    default:
+      return undefined;
+  }
 }

@@ -1,15 +1,13 @@
 // One connection to one database: all of ours are opened here, so that every one has the same
 // canonical settings, gives values as raw text, and cannot hang for ever.
-import { readFile } from 'node:fs/promises';
-import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import type { DatabaseConfig } from '../config/config.ts';
-import { whyUnreadable } from '../config/read-text-file.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { connectError } from './connect-error.ts';
 import { quoteIdentifier } from './identifiers.ts';
 import { fromPostgres } from './sqlstate.ts';
 import { type GroupResult, type Statement, StatementGroup } from './statement-group.ts';
+import { tlsOptions } from './tls-options.ts';
 
 export type Row = Readonly<Record<string, string | null>>;
 
@@ -71,29 +69,6 @@ function startupOptions(settings: Readonly<Record<string, string>>): string {
   return Object.entries({ ...canonicalSettings, ...settings })
     .map(([name, value]) => `-c ${name}=${value.replaceAll(/[\\ ]/g, '\\$&')}`)
     .join(' ');
-}
-
-async function tlsOptions(database: DatabaseConfig): Promise<ConnectionOptions | false> {
-  if (database.sslmode === 'disable') return false;
-  const read = async (path: string | undefined, key: string) => {
-    if (path === undefined) return undefined;
-    return await readFile(path, 'utf8').catch((cause: unknown) => {
-      throw new ReplicatorError(
-        'CONFIGURATION',
-        `${key} ${path} of ${database.name}: ${whyUnreadable(cause)}`,
-        { cause, hint: 'is the file mounted, and ours to read?' },
-      );
-    });
-  };
-  const options: ConnectionOptions = { rejectUnauthorized: true };
-  const ca = await read(database.sslrootcert, 'sslrootcert');
-  const cert = await read(database.sslcert, 'sslcert');
-  const key = await read(database.sslkey, 'sslkey');
-  if (ca !== undefined) options.ca = ca;
-  if (cert !== undefined) options.cert = cert;
-  if (key !== undefined) options.key = key;
-  if (database.sslmode === 'verify-ca') options.checkServerIdentity = () => undefined;
-  return options;
 }
 
 /** The driver's configuration for one database: also used for the replication connection. */
