@@ -37,52 +37,86 @@ export function insertRows(table: TargetTable, rows: readonly Tuple[]): Statemen
   const values = columns.map(({ index }) => columnArray(rows, index));
   if (key === undefined) return { text: insert, values };
   const upsert = `${insert} ${onConflict(table, key)}`;
-  // xmax is set only on a row version that ON CONFLICT took over from an existing row; a
-  // partitioned table cannot tell it.
-  const text = table.partitioned
-    ? `with existing as (select count(*) as n from ${table.quoted} as t join ${given} ` +
+  return { text: counted(upsert, given, table, key), values };
+}
+
+/** The upsert, and how many of the rows existed before it. */
+function counted(
+  upsert: string,
+  given: string,
+  table: TargetTable,
+  key: readonly KeyColumn[],
+): string {
+  const { columns } = table;
+  if (table.partitioned)
+    // A partitioned table has no xmax to tell.
+    return (
+      `with existing as (select count(*) as n from ${table.quoted} as t join ${given} ` +
       `on ${matches(key, (column) => `c${position(columns, column)}`)}), ` +
       `applied as (${upsert}) select n from existing`
-    : `with applied as (${upsert} returning (xmax <> 0) as existed) ` +
-      'select count(*) filter (where existed) from applied';
-  return { text, values };
+    );
+  if (columns.every(({ identityAlways }) => identityAlways))
+    return (
+      `with applied as (${upsert} returning 1) ` +
+      'select cardinality($1::text[]) - count(*) from applied'
+    );
+  // xmax is set only on a row version that ON CONFLICT took over from an existing row.
+  return (
+    `with applied as (${upsert} returning (xmax <> 0) as existed) ` +
+    'select count(*) filter (where existed) from applied'
+  );
 }
 
 /**
- * Updates rows found by `write.key`; all writes must carry the same columns. With `expected` the
- * server raises unless every row was found.
+ * Updates rows found by `write.key`; all writes must carry the same columns. With `expectAll` the
+ * server raises unless every row was found. A row whose GENERATED ALWAYS identity would have to
+ * change, which SQL cannot do, does not count as found unless `anyIdentity`.
  */
 export function updateRows(
   table: TargetTable,
   key: readonly KeyColumn[],
   writes: readonly RowWrite[],
-  options: { rekey: boolean; expectAll: boolean },
+  options: { rekey: boolean; expectAll: boolean; anyIdentity?: boolean },
 ): Statement | undefined {
   const carried = writes[0]?.row;
   if (carried === undefined) return undefined;
-  const set = table.columns.filter(
+  const sent = table.columns.filter(
     (column) =>
       carried[column.index] !== unchanged &&
-      !column.identityAlways &&
       (options.rekey || !key.some(({ index }) => index === column.index)),
   );
+  const set = sent.filter(({ identityAlways }) => !identityAlways);
+  const fixed = sent.filter(({ identityAlways }) => identityAlways && options.anyIdentity !== true);
   // Nothing but the key: the row is there, and stays as it is.
+  const kept = table.columns.filter(({ identityAlways }) => !identityAlways).slice(0, 1);
   const assignments =
     set.length === 0
-      ? key.map((column) => `${column.quoted} = t.${column.quoted}`)
+      ? kept.map(({ quoted }) => `${quoted} = t.${quoted}`)
       : set.map((column, i) => `${column.quoted} = u.c${i}::${column.castType}`);
-  const names = [...key.map((_, i) => `k${i}`), ...set.map((_, i) => `c${i}`)];
+  const names = [
+    ...key.map((_, i) => `k${i}`),
+    ...set.map((_, i) => `c${i}`),
+    ...fixed.map((_, i) => `f${i}`),
+  ];
+  const same = fixed.map(
+    (column, i) => ` and t.${column.quoted} operator(pg_catalog.=) u.f${i}::${column.castType}`,
+  );
+  const where = `where ${matches(key, (_, i) => `k${i}`)}${same.join('')}`;
+  const returning = options.expectAll ? ' returning 1' : '';
   const update =
-    `update ${table.quoted} as t set ${assignments.join(', ')} from ${unnest(names)} ` +
-    `where ${matches(key, (_, i) => `k${i}`)}`;
+    assignments.length > 0
+      ? `update ${table.quoted} as t set ${assignments.join(', ')} from ${unnest(names)} ${where}${returning}`
+      : `select 1 from ${table.quoted} as t, ${unnest(names)} ${where}`;
   const values: (Buffer | string)[] = [
     ...key.map((_, i) => encodeTextArray(writes.map((write) => textOf(write.key[i])))),
-    ...set.map((column) => encodeTextArray(writes.map((write) => textOf(write.row[column.index])))),
+    ...[...set, ...fixed].map((column) =>
+      encodeTextArray(writes.map((write) => textOf(write.row[column.index]))),
+    ),
   ];
   if (!options.expectAll) return { text: update, values };
   return {
     text:
-      `with touched as (${update} returning 1) ` +
+      `with touched as (${update}) ` +
       `select replicator.expect_rows(count(*), $${names.length + 1}::bigint) from touched`,
     values: [...values, String(writes.length)],
   };
@@ -124,7 +158,9 @@ function onConflict(table: TargetTable, key: readonly KeyColumn[]): string {
     ({ index, identityAlways }) => !identityAlways && !key.some((column) => column.index === index),
   );
   // A row that is nothing but its key is already as it should be, but must be counted.
-  const set = rest.length > 0 ? rest : key.slice(0, 1);
+  const set =
+    rest.length > 0 ? rest : key.filter(({ identityAlways }) => !identityAlways).slice(0, 1);
+  if (set.length === 0) return `on conflict (${arbiter}) do nothing`;
   const assignments = set.map(({ quoted }) => `${quoted} = excluded.${quoted}`).join(', ');
   return `on conflict (${arbiter}) do update set ${assignments}`;
 }
