@@ -155,7 +155,7 @@ export class Subscription implements Subscriber {
     applier.lost.addEventListener('abort', wake, { once: true });
     try {
       this.#connected = true;
-      if (!this.#inbox.hasSeen(applier.progress)) this.#detach();
+      if (!this.#continues(applier.progress)) this.#detach();
       if (this.#attachment !== 0) this.#inbox.queue.dropApplied(applier.progress);
       else await this.#attach(applier);
       this.#flushedLsn = applier.progress;
@@ -168,8 +168,18 @@ export class Subscription implements Subscriber {
       abandon.removeEventListener('abort', giveUp);
       await applier.close();
       // A source that waits for room here must not wait for a target that is away.
-      if (this.#openParts || this.full) this.#detach();
+      if (!stop.aborted && (this.#openParts || this.full)) this.#detach();
     }
+  }
+
+  /**
+   * Whether what waits here follows what the target has. One that was restored is behind what we
+   * knew of it: only a new stream tells whether the slot still holds what lies between.
+   */
+  #continues(progress: Lsn): boolean {
+    const known = this.#flushedLsn;
+    this.#flushedLsn = progress;
+    return this.#inbox.hasSeen(progress) && (known === undefined || progress >= known);
   }
 
   async #attach(applier: Applier): Promise<void> {

@@ -1,0 +1,130 @@
+// What a subscription does when its target goes away, comes back as another, or is in the middle of
+// a transaction. The target is a script here; the statements are proved elsewhere.
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Batch } from '../../../src/model/batch.ts';
+import { ReplicatorError } from '../../../src/model/errors.ts';
+import type { TransactionPart } from '../../../src/model/transaction.ts';
+import { Subscription } from '../../../src/subscription/subscription.ts';
+import type { Applier } from '../../../src/target/apply/applier.ts';
+import { relationOf, transactionOf } from '../../support/model-values.ts';
+
+const t = relationOf('t');
+const change = { kind: 'insert', relation: t, new: ['1', null] } as const;
+
+/** One target over all connections to it. */
+class ScriptedTarget {
+  progress = 100n;
+  readonly calls: string[] = [];
+  onApply: () => Promise<void> = async () => {};
+  isAway = false;
+  #lost = new AbortController();
+
+  connect(): Applier {
+    if (this.isAway) throw new ReplicatorError('UNREACHABLE', 'away');
+    this.#lost = new AbortController();
+    const target = this;
+    return {
+      get progress() {
+        return target.progress;
+      },
+      lost: this.#lost.signal,
+      apply: async (batch: Batch) => {
+        await this.onApply();
+        this.#advance('batch', batch.endLsn);
+      },
+      applyPart: async (part: TransactionPart) => {
+        if (part.endLsn === undefined) this.calls.push('part');
+        else this.#advance('last part', part.endLsn);
+      },
+      pass: async (lsn: bigint) => this.#advance('pass', lsn),
+      abandonPart: async () => {},
+      close: async () => {},
+      destroy: () => {},
+    } as unknown as Applier;
+  }
+
+  loseConnection(): void {
+    this.#lost.abort(new ReplicatorError('CONNECTION_LOST', 'lost'));
+  }
+
+  #advance(what: string, lsn: bigint): void {
+    this.calls.push(`${what} ${lsn}`);
+    this.progress = lsn;
+  }
+}
+
+let stop: AbortController;
+let running: Promise<void> | undefined;
+
+beforeEach(() => {
+  stop = new AbortController();
+});
+
+afterEach(async () => {
+  stop.abort();
+  await running;
+});
+
+async function start(target: ScriptedTarget): Promise<Subscription> {
+  const attached = { copiedAt: 0n, truncate: 'replicate' as const };
+  const subscription = new Subscription({
+    name: 'a:b',
+    target: 'b',
+    limits: { changes: 1_000, bytes: 1_000 },
+    queueBytes: 100,
+    connect: async () => target.connect(),
+    join: async () => new Map([['public.t', attached]]),
+    onAttach: () => {},
+    onProgress: () => {},
+    onState: () => {},
+    log: pino({ enabled: false }),
+  });
+  running = subscription.run(stop.signal, new AbortController().signal);
+  await subscription.settled;
+  return subscription;
+}
+
+test('a position is not stored while a transaction in parts is open on the target', async () => {
+  const target = new ScriptedTarget();
+  const subscription = await start(target);
+  subscription.receive(transactionOf(200n, [change], { endLsn: undefined }));
+  subscription.passed(200n, true);
+  await vi.waitFor(() => expect(target.calls).toContain('part'));
+  // It would commit the half of the transaction that has arrived.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  subscription.receive(transactionOf(200n, [change], { first: false, endLsn: 210n }));
+  await vi.waitFor(() => expect(target.calls).toContain('last part 210'));
+  expect(target.calls).toEqual(['part', 'last part 210']);
+});
+
+test('a target that came back from an older backup is attached anew', async () => {
+  const target = new ScriptedTarget();
+  const subscription = await start(target);
+  const { attachment } = subscription;
+  subscription.receive(transactionOf(200n, [change]));
+  await vi.waitFor(() => expect(target.progress).toBe(210n));
+  target.progress = 100n;
+  target.loseConnection();
+  // Only so is its position compared with what the slot still has.
+  await vi.waitFor(() => expect(subscription.attachment).toBeGreaterThan(attachment));
+  expect(subscription.flushedLsn).toBe(100n);
+});
+
+test('a target that is lost with a full queue no longer holds up its source', async () => {
+  const target = new ScriptedTarget();
+  const subscription = await start(target);
+  target.onApply = () =>
+    new Promise((_, reject) =>
+      setTimeout(() => {
+        target.isAway = true;
+        reject(new ReplicatorError('CONNECTION_LOST', 'lost'));
+      }, 20),
+    );
+  subscription.receive(transactionOf(200n, [change]));
+  expect(subscription.full).toBe(true);
+  await vi.waitFor(() => expect(subscription.state).toBe('waiting'));
+  // The source is paused, so nothing that arrives will show that it is still full.
+  expect(subscription.full).toBe(false);
+  expect(subscription.attachment).toBe(0);
+});
