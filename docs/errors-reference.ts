@@ -47,7 +47,7 @@ Every failure has one of these codes. It is in the log (\`code\`, with \`hint\`)
 
 **Retry.** *by itself*: the subscription is \`waiting\` and tries again with back-off from 100 ms to
 10 s, for ever. *after mending*: it is \`failed\`, nothing is skipped, its slot keeps the WAL, and it
-looks again every minute whether somebody has mended it.
+looks again after a minute, and then less and less often, whether somebody has mended it.
 
 **Exit** is the exit code of a one-shot command that ends with the error. \`replicator run\` does not
 end because of what a server does.

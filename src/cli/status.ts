@@ -65,7 +65,17 @@ async function show(config: Config, format: OutputFormat): Promise<number> {
 
 function showTables({ subscriptions, slots, differences, databases }: Status): void {
   printTable(
-    ['SUBSCRIPTION', 'STATE', 'LAG', 'BEHIND', 'FLUSHED LSN', 'I/U/D', 'TABLES', 'LAST ERROR'],
+    [
+      'SUBSCRIPTION',
+      'STATE',
+      'LAG',
+      'BEHIND',
+      'FLUSHED LSN',
+      'I/U/D',
+      'CONFLICTS',
+      'TABLES',
+      'LAST ERROR',
+    ],
     subscriptions.map((each) => [
       each.subscription,
       each.state,
@@ -73,6 +83,7 @@ function showTables({ subscriptions, slots, differences, databases }: Status): v
       each.lagSeconds === null ? '-' : formatSeconds(each.lagSeconds),
       each.flushedLsn ?? '-',
       `${each.inserts}/${each.updates}/${each.deletes}`,
+      String(each.conflicts),
       String(each.tables),
       each.lastError?.code ?? '-',
     ]),

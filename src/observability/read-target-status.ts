@@ -7,10 +7,13 @@ export interface AppliedProgress {
   readonly lsn: Lsn;
   /** Of the last applied transaction, in seconds since 1970. */
   readonly commitTime: number | null;
+  /** When something was last applied, by the target's clock, as timestamptz text. */
+  readonly appliedAt: string | null;
   readonly inserts: number;
   readonly updates: number;
   readonly deletes: number;
   readonly truncates: number;
+  readonly conflicts: number;
 }
 
 export interface TargetStatus {
@@ -27,8 +30,10 @@ export async function readTargetStatus(session: Session): Promise<TargetStatus> 
   if (found !== 'true') return { progress: new Map(), tables: new Map() };
   const rows = await session.query(
     `select source, lsn::text as lsn, extract(epoch from commit_time)::text as commit_time,
+            applied_at::text as applied_at,
             inserts::text as inserts, updates::text as updates, deletes::text as deletes,
-            truncates::text as truncates
+            truncates::text as truncates,
+            conflicts::text as conflicts
      from replicator.progress`,
   );
   const joined = await session.query(
@@ -47,10 +52,12 @@ export async function readTargetStatus(session: Session): Promise<TargetStatus> 
         {
           lsn: parseLsn(row['lsn'] ?? '0/0'),
           commitTime: row['commit_time'] == null ? null : Number(row['commit_time']),
+          appliedAt: row['applied_at'] ?? null,
           inserts: Number(row['inserts']),
           updates: Number(row['updates']),
           deletes: Number(row['deletes']),
           truncates: Number(row['truncates']),
+          conflicts: Number(row['conflicts']),
         },
       ]),
     ),

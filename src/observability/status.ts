@@ -10,10 +10,13 @@ export interface SubscriptionStatus {
   readonly lagBytes: number | null;
   readonly lagSeconds: number | null;
   readonly flushedLsn: string | null;
+  readonly appliedAt: string | null;
   readonly inserts: number;
   readonly updates: number;
   readonly deletes: number;
   readonly truncates: number;
+  /** Changes that met another state of the row than the source's; each was applied all the same. */
+  readonly conflicts: number;
   readonly tables: number;
   /** Match a relgroup, but have not joined. */
   readonly waitingTables: readonly string[];

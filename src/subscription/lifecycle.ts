@@ -9,37 +9,23 @@ export type SubscriptionState =
   | 'failed'
   | 'stopped';
 
-interface StateKind {
-  readonly means: string;
-  readonly next: readonly SubscriptionState[];
-}
-
-export const lifecycle: Readonly<Record<SubscriptionState, StateKind>> = {
-  starting: {
-    means: 'connecting to the target and verifying it',
-    next: ['copying', 'streaming', 'waiting', 'failed', 'stopped'],
-  },
-  copying: {
-    means: 'initial copy of tables; the slot holds what is written meanwhile',
-    next: ['streaming', 'waiting', 'failed', 'stopped'],
-  },
-  streaming: {
-    means: 'changes are applied as they are committed on the source',
-    next: ['waiting', 'failed', 'stopped', 'starting'],
-  },
-  waiting: {
-    means: 'something passing went wrong; it is tried again with back-off, for ever',
-    next: ['starting', 'copying', 'streaming', 'failed', 'stopped'],
-  },
-  failed: {
-    means: 'a person must mend something; it is looked at again every minute',
-    next: ['starting', 'copying', 'streaming', 'waiting', 'stopped'],
-  },
-  stopped: { means: 'the replicator was stopped', next: ['starting'] },
+export const lifecycle: Readonly<Record<SubscriptionState, readonly SubscriptionState[]>> = {
+  // Connecting to the target and verifying it.
+  starting: ['copying', 'streaming', 'waiting', 'failed', 'stopped'],
+  // Initial copy of tables; the slot holds what is written meanwhile.
+  copying: ['streaming', 'waiting', 'failed', 'stopped'],
+  // Changes are applied as they are committed on the source.
+  streaming: ['waiting', 'failed', 'stopped', 'starting'],
+  // Something passing went wrong; it is tried again with back-off, for ever.
+  waiting: ['starting', 'copying', 'streaming', 'failed', 'stopped'],
+  // A person must mend something; it is looked at again, less and less often.
+  failed: ['starting', 'copying', 'streaming', 'waiting', 'stopped'],
+  // The replicator was stopped in order.
+  stopped: ['starting'],
 };
 
 export function mayMove(from: SubscriptionState, to: SubscriptionState): boolean {
-  return from === to || lifecycle[from].next.includes(to);
+  return from === to || lifecycle[from].includes(to);
 }
 
 const longestFailedMs = 30 * 60_000;

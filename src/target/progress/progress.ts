@@ -64,3 +64,11 @@ export function advanceStatement(advance: Advance): Statement {
     ],
   };
 }
+
+export function countConflicts(source: string, conflicts: number): Statement {
+  return {
+    name: 'count_conflicts',
+    text: 'update replicator.progress set conflicts = conflicts + $2 where source = $1',
+    values: [source, String(conflicts)],
+  };
+}
