@@ -18,13 +18,26 @@ export interface ServerBroker {
 
 export async function startServerBroker(): Promise<ServerBroker> {
   const servers = new Map<string, Promise<OwnServer>>();
+  /** Which process uses each set of servers. */
+  const users: number[] = [];
+
+  /** Taken over from a process that has ended, so from a test file that is over. */
+  function setOf(pid: number): number {
+    const known = users.indexOf(pid);
+    if (known >= 0) return known;
+    const free = users.findIndex((user) => !exists(user));
+    const set = free >= 0 ? free : users.length;
+    users[set] = pid;
+    return set;
+  }
 
   function serverFor(path: string): Promise<OwnServer> {
-    let server = servers.get(path);
+    const [, major, pid] = path.split('/');
+    const name = `${setOf(Number(pid))}-${major}`;
+    let server = servers.get(name);
     if (!server) {
-      const [, major, worker] = path.split('/');
-      server = OwnServer.create({ major: Number(major) as Major, name: `shared-${worker}` });
-      servers.set(path, server);
+      server = OwnServer.create({ major: Number(major) as Major, name: `shared-${name}` });
+      servers.set(name, server);
     }
     return server;
   }
@@ -52,8 +65,18 @@ export async function startServerBroker(): Promise<ServerBroker> {
   };
 }
 
-/** What a worker asks for: one server per version and worker, so that no two tests share one at the
- * same time. Slots and origins belong to the whole server, so only then can a test tell its own. */
-export function pathOf(major: Major, worker: string): string {
-  return `/${major}/${worker}`;
+/** What a test file asks for: one server per version and process, so that no two files share one at
+ * the same time. Slots and origins belong to the whole server, so only then can a test tell its own.
+ * Not by VITEST_POOL_ID: where one project follows another, two workers may have the same. */
+export function pathOf(major: Major, pid: number): string {
+  return `/${major}/${pid}`;
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -35,8 +35,7 @@ export function sharedServer(major: Major): Promise<PostgresServer> {
 async function findServer(major: Major): Promise<PostgresServer> {
   const url = runningServerUrl(major);
   if (url) return new RunningServer({ major, url, why: `TEST_PG_${major} is a running server` });
-  const worker = process.env['VITEST_POOL_ID'] ?? '1';
-  const response = await fetch(inject('serverBroker') + pathOf(major, worker));
+  const response = await fetch(inject('serverBroker') + pathOf(major, process.pid));
   if (!response.ok) throw new Error(await response.text());
   const address = (await response.json()) as SharedServerAddress;
   return new RunningServer({ major, ...address, why: 'other test files share this server' });
