@@ -26,7 +26,8 @@ beforeAll(async () => {
   for (const master of masters)
     await master.query(`
       create table items (id bigint primary key, n int not null, v text);
-      create table events (master text, n int, at timestamptz default clock_timestamp());
+      create table events (master text, n int, at timestamptz default clock_timestamp(),
+        primary key (master, n));
       -- what was applied here rather than written here; in a schema that is not replicated
       create schema log;
       create table log.applied (op text, id bigint, n int);
