@@ -78,9 +78,14 @@ async function recordCopied(table: TableName, options: CopyOptions): Promise<voi
   }
 }
 
+/** Rows of tables that inherit from it are not its own; those of partitions are. */
 export async function isEmpty(session: Session, table: TableName): Promise<boolean> {
+  const name = quoteTable(table);
   const { empty } = await session.one(
-    `select (not exists (select from ${quoteTable(table)}))::text as empty`,
+    `select (not exists (select from only ${name}) and not exists (
+       select from ${name} where exists (
+         select from pg_catalog.pg_partitioned_table
+         where partrelid = ${quoteLiteral(name)}::regclass)))::text as empty`,
   );
   return empty === 'true';
 }

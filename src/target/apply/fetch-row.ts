@@ -16,8 +16,12 @@ export function fetchFrom(source: DatabaseConfig): FetchRow {
     const where = (table.key ?? []).map(
       (column, i) => `t.${column.quoted} ${column.equals} $${i + 1}::${column.castType}`,
     );
+    // Rows of tables that inherit from it are not its own; those of partitions are.
+    const own =
+      `(t.tableoid = ${table.relation.oid} or exists (select from pg_catalog.pg_partitioned_table ` +
+      `where partrelid = ${table.relation.oid}))`;
     const [row] = await session.query(
-      `select ${selected.join(', ')} from ${table.quoted} as t where ${where.join(' and ')}`,
+      `select ${selected.join(', ')} from ${table.quoted} as t where ${where.join(' and ')} and ${own}`,
       key,
     );
     return row && (columns.map((_, i) => row[`c${i}`] ?? null) satisfies Tuple);

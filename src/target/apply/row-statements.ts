@@ -105,8 +105,8 @@ export function updateRows(
   const returning = options.expectAll ? ' returning 1' : '';
   const update =
     assignments.length > 0
-      ? `update ${table.quoted} as t set ${assignments.join(', ')} from ${unnest(names)} ${where}${returning}`
-      : `select 1 from ${table.quoted} as t, ${unnest(names)} ${where}`;
+      ? `update ${rowsOf(table)} as t set ${assignments.join(', ')} from ${unnest(names)} ${where}${returning}`
+      : `select 1 from ${rowsOf(table)} as t, ${unnest(names)} ${where}`;
   const values: (Buffer | string)[] = [
     ...key.map((_, i) => encodeTextArray(writes.map((write) => textOf(write.key[i])))),
     ...[...set, ...fixed].map((column) =>
@@ -129,10 +129,15 @@ export function deleteRows(
 ): Statement {
   return {
     text:
-      `delete from ${table.quoted} as t using ${unnest(key.map((_, i) => `k${i}`))} ` +
+      `delete from ${rowsOf(table)} as t using ${unnest(key.map((_, i) => `k${i}`))} ` +
       `where ${matches(key, (_, i) => `k${i}`)}`,
     values: key.map((_, i) => encodeTextArray(keys.map((values) => textOf(values[i])))),
   };
+}
+
+/** Not those of tables that inherit from it: they are published as their own, with keys of their own. */
+function rowsOf({ quoted, partitioned }: TargetTable): string {
+  return partitioned ? quoted : `only ${quoted}`;
 }
 
 function unnest(names: readonly string[]): string {
