@@ -8,7 +8,8 @@ export interface CatalogColumn {
   readonly typeModifier: number;
   /**
    * The type without length or precision, ready to be used in a cast: `bpchar`, not `character`,
-   * which as SQL means character(1) and would cut the value.
+   * which as SQL means character(1) and would cut the value. Of a domain its base type, because a
+   * cast to the domain cuts as well, while the assignment refuses.
    */
   readonly castType: string;
   /** The type as DDL would name it, with its modifier: `numeric(10,2)`. */
@@ -70,7 +71,13 @@ const tablesQuery = `
        'name', a.attname,
        'typeOid', a.atttypid::bigint,
        'typeModifier', a.atttypmod,
-       'castType', pg_catalog.format_type(a.atttypid, -1),
+       'castType', (
+         with recursive base(oid, kind, next) as (
+           select oid, typtype, typbasetype from pg_catalog.pg_type where oid = a.atttypid
+           union all
+           select t.oid, t.typtype, t.typbasetype from base
+           join pg_catalog.pg_type t on base.kind = 'd' and t.oid = base.next)
+         select pg_catalog.format_type(oid, -1) from base where kind <> 'd'),
        'declaredType', pg_catalog.format_type(a.atttypid, a.atttypmod),
        'notNull', a.attnotnull,
        'hasDefault', a.atthasdef,
