@@ -15,7 +15,7 @@ export interface RowWrite {
 export interface Step {
   /** Keys to remove, before anything else. */
   readonly deletes: (readonly Value[])[];
-  /** Rows among them that the target must have; the others were born in this batch. */
+  /** So many of the first that the target must have; the others were born in this batch. */
   expectedDeletes: number;
   /** Rows whose key changes: found by the old one. */
   readonly rekeys: RowWrite[];
@@ -160,14 +160,15 @@ class StepBuilder {
       updates: [],
       inserts: [],
     };
+    const bornAndGone: (readonly Value[])[] = [];
     for (const { key, removed, born, row, inserted } of this.#rows.values()) {
-      if (removed) {
-        step.deletes.push(key);
-        if (!born) step.expectedDeletes += 1;
-      }
+      if (removed && !born) step.deletes.push(key);
+      else if (removed) bornAndGone.push(key);
       if (row !== undefined && inserted) step.inserts.push(row);
       else if (row !== undefined) step.updates.push({ key, row });
     }
+    step.expectedDeletes = step.deletes.length;
+    for (const key of bornAndGone) step.deletes.push(key);
     this.#steps.push(step);
     this.#rows = new Map();
     this.#rekeys = [];
