@@ -72,10 +72,11 @@ export async function runCli(args: readonly string[]): Promise<number> {
   if (code !== undefined || flags['help'] || flags['version']) return code ?? 0;
   const [word] = flags._;
   if (word === 'completion' || flags['get-yargs-completions'] !== undefined) return 0;
+  // First, as what a flag means depends on it.
+  if (word !== undefined)
+    refuseWords([word], [...commands.map(({ name }) => name), 'completion', '--version', '--help']);
   refuseFlags(words, flags, globalOptions);
-  if (word === undefined) throw new ReplicatorError('USAGE', 'a command is missing');
-  refuseWords([word], [...commands.map(({ name }) => name), 'completion', '--version', '--help']);
-  return 0;
+  throw new ReplicatorError('USAGE', 'a command is missing');
 }
 
 async function execute(command: Command, flags: Flags): Promise<number> {
