@@ -31,7 +31,7 @@ export async function setup(): Promise<void> {
 async function compile(outDir: string): Promise<void> {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   try {
-    const args = [tsc, '-p', 'tsconfig.build.json', '--outDir', outDir];
+    const args = [tsc, '-p', 'src', '--outDir', outDir];
     await promisify(execFile)(process.execPath, args, { cwd: root });
   } catch (error) {
     throw new Error(`the build fails:\n${(error as { stdout?: string }).stdout}`, { cause: error });
@@ -40,7 +40,7 @@ async function compile(outDir: string): Promise<void> {
 
 async function newestSourceMs(): Promise<number> {
   const names = await readdir(join(root, 'src'), { recursive: true });
-  const paths = ['tsconfig.json', 'tsconfig.build.json', ...names.map((name) => join('src', name))];
+  const paths = ['tsconfig.json', ...names.map((name) => join('src', name))];
   return Math.max(...(await Promise.all(paths.map((path) => modifiedMs(join(root, path))))));
 }
 

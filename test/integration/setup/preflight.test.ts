@@ -171,8 +171,8 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     } as const;
     const config = configOf(members);
     await init(config);
-    await b.query(`insert into replicator.tables (source, table_schema, table_name, copied_at, copied)
-      select 'a', 'public', name, '0/1', false from unnest(array['t', 'left_out']) name`);
+    await b.query(`insert into replicator.tables (source, table_schema, table_name, sync, copied_at, copied)
+      select 'a', 'public', name, 's', '0/1', false from unnest(array['t', 'left_out']) name`);
     await b.query(`insert into replicator.differences values ('a', 'public', 't', 1, 2, 3, '[]')`);
     expect(briefly(await preflight(config, only('state', 'publication')))).toEqual([
       'warning differences b public.t',

@@ -28,6 +28,7 @@ function project(
 const withServers = { pool: 'forks', maxWorkers: usesRunningServer ? 1 : 2 } as const;
 
 export default defineConfig({
+  root: new URL('..', import.meta.url).pathname,
   test: {
     coverage: { provider: 'v8', include: ['src/**'] },
     projects: [
