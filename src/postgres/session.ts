@@ -61,8 +61,11 @@ const canonicalSettings: Readonly<Record<string, string>> = {
   tcp_user_timeout: '60000',
 };
 
-// Unknown to older servers, where naming them at startup would be refused.
-const newerSettings = `select set_config(name, '0', false) from pg_catalog.pg_settings
+/**
+ * Unknown to older servers, where naming them at startup would be refused. Replication connections
+ * need them as well: a walsender is ended by transaction_timeout in the middle of a transaction.
+ */
+export const newerSettings = `select set_config(name, '0', false) from pg_catalog.pg_settings
   where name in ('idle_session_timeout', 'transaction_timeout')`;
 
 function startupOptions(settings: Readonly<Record<string, string>>): string {

@@ -6,7 +6,7 @@ import { ReplicatorError } from '../model/errors.ts';
 import { type Lsn, parseLsn } from '../model/lsn.ts';
 import { connectError } from '../postgres/connect-error.ts';
 import { quoteIdentifier } from '../postgres/identifiers.ts';
-import { clientConfig } from '../postgres/session.ts';
+import { clientConfig, newerSettings } from '../postgres/session.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
 
 export interface ExportedSnapshot extends AsyncDisposable {
@@ -29,6 +29,7 @@ export async function exportSnapshot(
     throw connectError(error, database);
   });
   try {
+    await client.query(newerSettings);
     const result = await client.query(
       `CREATE_REPLICATION_SLOT ${quoteIdentifier(slot)} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT`,
     );

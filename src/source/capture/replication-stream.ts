@@ -9,7 +9,7 @@ import { ReplicatorError } from '../../model/errors.ts';
 import { type Lsn, parseLsn } from '../../model/lsn.ts';
 import { connectError } from '../../postgres/connect-error.ts';
 import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
-import { clientConfig } from '../../postgres/session.ts';
+import { clientConfig, newerSettings } from '../../postgres/session.ts';
 import { fromPostgres } from '../../postgres/sqlstate.ts';
 import { encodeStandbyStatus, type StandbyStatus } from './standby-status.ts';
 
@@ -51,6 +51,7 @@ class RawPlugin {
       `publication_names ${quoteLiteral(quoteIdentifier(publication))}`,
       ...(serverMajor >= 16 ? ["origin 'none'"] : []),
     ];
+    await client.query(newerSettings);
     // 0/0: the slot itself knows where it stands.
     return await client.query(
       `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL 0/0 (${options.join(', ')})`,
