@@ -23,6 +23,9 @@ export interface StreamOptions {
   readonly onKeepalive: (walEnd: Lsn, replyRequested: boolean) => void;
 }
 
+/** After so many connect_timeouts, the first for connecting, a server has had time to begin. */
+const startPatience = 3;
+
 /** The parts of the driver's connection that its types do not show. */
 interface WireConnection {
   readonly stream: Socket;
@@ -101,6 +104,8 @@ export class ReplicationStream {
     service.on('heartbeat', (lsn: string, _timestamp: number, replyRequested: boolean) =>
       plugin.guard(() => options.onKeepalive(parseLsn(lsn), replyRequested)),
     );
+    // The end of the stream counts as well: to the library a connection that is lost before the
+    // stream began is no error, and one that stays silent is none either.
     const started = new Promise<void>((resolve, reject) => {
       service.once('start', resolve);
       service.subscribe(plugin, options.slot).then(
@@ -110,12 +115,19 @@ export class ReplicationStream {
           stream.#end(error);
         },
       );
+      stream.ended.addEventListener('abort', () => reject(stream.ended.reason), { once: true });
     });
+    const patience = setTimeout(
+      () => stream.#end(new Error('no reply to START_REPLICATION')),
+      startPatience * database.connectTimeoutMs,
+    );
     try {
       await started;
     } catch (error) {
       stream.destroy();
       throw plugin.connection === undefined ? connectError(error, database) : stream.#reason(error);
+    } finally {
+      clearTimeout(patience);
     }
     return stream;
   }

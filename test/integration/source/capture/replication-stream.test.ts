@@ -33,15 +33,17 @@ function data(payload: string): Buffer {
 const keepalive = message('d', Buffer.concat([Buffer.from('k'), Buffer.alloc(17)]));
 
 /** A server that lets anybody in and answers START_REPLICATION with these bytes. */
-async function serve(bytes: Buffer): Promise<DatabaseConfig> {
+async function serve(bytes: Buffer | 'nothing' | 'an end'): Promise<DatabaseConfig> {
   server = createServer((socket) => {
     sockets.push(socket);
     socket.on('error', () => {});
     socket.once('data', () => {
       socket.write(Buffer.concat([message('R', int32(0)), ready]));
       socket.on('data', (query) => {
-        if (query.includes('START_REPLICATION')) socket.write(Buffer.concat([copyBoth, bytes]));
-        else if (query[0] === 0x51)
+        if (query.includes('START_REPLICATION')) {
+          if (bytes === 'an end') socket.destroy();
+          else if (bytes !== 'nothing') socket.write(Buffer.concat([copyBoth, bytes]));
+        } else if (query[0] === 0x51)
           socket.write(Buffer.concat([message('C', Buffer.from('SELECT 0\0')), ready]));
       });
     });
@@ -70,4 +72,16 @@ test('behind a message that failed nothing is handed on, though it was read with
   if (!stream.ended.aborted) await once(stream.ended, 'abort');
   expect(seen).toEqual(['first', 'bad']);
   expect(stream.ended.reason).toMatchObject({ message: expect.stringContaining('refused') });
+});
+
+test.each([
+  ['is lost', 'an end'],
+  ['stays silent', 'nothing'],
+] as const)('a connection that %s when the stream is asked for is an error', async (_, answer) => {
+  const database = await serve(answer);
+  const opening = ReplicationStream.open(
+    { ...database, connectTimeoutMs: 500 },
+    { slot: 's', publication: 'p', serverMajor: 18, onMessage: () => {}, onKeepalive: () => {} },
+  );
+  await expect(opening).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
 });
