@@ -126,20 +126,20 @@ export class Subscription implements Subscriber {
   /** Runs until `stop` is aborted; `abandon` ends even a batch that does not come to an end. */
   async run(stop: AbortSignal, abandon: AbortSignal): Promise<void> {
     stop.addEventListener('abort', () => this.#inbox.queue.wake(), { once: true });
-    let attempt = 0;
+    let attempts = { timed: 0, manual: 0 };
     while (!stop.aborted) {
       try {
         await this.#session(stop, abandon, () => {
-          attempt = 0;
+          attempts = { timed: 0, manual: 0 };
         });
       } catch (thrown) {
         if (stop.aborted) break;
         const error = asReplicatorError(thrown);
         this.#failed(error);
         this.#settle();
+        const attempt = attempts[error.retry]++;
         const pause =
           error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs(attempt);
-        attempt += 1;
         await sleep(pause, undefined, { signal: stop }).catch(() => {});
       }
     }

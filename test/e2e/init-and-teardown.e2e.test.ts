@@ -164,6 +164,7 @@ test('teardown is refused while a replicator runs, with nothing removed', async 
 });
 
 test('teardown is refused during the initial copy, when nobody reads the slot yet', async () => {
+  await a.query(`insert into t values (1, 'to copy')`);
   config = writeSyncFile({ a: source(a), b: target(b) }, { sync: { initial_copy: 'once' } });
   const lock = await holdLock(b, 'lock table t in row exclusive mode');
   const replicator = startReplicator(config);

@@ -119,8 +119,8 @@ test('a server that accepts and never answers, told by every command in time', a
   expect(await told(['status', '-c', config])).toEqual({
     code: 1,
     stdout: [
-      'SUBSCRIPTION  STATE    LAG  BEHIND  FLUSHED LSN  I/U/D  TABLES  LAST ERROR',
-      'a:b           unknown  -    -       -            0/0/0  0       UNREACHABLE',
+      'SUBSCRIPTION  STATE    LAG  BEHIND  FLUSHED LSN  I/U/D  CONFLICTS  TABLES  LAST ERROR',
+      'a:b           unknown  -    -       -            0/0/0  0          0       UNREACHABLE',
       `a:b: ${line}`,
       `  UNREACHABLE: ${isItUp}`,
       'database a is unreachable',

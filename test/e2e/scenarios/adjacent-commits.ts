@@ -44,7 +44,13 @@ async function repeat(
     await second.run(`begin; insert into log values ('second ${round}')`);
     await commitFirst(round);
     const confirmed = await first.lsn();
-    await world.untilConfirmed(confirmed);
+    // The server writes WAL of its own now and then: behind the commit it would not be confirmed
+    // for long, and such a round proves nothing.
+    if (!(await world.isConfirmedSoon(confirmed))) {
+      await second.run('commit');
+      await world.settle();
+      continue;
+    }
     // not asked to stop: it would write its state on the source
     await replicator.kill();
     await second.run('commit');

@@ -162,6 +162,18 @@ export class OneWay implements AsyncDisposable {
     });
   }
 
+  async isConfirmedSoon(lsn: bigint): Promise<boolean> {
+    const confirmed = async () => (await this.confirmedLsn()) >= lsn;
+    return await eventually(confirmed, { timeoutMs: 5_000, intervalMs: 5 }).catch(() => false);
+  }
+
+  async untilProgressIsConfirmed(): Promise<void> {
+    const [row] = await this.target.database.query(
+      `select (lsn - '0/0')::text as lsn from replicator.progress`,
+    );
+    await this.untilConfirmed(BigInt(row?.['lsn'] ?? 0));
+  }
+
   async untilConfirmed(lsn: bigint): Promise<void> {
     await eventually(async () => (await this.confirmedLsn()) >= lsn, {
       timeoutMs: this.patienceMs,

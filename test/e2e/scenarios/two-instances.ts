@@ -45,6 +45,8 @@ export async function sleeperIsSentWhatTheOtherApplied(scenario: Scenario): Prom
   await using world = await createOneWay(scenario);
   const sleeper = await world.start();
   await world.settle();
+  // else the second would confirm that at once, before it has applied anything
+  await world.untilProgressIsConfirmed();
   await putToSleep(world, sleeper);
 
   const proxy = await createProxy(world.source.proxy.targetPort);
