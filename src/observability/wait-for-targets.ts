@@ -48,7 +48,7 @@ export async function waitForTargets(
 async function mark(session: Session): Promise<Lsn> {
   const { lsn } = await session
     .one<{ lsn: string }>('select pg_catalog.pg_current_wal_insert_lsn()::text as lsn')
-    .catch(notSetUp(session));
+    .catch(isStandby(session));
   await session.query('update replicator.marker set marked = marked + 1').catch(notSetUp(session));
   return parseLsn(lsn);
 }
@@ -60,6 +60,15 @@ async function progressOf(target: Session, source: string): Promise<Lsn> {
     ])
     .catch(notSetUp(target));
   return parseLsn(row?.lsn ?? formatLsn(0n));
+}
+
+function isStandby({ database: { name } }: Session) {
+  return (error: unknown): never => {
+    if (!(error instanceof ReplicatorError) || error.sqlstate !== '55000') throw error;
+    throw new ReplicatorError('READ_ONLY', `${name}: is a standby and cannot be written to`, {
+      hint: `let databases.${name} point to the primary`,
+    });
+  };
 }
 
 function notSetUp(session: Session) {

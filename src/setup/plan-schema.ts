@@ -18,7 +18,9 @@ export async function* planSchema(session: Session): AsyncGenerator<SetupStep> {
       { hint: 'upgrade the server' },
     );
   if (facts.inRecovery)
-    throw new ReplicatorError('READ_ONLY', `${name}: it is a standby and cannot be written to`);
+    throw new ReplicatorError('READ_ONLY', `${name}: is a standby and cannot be written to`, {
+      hint: `let databases.${name} point to the primary`,
+    });
   if (!(await schemaExists(session))) yield createSchema(name, facts);
   else yield* verifyInstallation(session, facts);
   if (facts.major === 13 && facts.superuser && !(await wrappersExist(session)))

@@ -37,7 +37,7 @@ export async function verifySlot(session: Session, slot: string): Promise<SlotPo
   };
   if (row === undefined || row['recorded_state'] !== 'created')
     return refuse('NOT_SET_UP', `slot ${slot} was never created`);
-  if (facts.inRecovery) return refuse('READ_ONLY', 'it is a standby');
+  if (facts.inRecovery) return refuse('READ_ONLY', 'is a standby and cannot be written to');
   if (
     row['system_identifier'] !== facts.systemIdentifier ||
     row['database_oid'] !== facts.databaseOid
