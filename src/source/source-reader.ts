@@ -21,8 +21,10 @@ export interface ReaderOptions {
   readonly log: Logger;
 }
 
-/** A stream that is silent for longer is dead, whatever the socket says. */
+/** A stream that is silent for longer is dead, whatever the socket says, or very busy. */
 const silenceLimitMs = 30_000;
+/** How long its server may take to say which. */
+const answerLimitMs = 10_000;
 /** At most this often, so that a server that asks in a loop while it stops is not kept busy. */
 const statusPauseMs = 20;
 /** How long a stopping server waits for targets that cannot keep up before we let it go. */
@@ -36,6 +38,10 @@ export class SourceReader {
   #confirmedLsn: Lsn = zeroLsn;
   #paused = false;
   #replyOwed = false;
+  /** Parts of a transaction were handed on whose end has not come yet. */
+  #midTransaction = false;
+  #restartDue = false;
+  #asking = false;
   #reported = false;
   #statusTimer: NodeJS.Timeout | undefined;
   #restart = new AbortController();
@@ -75,9 +81,12 @@ export class SourceReader {
       onKeepalive: (walEnd, replyRequested) => this.#onKeepalive(walEnd, replyRequested),
     });
     this.#stream = stream;
+    // It may have become full with what was read together with the answer.
+    this.#paused = this.#anyFull;
+    if (this.#paused) stream.pause();
     log.info({ source: database.name, lsn: formatLsn(position.confirmedLsn) }, 'streaming');
     this.#options.onStreaming();
-    const ticker = setInterval(() => this.#tick(stream), statusIntervalMs(position));
+    const ticker = setInterval(() => this.#tick(stream, control, slot), statusIntervalMs(position));
     try {
       await this.#untilOver(stream, control, stop);
     } finally {
@@ -102,9 +111,14 @@ export class SourceReader {
     if (this.#replyOwed || this.#confirmable > this.#confirmedLsn) this.#sendStatusSoon();
   }
 
-  /** Begins the stream again from the slot's position, for a target that needs it from there. */
+  /**
+   * Begins the stream again from the slot's position, for a target that needs it from there. Not in
+   * the middle of a transaction: a target that fails and comes back again and again would keep the
+   * others from ever seeing the end of a long one.
+   */
   restart(): void {
-    this.#restart.abort();
+    this.#restartDue = this.#midTransaction && this.#served.length > 0;
+    if (!this.#restartDue) this.#restart.abort();
   }
 
   /** Those that are attached and have been since this stream began. */
@@ -135,6 +149,8 @@ export class SourceReader {
     this.#paused = false;
     this.#replyOwed = false;
     this.#reported = false;
+    this.#midTransaction = false;
+    this.#restartDue = false;
     this.#assembler = new TransactionAssembler({
       partBytes: this.#options.partBytes,
       partChanges: this.#options.partChanges,
@@ -142,6 +158,8 @@ export class SourceReader {
       onPart: (part) => {
         for (const subscriber of this.#served) subscriber.receive(part);
         if (part.endLsn !== undefined) this.#receivedLsn = maxLsn(this.#receivedLsn, part.endLsn);
+        this.#midTransaction = part.endLsn === undefined;
+        if (this.#restartDue && !this.#midTransaction) this.restart();
         this.#pauseWhenFull();
       },
       onPassed: (endLsn) => this.#passed(endLsn, false),
@@ -227,10 +245,34 @@ export class SourceReader {
     );
   }
 
-  #tick(stream: ReplicationStream): void {
-    if (!this.#paused && stream.silentMs > silenceLimitMs) return stream.destroy();
+  #tick(stream: ReplicationStream, control: Session, slot: string): void {
+    if (!this.#paused && stream.silentMs > silenceLimitMs)
+      void this.#endIfDead(stream, control, slot);
     // With wal_sender_timeout = 0 the server would stay silent of itself.
     this.#sendStatus(stream.silentMs > silenceLimitMs / 3);
+  }
+
+  /**
+   * A walsender that decodes a large transaction of which nothing is published is silent for half of
+   * wal_sender_timeout, and on old versions for as long as it takes: begun again, it would be so
+   * again, for ever. So its server is asked; there a dead connection times out.
+   */
+  async #endIfDead(stream: ReplicationStream, control: Session, slot: string): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    const late = setTimeout(() => stream.destroy(), answerLimitMs);
+    try {
+      const reading = await control.query(
+        'select from pg_catalog.pg_replication_slots where slot_name = $1 and active_pid = $2',
+        [slot, stream.pid],
+      );
+      if (reading.length === 0) stream.destroy();
+    } catch {
+      stream.destroy();
+    } finally {
+      clearTimeout(late);
+      this.#asking = false;
+    }
   }
 }
 

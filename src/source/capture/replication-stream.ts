@@ -38,6 +38,7 @@ class RawPlugin {
   readonly name = 'pgoutput';
   readonly options: StreamOptions;
   connection: WireConnection | undefined;
+  pid = 0;
   fail: (error: unknown) => void = () => {};
   /** The stream has ended; what the driver has read already is not handed on any more. */
   over = false;
@@ -47,7 +48,9 @@ class RawPlugin {
   }
 
   async start(client: pg.Client, slot: string): Promise<unknown> {
-    this.connection = (client as unknown as { connection: WireConnection }).connection;
+    const wire = client as unknown as { connection: WireConnection; processID: number };
+    this.connection = wire.connection;
+    this.pid = wire.processID;
     const { publication, serverMajor } = this.options;
     const options = [
       "proto_version '1'",
@@ -135,6 +138,11 @@ export class ReplicationStream {
   /** Aborted, with a ReplicatorError as its reason, when the stream is over for any cause. */
   get ended(): AbortSignal {
     return this.#ended.signal;
+  }
+
+  /** The walsender's process id. */
+  get pid(): number {
+    return this.#plugin.pid;
   }
 
   /** For a watchdog that asks at intervals; the server speaks twice per wal_sender_timeout. */
