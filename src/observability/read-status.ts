@@ -6,7 +6,8 @@ import { asReplicatorError, type ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, maxLsn } from '../model/lsn.ts';
 import { tableLabel } from '../model/relation.ts';
 import { listTables } from '../postgres/catalog.ts';
-import { slotName, subscriptionName } from '../postgres/object-names.ts';
+import { publicationName, slotName, subscriptionName } from '../postgres/object-names.ts';
+import { publishedTables } from '../postgres/publication.ts';
 import { Session } from '../postgres/session.ts';
 import { readSourceStatus, type SourceStatus } from './read-source-status.ts';
 import { readTargetStatus, type TargetStatus } from './read-target-status.ts';
@@ -139,7 +140,10 @@ async function waitingTables(
 ): Promise<string[]> {
   if (session === undefined || joined.size === 0) return [];
   const wanted = mergeSyncs(subscription, await listTables(session));
+  // One that was dropped and made anew has its name there still, but nothing of it is sent.
+  const names = await publishedTables(session, publicationName(subscription.source));
+  const published = new Set(names.map(tableLabel));
   return [...wanted.values()]
     .map(({ table }) => tableLabel(table))
-    .filter((label) => !joined.has(label));
+    .filter((label) => !joined.has(label) || !published.has(label));
 }

@@ -36,8 +36,9 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
   const wanted = mergeSyncs(subscription, await listTables(source));
   const joined = await readJoined(target, subscription.source);
   await forgetLeft(options, joined, wanted);
-  const fresh = [...wanted.values()].filter(({ table }) => !joined.has(tableLabel(table)));
   const syncs = new Set([...joined.values()].map(({ sync }) => sync));
+  await forgetUnpublished(options, joined, wanted);
+  const fresh = [...wanted.values()].filter(({ table }) => !joined.has(tableLabel(table)));
   const verdicts = await decideJoins(fresh, syncs, options);
   const having = (kind: Verdict) => fresh.filter((found) => verdicts.get(found) === kind);
   const asTheyAre = having('as it is');
@@ -172,12 +173,39 @@ async function forgetLeft(
   for (const row of rows) {
     const label = tableLabel(row);
     if (wanted.has(label)) continue;
-    await target.query(
-      'delete from replicator.tables where source = $1 and table_schema = $2 and table_name = $3',
-      [subscription.source, row.schema, row.name],
-    );
+    await forget(target, subscription.source, row);
     joined.delete(label);
   }
+}
+
+/**
+ * A table that was dropped and made anew, or taken out of the publication, sends no changes: it is
+ * another table under the same name, and must join anew.
+ */
+async function forgetUnpublished(
+  options: JoinOptions,
+  joined: Map<string, Joined>,
+  wanted: ReadonlyMap<string, TableOptions>,
+): Promise<void> {
+  const { source, target, subscription, log } = options;
+  const names = await publishedTables(source, publicationName(source.database.name));
+  const published = new Set(names.map(tableLabel));
+  for (const [label, { table }] of wanted) {
+    if (!joined.has(label) || published.has(label)) continue;
+    log.warn(
+      { subscription: nameOf(options), table: label },
+      'table has left the publication, or is another one of the same name: it must join anew',
+    );
+    await forget(target, subscription.source, table);
+    joined.delete(label);
+  }
+}
+
+async function forget(target: Session, source: string, table: TableName): Promise<void> {
+  await target.query(
+    'delete from replicator.tables where source = $1 and table_schema = $2 and table_name = $3',
+    [source, table.schema, table.name],
+  );
 }
 
 function nameOf({ subscription }: JoinOptions): string {
