@@ -7,10 +7,13 @@ import { publishedTables } from '../postgres/publication.ts';
 import type { Session } from '../postgres/session.ts';
 import { isEmpty } from './copy-table.ts';
 
+const lockTimeoutMs = 2_000;
+
 /**
  * Adds the table unless it is published already. Without a copy there must be no moment in which a
  * row is written that nobody sees: writers wait for a moment, and the position given back lies
  * before everything that they write next. Undefined: not added, as it holds rows.
+ * Throws LOCK_TIMEOUT while somebody writes for long.
  */
 export async function addToPublication(
   source: Session,
@@ -20,6 +23,8 @@ export async function addToPublication(
   const publication = publicationName(source.database.name);
   return await source.transaction(async () => {
     if (how !== 'without a lock') {
+      // Whoever wants to write waits behind us for as long as we wait.
+      await source.query(`set local lock_timeout = '${lockTimeoutMs}ms'`);
       await source.query(`lock table ${quoteTable(table)} in share mode`);
       if (how.onlyIfEmpty && !(await isEmpty(source, table))) return undefined;
     }
