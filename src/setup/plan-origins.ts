@@ -2,6 +2,7 @@
 // the slot stands, and the source's record that both were made.
 import type { Config, SubscriptionConfig } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
+import { parseLsn } from '../model/lsn.ts';
 import { quoteLiteral } from '../postgres/identifiers.ts';
 import { originName, slotName } from '../postgres/object-names.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
@@ -33,6 +34,7 @@ async function* planSubscription(
       'GAP',
       `${source}:${target}: ${target} was a target of ${source} before, but its progress is gone`,
     );
+  if (known !== undefined && !established) await refuseOlderProgress(from, to);
   if (known === undefined) yield* createOrigin(from, to, origin);
   else if (former !== target) {
     yield {
@@ -46,6 +48,30 @@ async function* planSubscription(
       database: source,
       sql: `insert into replicator.subscriptions (target) values (${quoteLiteral(target)})`,
     };
+}
+
+/**
+ * Only a setup that broke off leaves a progress that the source does not know, and then it stands
+ * where the slot began. Another one was left by a source of the same name that was torn down or
+ * replaced: everything that is written until that position would be taken for applied.
+ */
+async function refuseOlderProgress(from: Session, to: Session): Promise<void> {
+  const source = from.database.name;
+  const [slot] = await from.query(
+    'select confirmed_flush_lsn::text as lsn from pg_catalog.pg_replication_slots where slot_name = $1',
+    [slotName(source)],
+  );
+  const { lsn } = await to.one<{ lsn: string }>(
+    'select lsn::text as lsn from replicator.progress where source = $1',
+    [source],
+  );
+  // Under --dry-run there may be no slot yet.
+  if (slot === undefined || parseLsn(lsn) <= parseLsn(slot['lsn'] ?? '0/0')) return;
+  throw new ReplicatorError(
+    'IDENTITY',
+    `${source}:${to.database.name}: ${to.database.name} has progress ${lsn} of another ${source}, whose slot is not the one that is there now`,
+    { hint: `run \`replicator teardown\` on ${to.database.name}, then \`replicator init\`` },
+  );
 }
 
 async function* createOrigin(
