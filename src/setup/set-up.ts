@@ -22,8 +22,14 @@ export class Setup {
   /** Makes what is missing on both databases; nothing when that was done before. */
   async ensure(source: string, target: string): Promise<void> {
     const pair = `${source}:${target}`;
+    if (this.#done.has(pair)) return;
+    // Most often nothing is missing, and then nobody else's setup is waited for: making a slot takes
+    // as long as the longest transaction.
+    if (!(await this.#lacksAnything([source, target]))) {
+      this.#done.add(pair);
+      return;
+    }
     await this.#queue.add(async () => {
-      if (this.#done.has(pair)) return;
       await using sessions = await connectAll(this.#config, [source, target]);
       if (await isMissingAnything(this.#config, sessions))
         await refuseErrors(this.#config, [source, target]);
@@ -33,6 +39,11 @@ export class Setup {
       });
       this.#done.add(pair);
     });
+  }
+
+  async #lacksAnything(names: readonly string[]): Promise<boolean> {
+    await using sessions = await connectAll(this.#config, names);
+    return await isMissingAnything(this.#config, sessions);
   }
 }
 

@@ -1,0 +1,61 @@
+// A source that is new waits for the longest transaction of its server; what is set up already
+// begins without it.
+import { afterEach, expect, test } from 'vitest';
+import { Session } from '../../src/postgres/session.ts';
+import { writeConfig } from '../support/config-file.ts';
+import { createDatabase } from '../support/database.ts';
+import { databaseConfig } from '../support/database-config.ts';
+import {
+  rowsOf,
+  stopCleanly,
+  tearDown,
+  untilStreaming,
+  waitForAll,
+} from '../support/replication.ts';
+import { killReplicators, startReplicator } from '../support/replicator-process.ts';
+import { runCli } from '../support/run-cli.ts';
+import { newest, oldest, sharedServer } from '../support/servers-for-tests.ts';
+
+afterEach(killReplicators);
+
+test('a subscription that is set up does not wait for the setup of another', async () => {
+  const a = await createDatabase(await sharedServer(oldest), 'slow setup a');
+  const b = await createDatabase(await sharedServer(oldest), 'slow setup b');
+  const fresh = await createDatabase(await sharedServer(newest), 'slow setup fresh');
+  for (const database of [a, b]) await database.query('create table t (id int primary key)');
+  for (const database of [fresh, b]) await database.query('create table u (id int primary key)');
+  const databases = { fresh: { url: fresh.url }, a: { url: a.url }, b: { url: b.url } };
+  const relgroups = { u: { tables: ['public.u'] }, t: { tables: ['public.t'] } };
+  const dbgroups = { new: { fresh: 'source', b: 'target' }, old: { a: 'source', b: 'target' } };
+  const old = { relgroup: 't', dbgroup: 'old' };
+  const before = writeConfig({ databases, relgroups, dbgroups, syncs: { old } });
+  expect(await runCli(['init', '-c', before])).toMatchObject({ code: 0 });
+
+  const config = writeConfig({
+    databases,
+    relgroups,
+    dbgroups,
+    syncs: { new: { relgroup: 'u', dbgroup: 'new' }, old },
+  });
+  const replicator = await (async () => {
+    await using writer = await Session.connect(databaseConfig(fresh), {
+      purpose: 'status',
+      name: 'b',
+    });
+    await writer.query('begin');
+    await writer.query('insert into public.u values (1)');
+    const started = startReplicator(config);
+    await untilStreaming(started, ['a:b'], { timeoutMs: 10_000 });
+    await writer.query('commit');
+    return started;
+  })();
+  await untilStreaming(replicator, ['fresh:b']);
+  await a.query('insert into t values (1)');
+  await fresh.query('insert into u values (2)');
+  await waitForAll(config);
+  expect(await rowsOf(b, 't')).toEqual(['(1)']);
+  expect(await rowsOf(b, 'u')).toEqual(['(2)']);
+  await stopCleanly(replicator);
+  await tearDown(config);
+  for (const database of [a, b, fresh]) await database.drop();
+});
