@@ -27,7 +27,7 @@ export class StateRecorder {
 
   record(target: string, state: SubscriptionState, error: ReplicatorError | undefined): void {
     this.#latest.set(target, [state, error]);
-    this.#writing ??= this.#write();
+    this.#writing ??= this.#writeAll();
   }
 
   /** Resolves once everything recorded so far was written, or could not be. */
@@ -35,32 +35,37 @@ export class StateRecorder {
     await this.#writing;
   }
 
-  // Not worth holding anything up: what cannot be written is written with the next state.
-  async #write(): Promise<void> {
+  // Also what is recorded while the session of an earlier write is being closed.
+  async #writeAll(): Promise<void> {
     await Promise.resolve();
+    while (this.#latest.size > 0 && (await this.#write()));
+    this.#writing = undefined;
+  }
+
+  // Not worth holding anything up: what cannot be written is written with the next state.
+  async #write(): Promise<boolean> {
     try {
       await using session = await Session.connect(this.#source, {
         purpose: 'status',
         name: this.#source.name,
         replyTimeoutMs: 5_000,
       });
-      while (this.#latest.size > 0) {
-        for (const [target, [state, error]] of this.#latest) {
-          this.#latest.delete(target);
-          const values = [target, state, error?.code, error?.message, error?.hint];
-          await session.query(
-            recordQuery,
-            values.map((value) => value ?? null),
-          );
-        }
+      for (const [target, latest] of this.#latest) {
+        const [state, error] = latest;
+        const values = [target, state, error?.code, error?.message, error?.hint];
+        await session.query(
+          recordQuery,
+          values.map((value) => value ?? null),
+        );
+        if (this.#latest.get(target) === latest) this.#latest.delete(target);
       }
+      return true;
     } catch (error) {
       this.#log.debug(
         { source: this.#source.name, code: asReplicatorError(error).code },
         'state not recorded',
       );
-    } finally {
-      this.#writing = undefined;
+      return false;
     }
   }
 }
