@@ -6,8 +6,8 @@ import { parseLsn } from '../model/lsn.ts';
 import { quoteLiteral } from '../postgres/identifiers.ts';
 import { originName, slotName } from '../postgres/object-names.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
+import { schemaExists } from '../postgres/own-schema.ts';
 import type { Session } from '../postgres/session.ts';
-import { schemaExists } from './plan-schema.ts';
 import { type SetupSessions, type SetupStep, sessionOf } from './setup-step.ts';
 
 export async function* planOrigins(

@@ -3,8 +3,8 @@
 import type { Config } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { quoteLiteral } from '../postgres/identifiers.ts';
+import { schemaExists } from '../postgres/own-schema.ts';
 import type { Session } from '../postgres/session.ts';
-import { schemaExists } from './plan-schema.ts';
 import type { SetupSessions, SetupStep } from './setup-step.ts';
 
 export async function* planRanks(

@@ -1,6 +1,7 @@
 // Schema `replicator` and what it says of the database that it is in.
 import { ReplicatorError } from '../model/errors.ts';
 import { quoteLiteral } from '../postgres/identifiers.ts';
+import { schemaExists } from '../postgres/own-schema.ts';
 import { type ServerFacts, serverFacts } from '../postgres/server-facts.ts';
 import type { Session } from '../postgres/session.ts';
 import { originWrapperStatements, schemaStatements, schemaVersion } from './schema.ts';
@@ -25,13 +26,6 @@ export async function* planSchema(session: Session): AsyncGenerator<SetupStep> {
   else yield* verifyInstallation(session, facts);
   if (facts.major === 13 && facts.superuser && !(await wrappersExist(session)))
     yield { database: name, sql: originWrapperStatements.join(';\n') };
-}
-
-export async function schemaExists(session: Session): Promise<boolean> {
-  const { found } = await session.one(
-    `select (to_regclass('replicator.installation') is not null)::text as found`,
-  );
-  return found === 'true';
 }
 
 async function wrappersExist(session: Session): Promise<boolean> {

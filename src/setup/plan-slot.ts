@@ -3,8 +3,8 @@
 import { ReplicatorError } from '../model/errors.ts';
 import { quoteLiteral } from '../postgres/identifiers.ts';
 import { publicationName, slotName } from '../postgres/object-names.ts';
+import { schemaExists } from '../postgres/own-schema.ts';
 import type { Session } from '../postgres/session.ts';
-import { schemaExists } from './plan-schema.ts';
 import type { SetupStep } from './setup-step.ts';
 
 export async function* planSlot(session: Session): AsyncGenerator<SetupStep> {

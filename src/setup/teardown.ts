@@ -3,8 +3,8 @@ import { ReplicatorError } from '../model/errors.ts';
 import { quoteIdentifier, quoteLiteral } from '../postgres/identifiers.ts';
 import { originName, publicationName, slotName } from '../postgres/object-names.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
+import { schemaExists } from '../postgres/own-schema.ts';
 import type { Session } from '../postgres/session.ts';
-import { schemaExists } from './plan-schema.ts';
 
 export interface Trace {
   readonly kind: 'slot' | 'publication' | 'origin' | 'schema';

@@ -8,6 +8,7 @@ import { formatLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { type CatalogTable, describeTables } from '../postgres/catalog.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../postgres/identifiers.ts';
+import { schemaExists } from '../postgres/own-schema.ts';
 import type { Session } from '../postgres/session.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
 import type { ExportedSnapshot } from './exported-snapshot.ts';
@@ -92,6 +93,8 @@ export async function isEmpty(session: Session, table: TableName): Promise<boole
 
 /** Whether the table's rows came by a copy of ours, from whichever database. */
 export async function wasCopied(session: Session, table: TableName): Promise<boolean> {
+  // Another source may not have been set up yet.
+  if (!(await schemaExists(session))) return false;
   const rows = await session.query(
     'select from replicator.tables where copied and table_schema = $1 and table_name = $2',
     [table.schema, table.name],

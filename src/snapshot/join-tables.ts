@@ -95,12 +95,19 @@ async function joinWithoutCopy(
   }
   // All or none: after a crash the rest of a sync's tables would not be its first any more.
   await target.transaction(async () => {
-    for (const [{ table, syncs }, from] of records)
-      await target.query(
+    for (const [{ table, syncs }, from] of records) {
+      const inserted = await target.query(
         `insert into replicator.tables (source, table_schema, table_name, sync, copied_at, copied)
-         values ($1, $2, $3, $4, $5, false)`,
+         values ($1, $2, $3, $4, $5, false) on conflict do nothing returning 1`,
         [source.database.name, table.schema, table.name, syncs[0], formatLsn(from)],
       );
+      // A copy from another source recorded it for us: with the position that goes with its rows.
+      if (inserted.length === 0)
+        throw new ReplicatorError(
+          'SERVER_BUSY',
+          `${nameOf(options)}: ${tableLabel(table)} was copied from another source while it joined`,
+        );
+    }
   });
   return left;
 }

@@ -5,6 +5,7 @@ import { eventually } from './eventually.ts';
 export interface HeldLock {
   /** Rolls back; what waited goes on. */
   release(): Promise<void>;
+  commit(): Promise<void>;
 }
 
 /** Runs the statement in a transaction of its own, which stays open. */
@@ -14,7 +15,13 @@ export async function holdLock(database: { readonly url: string }, sql: string):
   await client.connect();
   await client.query('begin');
   await client.query(sql);
-  return { release: () => client.end() };
+  return {
+    release: () => client.end(),
+    commit: async () => {
+      await client.query('commit');
+      await client.end();
+    },
+  };
 }
 
 /** Until a session of replicator's waits for a lock in this database. */

@@ -112,7 +112,7 @@ export class ReplicatorProcess {
   }
 
   #tail(): string {
-    const lines = this.logs.slice(-20).map((line) => JSON.stringify(line));
+    const lines = this.logs.slice(-60).map((line) => JSON.stringify(line));
     return `:\n${lines.join('\n')}\n${this.stderr}`;
   }
 }
