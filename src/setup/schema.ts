@@ -48,6 +48,7 @@ export const schemaStatements: readonly string[] = [
   lsn pg_lsn not null,
   epoch bigint not null default 0,
   commit_time timestamptz,
+  seen_time timestamptz,
   applied_at timestamptz,
   inserts bigint not null default 0,
   updates bigint not null default 0,
@@ -78,6 +79,46 @@ export const schemaStatements: readonly string[] = [
   compared_at timestamptz not null default now(),
   primary key (other, table_schema, table_name))`,
 
+  // The versions of deleted rows, for as long as an older change of them can still arrive.
+  `create table replicator.tombstones (
+  relation oid not null,
+  key_hash bigint not null,
+  commit_time timestamptz not null,
+  rank integer not null,
+  primary key (relation, key_hash))`,
+  'create index on replicator.tombstones (commit_time)',
+
+  // The versions of rows that were written by a transaction of ours, where its own stamp, the newest
+  // of what it holds, does not tell them. On 13 also who wrote: there the server does not keep it.
+  `create table replicator.manifests (
+  xid bigint not null,
+  relation oid not null,
+  rank integer not null,
+  stamp timestamptz not null,
+  key_hashes bigint[] not null default '{}',
+  commit_times timestamptz[] not null default '{}',
+  ranks integer[],
+  primary key (xid, relation))`,
+
+  // What was decided here between changes of several sources.
+  `create table replicator.conflicts (
+  id bigint generated always as identity primary key,
+  decided_at timestamptz not null default clock_timestamp(),
+  sync text not null,
+  source text not null,
+  table_schema text not null,
+  table_name text not null,
+  key jsonb not null,
+  conflict text not null,
+  resolution text not null,
+  rule text not null,
+  local_database text,
+  local_commit_time timestamptz,
+  remote_commit_time timestamptz not null,
+  local_row jsonb,
+  remote_row jsonb)`,
+  'create index on replicator.conflicts (decided_at)',
+
   // The only published table of ours.
   `create table replicator.marker (
   only_row boolean primary key default true check (only_row),
@@ -92,6 +133,7 @@ language plpgsql set search_path = '' as $body$
 begin
   update replicator.progress as p
   set lsn = advance.next, commit_time = coalesce(advance.commit_time, p.commit_time),
+      seen_time = greatest(p.seen_time, advance.commit_time),
       applied_at = pg_catalog.clock_timestamp(),
       inserts = p.inserts + advance.inserts, updates = p.updates + advance.updates,
       deletes = p.deletes + advance.deletes, truncates = p.truncates + advance.truncates
@@ -110,6 +152,74 @@ begin
     raise exception using errcode = 'RP003',
       message = pg_catalog.format('%s of %s rows were found', touched, expected);
   end if;
+end $body$`,
+
+  // A change becomes visible here only when the clock is past its commit time, so that whoever sees
+  // it and changes the row again does so with a greater one.
+  `create function replicator.await_clock(commit_time timestamptz) returns void
+language plpgsql set search_path = '' as $body$
+declare
+  early interval := commit_time - pg_catalog.clock_timestamp();
+begin
+  if early < interval '0' then return; end if;
+  if early > interval '5 s' then
+    raise exception using errcode = 'RP004',
+      message = pg_catalog.format('a commit lies %s in the future of the clock here', early);
+  end if;
+  perform pg_catalog.pg_sleep(extract(epoch from early) + 0.001);
+end $body$`,
+
+  // Which database wrote what a transaction id stands for, as its rank.
+  `create function replicator.rank_of(writer xid) returns integer
+language plpgsql stable set search_path = '' as $body$
+declare
+  found_rank integer;
+begin
+  if pg_catalog.current_setting('server_version_num')::int >= 140000 then
+    select r.rank into found_rank
+    from pg_catalog.pg_xact_commit_timestamp_origin(writer) c
+    join pg_catalog.pg_replication_origin o on o.roident = c.roident
+    join replicator.progress p on p.origin = o.roname
+    join replicator.ranks r on r.database = p.source;
+  else
+    select m.rank into found_rank from replicator.manifests m
+    where m.xid = writer::text::bigint limit 1;
+  end if;
+  return coalesce(found_rank, (select r.rank from replicator.ranks r
+    join replicator.installation i on i.database = r.database));
+end $body$`,
+
+  // The exact version of a row. Without a commit time any more it is older than everything.
+  `create function replicator.version_of(
+  writer xid, relation oid, key_hash bigint, out commit_time timestamptz, out rank integer)
+language plpgsql stable set search_path = '' as $body$
+declare
+  at integer;
+  entry replicator.manifests;
+begin
+  commit_time := coalesce(pg_catalog.pg_xact_commit_timestamp(writer), '-infinity');
+  rank := replicator.rank_of(writer);
+  select * into entry from replicator.manifests m
+  where m.xid = writer::text::bigint and m.relation = version_of.relation;
+  at := pg_catalog.array_position(entry.key_hashes, key_hash);
+  if at is not null then
+    commit_time := entry.commit_times[at];
+    rank := coalesce(entry.ranks[at], rank);
+  end if;
+end $body$`,
+
+  // What no change that still comes can be older than is forgotten. A manifest goes by its stamp,
+  // which is what a row of it counts as from then on.
+  `create function replicator.forget(sources text[], margin interval) returns void
+language plpgsql set search_path = '' as $body$
+declare
+  horizon timestamptz;
+begin
+  select case when pg_catalog.count(p.seen_time) = pg_catalog.cardinality(sources)
+              then pg_catalog.min(p.seen_time) - margin end
+  into horizon from replicator.progress p where p.source = any (sources);
+  delete from replicator.tombstones t where t.commit_time < horizon;
+  delete from replicator.manifests m where m.stamp < horizon;
 end $body$`,
 ];
 
