@@ -4,7 +4,8 @@
 export type Role = 'source' | 'target';
 export type SslMode = 'disable' | 'verify-ca' | 'verify-full';
 export type InitialCopy = 'none' | 'once' | 'if_empty';
-export type ConflictRule = 'latest';
+export type ConflictRule = 'latest' | 'pause';
+export type ConflictLog = 'full' | 'keys' | 'off';
 export type TruncateRule = 'replicate' | 'ignore' | 'refuse';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -40,14 +41,21 @@ export interface RelgroupConfig {
   readonly exclude: readonly string[];
 }
 
-export interface SyncConfig {
+/** How a table is treated. The syncs that bring it from one database to another must agree. */
+export interface SyncOptions {
+  readonly initialCopy: InitialCopy;
+  readonly conflict: ConflictRule;
+  readonly conflictLog: ConflictLog;
+  /** A row that was overruled so soon after it was committed is a conflict, and logged. */
+  readonly conflictWindowMs: number;
+  readonly truncate: TruncateRule;
+}
+
+export interface SyncConfig extends SyncOptions {
   readonly name: string;
   readonly relgroup: RelgroupConfig;
   readonly dbgroup: string;
   readonly members: ReadonlyMap<string, Role>;
-  readonly initialCopy: InitialCopy;
-  readonly conflict: ConflictRule;
-  readonly truncate: TruncateRule;
 }
 
 /** One directed pair that follows from the syncs; spelled `source:target` for users. */
@@ -66,6 +74,8 @@ export interface Config {
   readonly databases: ReadonlyMap<string, DatabaseConfig>;
   readonly syncs: readonly SyncConfig[];
   readonly subscriptions: readonly SubscriptionConfig[];
+  /** Databases that are source and target: each is also a target of its own stream. */
+  readonly ownStreams: readonly string[];
   readonly apply: {
     /** Most changes in one batch. */
     readonly batchChanges: number;
@@ -78,5 +88,7 @@ export interface Config {
   };
   readonly log: { readonly level: LogLevel };
   readonly maxClockSkewMs: number;
+  /** How long a row of replicator.conflicts is kept. */
+  readonly conflictRetentionMs: number;
   readonly shutdownTimeoutMs: number;
 }

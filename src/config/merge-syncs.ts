@@ -1,20 +1,12 @@
 // Syncs that overlap: a pair source → target carries a table once, so they must agree on how.
 import { ReplicatorError } from '../model/errors.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
-import type {
-  ConflictRule,
-  InitialCopy,
-  SubscriptionConfig,
-  SyncConfig,
-  TruncateRule,
-} from './config.ts';
+import type { SubscriptionConfig, SyncConfig, SyncOptions } from './config.ts';
 import { matchTables } from './match-tables.ts';
+import { formatDuration } from './units.ts';
 
-export interface TableOptions {
+export interface TableOptions extends SyncOptions {
   readonly table: TableName;
-  readonly initialCopy: InitialCopy;
-  readonly conflict: ConflictRule;
-  readonly truncate: TruncateRule;
   /** Names of the syncs that brought the table, in the file's order. */
   readonly syncs: readonly string[];
 }
@@ -43,26 +35,34 @@ export function mergeSyncs(
           { hint: `set the same ${difference.option} in both syncs, or take the table out of one` },
         );
       }
-      const { initialCopy, conflict, truncate } = sync;
+      const { initialCopy, conflict, conflictLog, conflictWindowMs, truncate } = sync;
+      const options = { initialCopy, conflict, conflictLog, conflictWindowMs, truncate };
       const syncs = [...(merged.get(label)?.syncs ?? []), sync.name];
-      merged.set(label, { table, initialCopy, conflict, truncate, syncs });
+      merged.set(label, { table, ...options, syncs });
     }
   }
   return merged;
 }
 
+/** By the name that the user's file gives it. */
+const written = {
+  initial_copy: ({ initialCopy }: SyncOptions) => initialCopy,
+  conflict: ({ conflict }: SyncOptions) => conflict,
+  conflict_log: ({ conflictLog }: SyncOptions) => conflictLog,
+  conflict_window: ({ conflictWindowMs }: SyncOptions) => formatDuration(conflictWindowMs),
+  truncate: ({ truncate }: SyncOptions) => truncate,
+};
+
 export interface OptionDifference {
-  /** As the user's file spells it. */
-  readonly option: 'initial_copy' | 'conflict' | 'truncate';
+  readonly option: keyof typeof written;
   readonly values: readonly [string, string];
 }
 
-export function optionDifference(a: SyncConfig, b: SyncConfig): OptionDifference | undefined {
-  if (a.initialCopy !== b.initialCopy) {
-    return { option: 'initial_copy', values: [a.initialCopy, b.initialCopy] };
+export function optionDifference(a: SyncOptions, b: SyncOptions): OptionDifference | undefined {
+  for (const [option, read] of Object.entries(written)) {
+    const values = [read(a), read(b)] as const;
+    if (values[0] !== values[1]) return { option: option as keyof typeof written, values };
   }
-  if (a.conflict !== b.conflict) return { option: 'conflict', values: [a.conflict, b.conflict] };
-  if (a.truncate !== b.truncate) return { option: 'truncate', values: [a.truncate, b.truncate] };
   return undefined;
 }
 

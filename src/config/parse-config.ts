@@ -7,7 +7,7 @@ import { notePasswords, noteUnused } from './config-warnings.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { problemLines, type Report, reportInto } from './report.ts';
 import { type Origin, resolveDatabase } from './resolve-database.ts';
-import { deriveSubscriptions, resolveSyncs } from './resolve-syncs.ts';
+import { deriveOwnStreams, deriveSubscriptions, resolveSyncs } from './resolve-syncs.ts';
 import type { ConfigFile } from './schema.ts';
 import type { Mistake } from './syntax-mistake.ts';
 import { validateFile } from './validate-file.ts';
@@ -36,6 +36,7 @@ export function parseConfig(text: string, origin: ConfigOrigin): Config {
   checkForwarding(syncs, report);
   if (mistakes.length > 0) throw new ConfigError(lines(mistakes));
 
+  const subscriptions = deriveSubscriptions(syncs, [...databases.keys()]);
   const warnings: Mistake[] = [];
   noteUnused(file, syncs, reportInto(warnings, root));
   notePasswords(root, file, origin, reportInto(warnings, root));
@@ -44,7 +45,8 @@ export function parseConfig(text: string, origin: ConfigOrigin): Config {
     warnings: lines(warnings),
     databases,
     syncs,
-    subscriptions: deriveSubscriptions(syncs, [...databases.keys()]),
+    subscriptions,
+    ownStreams: deriveOwnStreams(subscriptions),
     apply: {
       batchChanges: file.apply.batch_changes,
       batchBytes: file.apply.batch_size,
@@ -53,6 +55,7 @@ export function parseConfig(text: string, origin: ConfigOrigin): Config {
     },
     log: file.log,
     maxClockSkewMs: file.max_clock_skew,
+    conflictRetentionMs: file.conflict_retention,
     shutdownTimeoutMs: file.shutdown_timeout,
   };
 }

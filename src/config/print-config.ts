@@ -25,6 +25,7 @@ export function printConfig(config: Config): string {
     },
     log,
     max_clock_skew: formatDuration(config.maxClockSkewMs),
+    conflict_retention: formatDuration(config.conflictRetentionMs),
     shutdown_timeout: formatDuration(config.shutdownTimeoutMs),
   };
   const pairs = subscriptions.map(({ source, target }) => `#   ${source}:${target}\n`);
@@ -51,8 +52,16 @@ function databaseEntry(database: DatabaseConfig) {
   };
 }
 
-function syncEntry({ relgroup, dbgroup, initialCopy, conflict, truncate }: SyncConfig) {
-  return { relgroup: relgroup.name, dbgroup, initial_copy: initialCopy, conflict, truncate };
+function syncEntry(sync: SyncConfig) {
+  return {
+    relgroup: sync.relgroup.name,
+    dbgroup: sync.dbgroup,
+    initial_copy: sync.initialCopy,
+    conflict: sync.conflict,
+    conflict_log: sync.conflictLog,
+    conflict_window: formatDuration(sync.conflictWindowMs),
+    truncate: sync.truncate,
+  };
 }
 
 const escaped = (_key: unknown, value: unknown): unknown =>

@@ -19,6 +19,8 @@ export function resolveSyncs(file: ConfigFile): SyncConfig[] {
       members,
       initialCopy: sync.initial_copy,
       conflict: sync.conflict,
+      conflictLog: sync.conflict_log,
+      conflictWindowMs: sync.conflict_window,
       truncate: sync.truncate ?? (sourcesOf(members).length > 1 ? 'refuse' : 'replicate'),
     };
   });
@@ -35,6 +37,13 @@ export function deriveSubscriptions(
       return between.length === 0 ? [] : { source, target, syncs: between };
     }),
   );
+}
+
+/** Databases whose own changes and those of others meet in their tables. */
+export function deriveOwnStreams(subscriptions: readonly SubscriptionConfig[]): string[] {
+  const targets = new Set(subscriptions.map(({ target }) => target));
+  const sources = subscriptions.map(({ source }) => source);
+  return [...new Set(sources)].filter((source) => targets.has(source));
 }
 
 export function feeds({ members }: SyncConfig, source: string, target: string): boolean {

@@ -63,8 +63,8 @@ const role = choice(['source', 'target'], {
     'source: its writes are replicated to all others, and it receives those of the other sources. target: it only receives.',
 });
 
-const notBuilt = 'is not built yet; the only rule is latest';
-const diverges = 'cannot converge: every database would choose by itself; the only rule is latest';
+const notBuilt = 'is not built yet; say latest or pause';
+const diverges = 'cannot converge: every database would choose by itself; say latest or pause';
 
 const syncSchema = z.strictObject({
   relgroup: text().meta({ description: 'Which tables: the name of a relgroup.' }),
@@ -73,17 +73,31 @@ const syncSchema = z.strictObject({
     description:
       'Rows that exist before the start. none: the databases are equal already. once: copy, and refuse a target table that has rows. if_empty: copy the tables that are empty, name the rest.',
   }),
-  conflict: choice(['latest'], {
+  conflict: choice(['latest', 'pause'], {
     bucardo_latest: 'is called latest here',
-    pause: notBuilt,
+    bucardo_abort: 'is called pause here',
     prefer: notBuilt,
     newest_by: notBuilt,
     delta: notBuilt,
+    merge: notBuilt,
     random: diverges,
+    bucardo_random: diverges,
     skip: diverges,
+    bucardo_skip: diverges,
   })
     .prefault('latest')
-    .meta({ description: 'Who wins when databases change the same row. latest: the last commit.' }),
+    .meta({
+      description:
+        'Who wins when databases change the same row. latest: the last commit. pause: the subscription stops before such a change and waits for `replicator conflicts resolve`.',
+    }),
+  conflict_log: choice(['full', 'keys', 'off']).prefault('keys').meta({
+    description:
+      'What replicator.conflicts keeps of a conflict. keys: the key, and the row that lost. full: both rows. off: nothing.',
+  }),
+  conflict_window: duration('0ms', '1d').prefault('1s').meta({
+    description:
+      'A change that wins over a row which another database committed less than this before is a conflict too, and logged. Make it as long as changes take to arrive; 0ms logs only what lost.',
+  }),
   truncate: choice(['replicate', 'ignore', 'refuse']).optional().meta({
     description:
       'What a TRUNCATE at a source does to the others; refuse stops the subscription. Default: replicate with one source in the dbgroup, refuse with several.',
@@ -135,6 +149,9 @@ export const configSchema = z.strictObject({
   log: logSchema.prefault({}).meta({ description: 'What is logged.' }),
   max_clock_skew: duration().prefault('500ms').meta({
     description: 'How far the clocks of the databases may be apart before it is reported.',
+  }),
+  conflict_retention: duration('1min', '3650d').prefault('30d').meta({
+    description: 'How long the rows of replicator.conflicts are kept.',
   }),
   shutdown_timeout: duration().prefault('10s').meta({
     description: 'How long to finish what is being applied after SIGTERM.',

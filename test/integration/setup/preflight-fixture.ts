@@ -1,6 +1,6 @@
 // Configurations for databases of the test servers, and roles that have no privileges at all.
 import type { Config, DatabaseConfig, Role, SyncConfig } from '../../../src/config/config.ts';
-import { deriveSubscriptions } from '../../../src/config/resolve-syncs.ts';
+import { deriveOwnStreams, deriveSubscriptions } from '../../../src/config/resolve-syncs.ts';
 import { quoteIdentifier } from '../../../src/postgres/identifiers.ts';
 import { executeSetup } from '../../../src/setup/plan.ts';
 import type { Finding } from '../../../src/setup/preflight/finding.ts';
@@ -30,19 +30,24 @@ export function configOf(
       members: new Map(Object.entries(members).map(([name, { role }]) => [name, role])),
       initialCopy: 'none',
       conflict: 'latest',
+      conflictLog: 'keys',
+      conflictWindowMs: 1_000,
       truncate: 'replicate',
       ...options,
     },
   ];
+  const subscriptions = deriveSubscriptions(syncs, [...databases.keys()]);
   return {
     file: 'replicator.yaml',
     warnings: [],
     databases,
     syncs,
-    subscriptions: deriveSubscriptions(syncs, [...databases.keys()]),
+    subscriptions,
+    ownStreams: deriveOwnStreams(subscriptions),
     apply: { batchChanges: 1, batchBytes: 1, queueBytes: 1, lockTimeoutMs: 1 },
     log: { level: 'info' },
     maxClockSkewMs: 500,
+    conflictRetentionMs: 1,
     shutdownTimeoutMs: 10_000,
   };
 }

@@ -12,6 +12,8 @@ const sync = (name: string, tables: string[], options: Partial<SyncConfig> = {})
   ]),
   initialCopy: 'none',
   conflict: 'latest',
+  conflictLog: 'keys',
+  conflictWindowMs: 1_000,
   truncate: 'replicate',
   ...options,
 });
@@ -30,7 +32,13 @@ test('a table of two syncs is carried once', () => {
     subscription(sync('one', ['public.*']), sync('two', ['public.orders', 'sales.*'])),
     [orders, items, { schema: 'other', name: 'x' }],
   );
-  const options = { initialCopy: 'none', conflict: 'latest', truncate: 'replicate' };
+  const options = {
+    initialCopy: 'none',
+    conflict: 'latest',
+    conflictLog: 'keys',
+    conflictWindowMs: 1_000,
+    truncate: 'replicate',
+  };
   expect([...merged]).toEqual([
     ['public.orders', { table: orders, ...options, syncs: ['one', 'two'] }],
     ['public."Items"', { table: items, ...options, syncs: ['one'] }],
@@ -39,6 +47,9 @@ test('a table of two syncs is carried once', () => {
 
 test.each([
   [{ initialCopy: 'once' }, 'initial_copy', 'none and once'],
+  [{ conflict: 'pause' }, 'conflict', 'latest and pause'],
+  [{ conflictLog: 'off' }, 'conflict_log', 'keys and off'],
+  [{ conflictWindowMs: 5_000 }, 'conflict_window', '1s and 5s'],
   [{ truncate: 'refuse' }, 'truncate', 'replicate and refuse'],
 ] as const)('two syncs that differ in %o are refused', (difference, option, values) => {
   const differing = subscription(

@@ -32,6 +32,8 @@ test('the least that a file can say', () => {
     ]),
     initialCopy: 'none',
     conflict: 'latest',
+    conflictLog: 'keys',
+    conflictWindowMs: 1_000,
     truncate: 'refuse',
   };
   expect(subscriptions).toEqual([
@@ -42,6 +44,7 @@ test('the least that a file can say', () => {
     file: 'replicator.yaml',
     warnings: [],
     syncs: [sync],
+    ownStreams: ['a', 'b'],
     apply: {
       batchChanges: 10_000,
       batchBytes: 8_388_608,
@@ -50,6 +53,7 @@ test('the least that a file can say', () => {
     },
     log: { level: 'info' },
     maxClockSkewMs: 500,
+    conflictRetentionMs: 2_592_000_000,
     shutdownTimeoutMs: 10_000,
   });
 });
@@ -60,11 +64,13 @@ test('options', () => {
     11: 'log: { level: debug }',
     12: 'max_clock_skew: 1s',
     13: 'shutdown_timeout: 5s',
+    14: 'conflict_retention: 90d',
   });
   expect(parse(more)).toMatchObject({
     apply: { batchChanges: 7, batchBytes: 1_048_576, queueBytes: 2_097_152, lockTimeoutMs: 3000 },
     log: { level: 'debug' },
     maxClockSkewMs: 1000,
+    conflictRetentionMs: 7_776_000_000,
     shutdownTimeoutMs: 5000,
   });
 });
@@ -278,7 +284,7 @@ test('the error has all problems, and a message of as many lines', () => {
     'replicator.yaml:11:1: unknown key "y"',
   ];
   const known =
-    ' (known: databases, relgroups, dbgroups, syncs, apply, log, max_clock_skew, shutdown_timeout)';
+    ' (known: databases, relgroups, dbgroups, syncs, apply, log, max_clock_skew, conflict_retention, shutdown_timeout)';
   const lines = problems.map((line) => line + known);
   const attempt = () => parse(sampleFile({ 10: 'x: 1', 11: 'y: 1' }));
   expect(attempt).toThrow(ConfigError);

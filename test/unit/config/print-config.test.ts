@@ -44,6 +44,8 @@ syncs:
     dbgroup: g
     initial_copy: none
     conflict: latest
+    conflict_log: keys
+    conflict_window: 1s
     truncate: replicate
 apply:
   batch_changes: 10000
@@ -53,6 +55,7 @@ apply:
 log:
   level: info
 max_clock_skew: 500ms
+conflict_retention: 30d
 shutdown_timeout: 10s
 # subscriptions:
 #   a:b
@@ -63,6 +66,7 @@ test('what is printed can be loaded again', () => {
   const config = parse(
     sampleFile({
       2: '  a: { host: h, dbname: "$${x}", user: "a: #b", sslcert: /c, sslkey: /k }',
+      9: '  s: { relgroup: r, dbgroup: g, conflict: pause, conflict_log: full, conflict_window: 0ms }',
       5: `  r: { tables: ['public."A ""b"".c"', '*.x?'], exclude: [y.*] }`,
       10: 'apply: { batch_size: 1025B, lock_timeout: 90s }',
     }),

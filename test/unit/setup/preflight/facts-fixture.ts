@@ -1,6 +1,6 @@
 // Two databases with which nothing is wrong, and ways to make something wrong with them.
 import type { Config, Role, SyncConfig } from '../../../../src/config/config.ts';
-import { deriveSubscriptions } from '../../../../src/config/resolve-syncs.ts';
+import { deriveOwnStreams, deriveSubscriptions } from '../../../../src/config/resolve-syncs.ts';
 import type { ReplicatorError } from '../../../../src/model/errors.ts';
 import { tableLabel } from '../../../../src/model/relation.ts';
 import type { DatabaseFacts, PreflightFacts } from '../../../../src/setup/preflight/facts.ts';
@@ -151,6 +151,8 @@ export function sync(members: Members, changes: Partial<SyncConfig> = {}): SyncC
     members: new Map(Object.entries(members)),
     initialCopy: 'none',
     conflict: 'latest',
+    conflictLog: 'keys',
+    conflictWindowMs: 1_000,
     truncate: 'replicate',
     ...changes,
   };
@@ -165,15 +167,18 @@ interface Parts {
 /** The syncs' members that are not among the databases did not answer. */
 export function factsOf(databases: readonly DatabaseFacts[], parts: Parts): PreflightFacts {
   const names = [...new Set(parts.syncs.flatMap(({ members }) => [...members.keys()]))];
+  const subscriptions = deriveSubscriptions(parts.syncs, names);
   const config: Config = {
     file: 'replicator.yaml',
     warnings: [],
     databases: new Map(names.map((name) => [name, database(name).config])),
     syncs: parts.syncs,
-    subscriptions: deriveSubscriptions(parts.syncs, names),
+    subscriptions,
+    ownStreams: deriveOwnStreams(subscriptions),
     apply: { batchChanges: 1, batchBytes: 1, queueBytes: 1, lockTimeoutMs: 1 },
     log: { level: 'info' },
     maxClockSkewMs: 500,
+    conflictRetentionMs: 1,
     shutdownTimeoutMs: 10_000,
   };
   return assembleFacts(config, {

@@ -1,0 +1,29 @@
+// Whose own writes to a table meet at a database: with several writers its rows can conflict.
+import type { TableName } from '../model/relation.ts';
+import type { Config } from './config.ts';
+import { matchTables } from './match-tables.ts';
+import { feeds } from './resolve-syncs.ts';
+
+type Syncs = Pick<Config, 'databases' | 'syncs'>;
+
+/**
+ * The databases that feed the table to this one in any sync, and itself when it is a source of it;
+ * in the file's order.
+ */
+export function writersOf(
+  { databases, syncs }: Syncs,
+  database: string,
+  table: TableName,
+): string[] {
+  const carrying = syncs.filter(({ relgroup }) => matchTables(relgroup, [table]).length > 0);
+  const isSource = carrying.some((sync) =>
+    [...sync.members.keys()].some((target) => feeds(sync, database, target)),
+  );
+  return [...databases.keys()].filter((name) =>
+    name === database ? isSource : carrying.some((sync) => feeds(sync, name, database)),
+  );
+}
+
+export function hasSeveralWriters(syncs: Syncs, database: string, table: TableName): boolean {
+  return writersOf(syncs, database, table).length > 1;
+}
