@@ -14,6 +14,8 @@ export interface CatalogColumn {
   readonly castType: string;
   /** The type as DDL would name it, with its modifier: `numeric(10,2)`. */
   readonly declaredType: string;
+  /** Equality of its type as a btree index means it, schema-qualified; null where there is none. */
+  readonly equals: string | null;
   readonly notNull: boolean;
   readonly hasDefault: boolean;
   readonly generated: boolean;
@@ -71,20 +73,31 @@ const tablesQuery = `
        'name', a.attname,
        'typeOid', a.atttypid::bigint,
        'typeModifier', a.atttypmod,
-       'castType', (
-         with recursive base(oid, kind, next) as (
-           select oid, typtype, typbasetype from pg_catalog.pg_type where oid = a.atttypid
-           union all
-           select t.oid, t.typtype, t.typbasetype from base
-           join pg_catalog.pg_type t on base.kind = 'd' and t.oid = base.next)
-         select pg_catalog.format_type(oid, -1) from base where kind <> 'd'),
+       'castType', pg_catalog.format_type(base.oid, -1),
        'declaredType', pg_catalog.format_type(a.atttypid, a.atttypmod),
+       'equals', (
+         select pg_catalog.format('operator(%I.%s)', opn.nspname, op.oprname)
+         from pg_catalog.pg_opclass oc
+         join pg_catalog.pg_am am on am.oid = oc.opcmethod and am.amname = 'btree'
+         join pg_catalog.pg_amop amop on amop.amopfamily = oc.opcfamily and amop.amopstrategy = 3
+           and amop.amoplefttype = oc.opcintype and amop.amoprighttype = oc.opcintype
+         join pg_catalog.pg_operator op on op.oid = amop.amopopr
+         join pg_catalog.pg_namespace opn on opn.oid = op.oprnamespace
+         where oc.opcdefault and oc.opcintype = case when base.kind = 'e' then 'anyenum'::regtype
+           when base.oid = 'varchar'::regtype then 'text'::regtype else base.oid end),
        'notNull', a.attnotnull,
        'hasDefault', a.atthasdef,
        'generated', a.attgenerated <> '',
        'identity', case a.attidentity when 'a' then 'always' when 'd' then 'by default' end)
        order by a.attnum), '[]')
      from pg_catalog.pg_attribute a
+     cross join lateral (
+       with recursive chain(oid, kind, next) as (
+         select oid, typtype, typbasetype from pg_catalog.pg_type where oid = a.atttypid
+         union all
+         select t.oid, t.typtype, t.typbasetype from chain
+         join pg_catalog.pg_type t on chain.kind = 'd' and t.oid = chain.next)
+       select oid, kind from chain where kind <> 'd') base
      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
     (select coalesce(json_agg(k.key order by k.primary desc, k.name), '[]') from (
        select i.indisprimary as primary, ic.relname as name, json_build_object(

@@ -10,6 +10,7 @@ import { columnNull } from './preflight/checks/column-null.ts';
 import { columnType } from './preflight/checks/column-type.ts';
 import { commitTimestamps } from './preflight/checks/commit-timestamps.ts';
 import { conflictRule } from './preflight/checks/conflict-rule.ts';
+import { deferrableConstraint } from './preflight/checks/deferrable-constraint.ts';
 import { differences } from './preflight/checks/differences.ts';
 import { emptyPattern } from './preflight/checks/empty-pattern.ts';
 import { encoding } from './preflight/checks/encoding.ts';
@@ -67,6 +68,7 @@ export const checks: readonly Check[] = [
   replicaIdentity,
   targetKey,
   uniqueIndex,
+  deferrableConstraint,
   firingTriggers,
   publication,
   allTablesPublication,

@@ -31,10 +31,9 @@ export function targetTableOf(relation: Relation): TargetTable {
     quoted: `"${name}"`,
     castType: 'text',
     identityAlways: false,
+    equals: 'operator(pg_catalog.=)',
   }));
-  const key = columns
-    .filter(({ index }) => relation.columns[index]?.identity)
-    .map((column) => ({ ...column, equals: 'operator(pg_catalog.=)' }));
+  const key = columns.filter(({ index }) => relation.columns[index]?.identity);
   return {
     relation,
     label: `${relation.schema}.${relation.name}`,

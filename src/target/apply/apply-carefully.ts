@@ -7,9 +7,11 @@ import type { Relation } from '../../model/relation.ts';
 import { type Tuple, unchanged, type Value } from '../../model/tuple.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { coalesce, keyOfTuple, keyOfUpdate, newRowOf, type RowWrite } from './coalesce.ts';
+import { foldWholeRows, isWholeRow, wholeRowOf } from './fold-whole-rows.ts';
 import { planTruncate } from './plan-batch.ts';
 import { deleteRows, insertRows, updateRows } from './row-statements.ts';
 import type { KeyColumn, TargetTable } from './target-table.ts';
+import { deleteWholeRows, updateWholeRows } from './whole-row-statements.ts';
 
 export interface CarefulContext {
   readonly tableOf: (relation: Relation) => TargetTable;
@@ -41,6 +43,7 @@ async function applyOne(
   context: CarefulContext,
 ): Promise<void> {
   const { key } = table;
+  if (isWholeRow(table)) return await applyWholeRow(change, table, context);
   // Without a key only inserts get past this.
   if (key === undefined) coalesce(table, [change]);
   if (change.kind === 'insert') return await insert(table, change.new, context);
@@ -58,6 +61,27 @@ async function applyOne(
 async function insert(table: TargetTable, row: Tuple, context: CarefulContext): Promise<void> {
   const { rows } = await context.execute(insertRows(table, [row]));
   if (table.key !== undefined && rows[0]?.[0] !== '0') context.onConflict('insert_exists');
+}
+
+async function applyWholeRow(
+  change: RowChange,
+  table: TargetTable,
+  context: CarefulContext,
+): Promise<void> {
+  const { deletes, updates, inserts } = foldWholeRows(table, [change]);
+  for (const old of deletes) {
+    const { rowCount } = await context.execute(deleteWholeRows(table, [old]));
+    if (rowCount === 0) context.onConflict('delete_missing');
+  }
+  for (const write of updates) {
+    const { rowCount } = await context.execute(
+      updateWholeRows(table, [write], { expectAll: false }),
+    );
+    if (rowCount > 0) continue;
+    context.onConflict('update_missing');
+    await context.execute(insertRows(table, [write.row]));
+  }
+  for (const row of inserts) await context.execute(insertRows(table, [row]));
 }
 
 async function update(
@@ -80,7 +104,8 @@ async function update(
     throw new ReplicatorError('INTERNAL', `${table.label}: one key matched ${rowCount} rows`);
   await refuseNewIdentity(table, key, write, context);
   context.onConflict('update_missing');
-  const row = await complete(newRow, table, newKey, context.fetchRow);
+  const whole = table.relation.replicaIdentity === 'full' ? wholeRowOf(change) : newRow;
+  const row = await complete(whole, table, newKey, context.fetchRow);
   // Gone at the source as well: its delete is on the way.
   if (row !== undefined) await context.execute(insertRows(table, [row]));
 }

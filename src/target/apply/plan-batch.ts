@@ -6,8 +6,11 @@ import { unchanged } from '../../model/tuple.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { ChangeCounts } from '../progress/progress.ts';
 import { coalesce, type RowWrite, type Step } from './coalesce.ts';
-import { deleteRows, insertRows, updateRows } from './row-statements.ts';
+import { foldWholeRows, isWholeRow } from './fold-whole-rows.ts';
+import { deleteRows, insertRows, rowsOf, updateRows } from './row-statements.ts';
+import { slices } from './slices.ts';
 import type { KeyColumn, TargetTable } from './target-table.ts';
+import { planWholeRows } from './whole-row-statements.ts';
 
 /** A statement and how its result shows a conflict. */
 export interface PlannedStatement {
@@ -18,10 +21,6 @@ export interface PlannedStatement {
     | { readonly kind: 'nothing' };
 }
 
-/** Enough that the cost per statement vanishes, and few enough to keep a statement's memory low. */
-const rowsPerStatement = 1_000;
-const bytesPerStatement = 4 * 1024 * 1024;
-
 export function planBatch(
   changes: readonly Change[],
   tableOf: (relation: Relation) => TargetTable,
@@ -31,7 +30,8 @@ export function planBatch(
   const flush = () => {
     for (const [relation, rows] of byRelation) {
       const table = tableOf(relation);
-      for (const step of coalesce(table, rows)) planStep(table, step, plan);
+      if (isWholeRow(table)) planWholeRows(table, foldWholeRows(table, rows), plan);
+      else for (const step of coalesce(table, rows)) planStep(table, step, plan);
     }
     byRelation = new Map();
   };
@@ -104,10 +104,7 @@ export function planTruncate(
   change: TruncateChange,
   tableOf: (relation: Relation) => TargetTable,
 ): PlannedStatement {
-  const tables = change.relations.map((relation) => {
-    const table = tableOf(relation);
-    return table.partitioned ? table.quoted : `only ${table.quoted}`;
-  });
+  const tables = change.relations.map((relation) => rowsOf(tableOf(relation)));
   const identity = change.restartIdentity ? ' restart identity' : '';
   return {
     statement: { text: `truncate ${tables.join(', ')}${identity}` },
@@ -119,28 +116,4 @@ export function countChanges(changes: readonly Change[]): ChangeCounts {
   const counts = { inserts: 0, updates: 0, deletes: 0, truncates: 0 };
   for (const { kind } of changes) counts[`${kind}s`] += 1;
   return counts;
-}
-
-function* slices<T>(
-  items: readonly T[],
-  valuesOf: (item: T) => readonly unknown[],
-): Generator<readonly T[]> {
-  let start = 0;
-  let bytes = 0;
-  for (const [i, item] of items.entries()) {
-    const size = sizeOf(valuesOf(item));
-    if (i > start && (i - start >= rowsPerStatement || bytes + size > bytesPerStatement)) {
-      yield items.slice(start, i);
-      start = i;
-      bytes = 0;
-    }
-    bytes += size;
-  }
-  if (start < items.length) yield items.slice(start);
-}
-
-function sizeOf(values: readonly unknown[]): number {
-  let size = 0;
-  for (const value of values) if (typeof value === 'string') size += value.length;
-  return size;
 }

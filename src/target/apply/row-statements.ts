@@ -136,7 +136,7 @@ export function deleteRows(
 }
 
 /** Not those of tables that inherit from it: they are published as their own, with keys of their own. */
-function rowsOf({ quoted, partitioned }: TargetTable): string {
+export function rowsOf({ quoted, partitioned }: TargetTable): string {
   return partitioned ? quoted : `only ${quoted}`;
 }
 
@@ -175,7 +175,11 @@ function position(columns: readonly TargetColumn[], wanted: TargetColumn): numbe
 }
 
 function columnArray(rows: readonly Tuple[], index: number): Buffer {
-  return encodeTextArray(rows.map((row) => textOf(row[index])));
+  return arrayOf(rows.map((row) => row[index]));
+}
+
+export function arrayOf(values: readonly (Value | undefined)[]): Buffer {
+  return encodeTextArray(values.map(textOf));
 }
 
 function textOf(value: Value | undefined): string | null {

@@ -14,6 +14,8 @@ export interface TargetColumn {
   readonly castType: string;
   /** GENERATED ALWAYS AS IDENTITY: may be inserted, never updated. */
   readonly identityAlways: boolean;
+  /** Equality of its type; undefined where there is none, as for json. */
+  readonly equals: string | undefined;
 }
 
 export interface KeyColumn extends TargetColumn {
@@ -56,6 +58,7 @@ export function matchTable(
       quoted: quoteIdentifier(column.name),
       castType: found.castType,
       identityAlways: found.identity === 'always',
+      equals: found.equals ?? undefined,
     });
   });
   return {

@@ -1,7 +1,7 @@
 // On targets: a unique index by which a row of the stream is found, and which ON CONFLICT can use.
 import type { CatalogKey } from '../../../postgres/catalog.ts';
 import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
-import { type TablePair, tablePairs } from '../carried-tables.ts';
+import { type TablePair, tablePairs, writersAt } from '../carried-tables.ts';
 import { columnList } from '../create-table.ts';
 import type { Check, Problem } from '../finding.ts';
 import { replicaKeyOf } from '../replica-key.ts';
@@ -9,10 +9,13 @@ import { replicaKeyOf } from '../replica-key.ts';
 export const targetKey: Check = {
   name: 'target-key',
   category: 'schema',
-  find: (facts) => tablePairs(facts).flatMap(judge),
+  find: (facts) =>
+    tablePairs(facts).flatMap((pair) =>
+      judge(pair, writersAt(facts, pair.target.name, pair.label).length > 1),
+    ),
 };
 
-function judge(pair: TablePair): Problem[] {
+function judge(pair: TablePair, severalWriters: boolean): Problem[] {
   const { label, source, sourceTable, target, targetTable } = pair;
   const key = replicaKeyOf(sourceTable);
   // Nothing but inserts can arrive.
@@ -22,11 +25,12 @@ function judge(pair: TablePair): Problem[] {
   const common = { code: 'REPLICA_IDENTITY', database: target.name, table: label } as const;
   const usable = covered.filter(({ immediate }) => immediate);
   if (usable.length === 0) {
-    const isInsertOnly = key === 'all columns' && !sourceTable.changed;
+    // A single writer's rows are found by all that they hold.
+    if (key === 'all columns' && !severalWriters) return [];
     return [
       {
         ...common,
-        severity: isInsertOnly ? 'warning' : 'error',
+        severity: 'error',
         message: `${target.name}: ${label} ${missing(pair, key, covered)}: an UPDATE or DELETE of ${source.name} would not find its row`,
         hint: remedy(pair, key, covered),
       },

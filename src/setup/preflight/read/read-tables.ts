@@ -30,6 +30,8 @@ export interface UniqueIndex {
   readonly name: string;
   /** `btree (a, b) WHERE c`: the same for equal indexes of other databases. */
   readonly definition: string;
+  /** May be checked at COMMIT, by a trigger. */
+  readonly deferrable: boolean;
 }
 
 type TableDetails = Pick<TableFacts, 'changed' | 'firing' | 'uniqueIndexes'> & {
@@ -77,7 +79,8 @@ const detailsQuery = `
             and case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident
                 else false end)),
     'uniqueIndexes', (
-      select coalesce(json_agg(json_build_object('name', c.relname, 'definition', coalesce(
+      select coalesce(json_agg(json_build_object('name', c.relname,
+        'deferrable', not i.indimmediate, 'definition', coalesce(
           pg_get_constraintdef(x.oid),
           regexp_replace(pg_get_indexdef(c.oid), '^CREATE UNIQUE INDEX .* USING ', '')))
         order by c.relname), '[]')

@@ -3,6 +3,7 @@ import { tablePairs, writersAt } from '../../../../src/setup/preflight/carried-t
 import { replicaIdentity } from '../../../../src/setup/preflight/checks/replica-identity.ts';
 import { syncOptions } from '../../../../src/setup/preflight/checks/sync-options.ts';
 import { tableMissing } from '../../../../src/setup/preflight/checks/table-missing.ts';
+import { targetKey } from '../../../../src/setup/preflight/checks/target-key.ts';
 import { database, factsOf, oneWay, sync, table, tables, told } from './facts-fixture.ts';
 
 const having = (name: string, ...all: ReturnType<typeof table>[]) =>
@@ -38,6 +39,11 @@ test('rows of one table can have several writers on a target that is no source',
   const together = facts(sync({ a: 'source', c: 'target' }), sync({ b: 'source', c: 'target' }));
   expect(writersAt(together, 'c', 'public.t')).toEqual(['a', 'b']);
   expect(replicaIdentity.find(together).map((each) => each.database)).toEqual(['a', 'b']);
+  expect(told(targetKey.find(apart))).toEqual([]);
+  expect(told(targetKey.find(together))).toEqual([
+    'error: c: public.t has no key: an UPDATE or DELETE of a would not find its row',
+    'error: c: public.t has no key: an UPDATE or DELETE of b would not find its row',
+  ]);
 });
 
 test('syncs that want to treat a table differently are told as the file is wrong', () => {

@@ -17,6 +17,7 @@ function found(name: string, typeOid: number, rest: Partial<CatalogColumn> = {})
     typeOid,
     typeModifier: -1,
     castType: `type${typeOid}`,
+    equals: null,
     declaredType: `type${typeOid}`,
     notNull: false,
     hasDefault: false,

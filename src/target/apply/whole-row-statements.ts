@@ -1,0 +1,136 @@
+// SQL that finds rows by all that they hold, for tables without a key. The text of the whole row
+// decides: it tells NULL from empty, works for types that have no equality (json, xml, point), and
+// never takes 1.0 for 1.00. Columns that have an equality are compared by it as well, so that an
+// index can be used; where there is none, one scan and a hash join serve a whole statement.
+import type { Tuple } from '../../model/tuple.ts';
+import type { Statement } from '../../postgres/statement-group.ts';
+import type { Replacement, WholeRowStep } from './fold-whole-rows.ts';
+import type { PlannedStatement } from './plan-batch.ts';
+import { arrayOf, insertRows, rowsOf } from './row-statements.ts';
+import { slices } from './slices.ts';
+import type { TargetColumn, TargetTable } from './target-table.ts';
+
+const allowHashJoin = (allow: boolean): PlannedStatement => ({
+  statement: { text: `set local enable_hashjoin = ${allow ? 'on' : 'off'}` },
+  expects: { kind: 'nothing' },
+});
+
+export function planWholeRows(
+  table: TargetTable,
+  { deletes, updates, inserts }: WholeRowStep,
+  plan: PlannedStatement[],
+): void {
+  const searches = deletes.length + updates.length > 0;
+  // Off in our sessions, where rows are found by a key.
+  if (searches) plan.push(allowHashJoin(true));
+  for (const olds of byNulls(table, deletes, (old) => old))
+    for (const slice of slices(olds, (old) => old))
+      plan.push({
+        statement: deleteWholeRows(table, slice),
+        expects: { kind: 'delete', rows: slice.length },
+      });
+  for (const writes of byNulls(table, updates, ({ old }) => old))
+    for (const slice of slices(writes, ({ old, row }) => [...old, ...row])) {
+      const statement = updateWholeRows(table, slice, { expectAll: true });
+      plan.push({ statement, expects: { kind: 'nothing' } });
+    }
+  if (searches) plan.push(allowHashJoin(false));
+  for (const slice of slices(inserts, (row) => row))
+    plan.push({ statement: insertRows(table, slice), expects: { kind: 'nothing' } });
+}
+
+/** Removes one row for each of the given; all must be null in the same comparable columns. */
+export function deleteWholeRows(table: TargetTable, olds: readonly Tuple[]): Statement {
+  const { sql, values } = finding(table, olds, []);
+  return {
+    text:
+      `${sql} delete from ${rowsOf(table)} as t using found as f join wanted as w using (image, nth) ` +
+      'where t.ctid = f.ctid and t.tableoid = f.tableoid',
+    values,
+  };
+}
+
+/** Replaces one row for each of the given; with `expectAll` the server raises if one is missing. */
+export function updateWholeRows(
+  table: TargetTable,
+  writes: readonly Replacement[],
+  { expectAll }: { expectAll: boolean },
+): Statement {
+  const set = table.columns.filter(({ identityAlways }) => !identityAlways);
+  const news = set.map(({ index }) => writes.map(({ row }) => row[index]));
+  const { sql, values } = finding(
+    table,
+    writes.map(({ old }) => old),
+    news.map((column) => arrayOf(column)),
+  );
+  const assignments = set.map(({ quoted, castType }, i) => `${quoted} = w.n${i}::${castType}`);
+  const kept = table.columns.slice(0, 1).map(({ quoted }) => `${quoted} = t.${quoted}`);
+  const update =
+    `update ${rowsOf(table)} as t set ${(assignments.length > 0 ? assignments : kept).join(', ')} ` +
+    'from found as f join wanted as w using (image, nth) ' +
+    'where t.ctid = f.ctid and t.tableoid = f.tableoid';
+  if (!expectAll) return { text: `${sql} ${update}`, values };
+  return {
+    text:
+      `${sql}, touched as (${update} returning 1) ` +
+      `select replicator.expect_rows(count(*), $${values.length + 1}::bigint) from touched`,
+    values: [...values, String(writes.length)],
+  };
+}
+
+/**
+ * `wanted`: each given row, as text and as the nth of those that are equal; `found`: the same of the
+ * rows that the table has. So of equal rows as many are taken as are wanted, and no more.
+ */
+function finding(
+  table: TargetTable,
+  olds: readonly Tuple[],
+  news: readonly Buffer[],
+): { sql: string; values: (Buffer | string)[] } {
+  const { columns } = table;
+  const names = [...columns.map((_, i) => `c${i}`), ...news.map((_, i) => `n${i}`)];
+  const given =
+    names.length === 0
+      ? 'generate_series(1, $1::int) as u'
+      : `unnest(${names.map((_, i) => `$${i + 1}::text[]`).join(', ')}) as u(${names.join(', ')})`;
+  const values =
+    names.length === 0
+      ? [String(olds.length)]
+      : [...columns.map(({ index }) => arrayOf(olds.map((old) => old[index]))), ...news];
+  const typed = columns.map(({ castType }, i) => `u.c${i}::${castType}`).join(', ');
+  const stored = columns.map(({ quoted }) => `t.${quoted}`).join(', ');
+  const image = `row(${typed})::text collate "C"`;
+  const comparisons = columns.flatMap((column, i) => {
+    if (column.equals === undefined) return [];
+    return olds[0]?.[column.index] === null
+      ? [`t.${column.quoted} is null`]
+      : [`t.${column.quoted} ${column.equals} d.c${i}::${column.castType}`];
+  });
+  const matches = [...comparisons, `row(${stored})::text collate "C" = d.image`].join(' and ');
+  return {
+    sql:
+      `with wanted as (select u.*, ${image} as image, ` +
+      `row_number() over (partition by ${image}) as nth from ${given}), ` +
+      'found as (select t.ctid, t.tableoid, d.image, row_number() over (partition by d.image) as nth ' +
+      `from ${rowsOf(table)} as t join (select * from wanted where nth = 1) as d on ${matches})`,
+    values,
+  };
+}
+
+/** Together go those that are null in the same columns, of such as are compared by an equality. */
+function byNulls<T>(
+  { columns }: TargetTable,
+  items: readonly T[],
+  oldOf: (item: T) => Tuple,
+): Iterable<T[]> {
+  const compared = columns.filter(({ equals }: TargetColumn) => equals !== undefined);
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const old = oldOf(item);
+    const nulls = compared.map(({ index }) => (old[index] === null ? '0' : '1')).join('');
+    const same = groups.get(nulls);
+    if (same === undefined) groups.set(nulls, [item]);
+    else same.push(item);
+  }
+  return groups.values();
+}
