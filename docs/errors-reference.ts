@@ -30,6 +30,7 @@ const meanings: Readonly<Record<ErrorCode, string>> = {
   PUBLICATION_CHANGED: 'The publication was dropped or recreated after the slot was made.',
   COPY_REFUSED: 'The initial copy would mix with rows that are already there.',
   DATA_REJECTED: 'The target refused a row: a constraint, a trigger, or a value out of range.',
+  CONFLICT: 'Two databases changed a row, and the sync says `conflict: pause`.',
   UNIQUE_VIOLATION: 'Another row of the target holds a value that must be unique.',
   VALUE_TOO_LARGE: 'One value is larger than 100 MB.',
   TRUNCATE_REFUSED: 'A table was truncated on the source, and the sync says `truncate: refuse`.',

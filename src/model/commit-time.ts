@@ -3,6 +3,9 @@
 
 const unixMsOfEpoch = 946_684_800_000n;
 
+/** Before every commit: of a row whose commit time the server does not keep any more. */
+export const beforeAllTimes = -(2n ** 63n);
+
 /** ISO 8601 with six decimals, which PostgreSQL reads back exactly as timestamptz. */
 export function formatCommitTime(microseconds: bigint): string {
   const unixMicroseconds = microseconds + unixMsOfEpoch * 1000n;

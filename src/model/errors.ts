@@ -48,6 +48,7 @@ export const errorKinds = {
   PUBLICATION_CHANGED: kind('manual', 78, 'the publication was recreated: resync its targets'),
   COPY_REFUSED: kind('manual', 78, 'empty the table, or choose another initial_copy'),
   DATA_REJECTED: kind('manual', 70, 'the target refused a value; mend the row or the table'),
+  CONFLICT: kind('manual', 70, 'see `replicator conflicts`, then `replicator conflicts resolve`'),
   UNIQUE_VIOLATION: kind('manual', 70, 'another row of the target holds the same unique value'),
   VALUE_TOO_LARGE: kind('manual', 78, 'values over 100 MB on the wire are not replicated'),
   TRUNCATE_REFUSED: kind('manual', 78, 'set `truncate: replicate` or `ignore` for the sync'),

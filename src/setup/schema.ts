@@ -100,7 +100,8 @@ export const schemaStatements: readonly string[] = [
   ranks integer[],
   primary key (xid, relation))`,
 
-  // What was decided here between changes of several sources.
+  // This database as a target: what was decided here between changes of several sources. With the
+  // resolution error nothing was yet: a person is to say whose row stays.
   `create table replicator.conflicts (
   id bigint generated always as identity primary key,
   decided_at timestamptz not null default clock_timestamp(),
@@ -109,15 +110,26 @@ export const schemaStatements: readonly string[] = [
   table_schema text not null,
   table_name text not null,
   key jsonb not null,
-  conflict text not null,
+  conflict_type text not null,
   resolution text not null,
   rule text not null,
   local_database text,
   local_commit_time timestamptz,
   remote_commit_time timestamptz not null,
   local_row jsonb,
-  remote_row jsonb)`,
+  remote_row jsonb,
+  decision text check (decision in ('local', 'remote')),
+  decision_at timestamptz)`,
   'create index on replicator.conflicts (decided_at)',
+  `create index on replicator.conflicts (source, remote_commit_time) where resolution = 'error'`,
+
+  // How many there were since the set-up, also of those that are not kept.
+  `create table replicator.conflict_counts (
+  source text not null,
+  conflict_type text not null,
+  resolution text not null,
+  count bigint not null,
+  primary key (source, conflict_type, resolution))`,
 
   // The only published table of ours.
   `create table replicator.marker (
