@@ -12,6 +12,12 @@ const selectLeftovers = `
     from pg_stat_activity where application_name like 'replicator%'
   order by 1, 2`;
 
+/** As `kind name detail`. */
+export async function findLeftovers(server: PostgresServer): Promise<string[]> {
+  const rows = await server.query('postgres', selectLeftovers);
+  return rows.map(({ kind, name, detail }) => `${kind} ${name} ${detail}`.trim());
+}
+
 /**
  * No replication slot, no origin and no connection of replicator. Backends need a moment to notice
  * that their client has gone. What is found is reported and then removed: a leak fails the test that
@@ -22,8 +28,7 @@ export async function assertNothingLeft(server: PostgresServer, timeoutMs = 5000
   try {
     await eventually(
       async () => {
-        const rows = await server.query('postgres', selectLeftovers);
-        left = rows.map(({ kind, name, detail }) => `${kind} ${name} ${detail}`.trim());
+        left = await findLeftovers(server);
         return left.length === 0;
       },
       { timeoutMs, intervalMs: 10 },

@@ -24,6 +24,7 @@ export class OwnServer implements PostgresServer {
   readonly dataDirectory: string;
   readonly #binaries: PostgresBinaries;
   readonly #logFile: string;
+  readonly #env: Record<string, string>;
   #port = 0;
   #postmaster: Postmaster | undefined;
 
@@ -32,20 +33,22 @@ export class OwnServer implements PostgresServer {
     binaries: PostgresBinaries,
     folder: TemporaryFolder,
     dataDirectory: string,
+    env: Record<string, string>,
   ) {
     this.major = major;
     this.folder = folder;
     this.dataDirectory = dataDirectory;
     this.#binaries = binaries;
     this.#logFile = join(folder.path, 'log');
+    this.#env = env;
   }
 
-  static async create({ major, settings = {}, name }: ServerOptions): Promise<OwnServer> {
+  static async create({ major, settings = {}, name, env = {} }: ServerOptions): Promise<OwnServer> {
     const binaries = await postgresBinaries(major);
     const folder = createServerFolder(`postgres-${major}${name ? `-${name}` : ''}`);
     try {
       const dataDirectory = await createDataDirectory(folder.path, major, settings);
-      const server = new OwnServer(major, binaries, folder, dataDirectory);
+      const server = new OwnServer(major, binaries, folder, dataDirectory, env);
       await server.#startOnFreePort();
       return server;
     } catch (error) {
@@ -111,6 +114,7 @@ export class OwnServer implements PostgresServer {
       port: this.#port,
       logFile: this.#logFile,
       guardian: this.folder.guardian,
+      env: this.#env,
     });
   }
 

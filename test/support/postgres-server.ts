@@ -38,6 +38,8 @@ export interface ServerOptions {
   settings?: Settings;
   /** Shows in the name of its folder. */
   name?: string;
+  /** Added to the little that a server is given of an environment. */
+  env?: Record<string, string>;
 }
 
 /** A fresh server on a free port of 127.0.0.1, which ends at the latest with this process. */

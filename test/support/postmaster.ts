@@ -19,6 +19,7 @@ export interface PostmasterOptions {
   logFile: string;
   /** Hears of the process as long as it runs. */
   guardian: Guardian;
+  env: Record<string, string>;
 }
 
 export class Postmaster {
@@ -54,7 +55,7 @@ export class Postmaster {
       detached: true,
       stdio: ['ignore', log, log],
       cwd: '/',
-      env: serverEnvironment(),
+      env: { ...serverEnvironment(), ...options.env },
     });
     closeSync(log);
     await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));

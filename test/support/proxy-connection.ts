@@ -7,8 +7,15 @@ import { type LaneRules, type Passing, ProxyLane } from './proxy-lane.ts';
  */
 export type ChunkHook = (chunk: Buffer, connection: ProxyConnection) => 'cut' | number | undefined;
 
+/** In which ways nothing arrives. */
+export interface BlackholedWays {
+  readonly toServer: boolean;
+  readonly toClient: boolean;
+}
+
 export interface ProxyRules extends LaneRules {
   readonly targetPort: number;
+  readonly blackholed: BlackholedWays;
   readonly onClientData: ChunkHook | undefined;
   readonly onServerData: ChunkHook | undefined;
 }
@@ -30,7 +37,8 @@ export class ProxyConnection {
 
   /** To be called when the rules have changed. */
   proceed(): void {
-    if (!this.#server && !this.#client.destroyed && !this.#rules.isBlackhole) this.#connect();
+    const isReachable = !this.#rules.blackholed.toServer;
+    if (!this.#server && !this.#client.destroyed && isReachable) this.#connect();
     for (const lane of this.#lanes) lane.pump();
   }
 
@@ -51,11 +59,19 @@ export class ProxyConnection {
     server.on('error', () => undefined);
     this.#server = server;
     this.#lanes = [
-      new ProxyLane(client, server, this.#rules, (chunk) =>
-        this.#passing(chunk, this.#rules.onClientData, server),
+      new ProxyLane(
+        client,
+        server,
+        this.#rules,
+        () => this.#rules.blackholed.toServer,
+        (chunk) => this.#passing(chunk, this.#rules.onClientData, server),
       ),
-      new ProxyLane(server, client, this.#rules, (chunk) =>
-        this.#passing(chunk, this.#rules.onServerData, client),
+      new ProxyLane(
+        server,
+        client,
+        this.#rules,
+        () => this.#rules.blackholed.toClient,
+        (chunk) => this.#passing(chunk, this.#rules.onServerData, client),
       ),
     ];
   }

@@ -4,7 +4,6 @@ import type { Socket } from 'node:net';
 
 export interface LaneRules {
   readonly delayMs: number;
-  readonly isBlackhole: boolean;
 }
 
 /** What of a chunk passes; with `cut`, what to do after that. */
@@ -22,16 +21,24 @@ export class ProxyLane {
   readonly #from: Socket;
   readonly #to: Socket;
   readonly #rules: LaneRules;
+  readonly #isSwallowed: () => boolean;
   readonly #passing: (chunk: Buffer) => Passing;
   readonly #queue: { item: Item; due: number }[] = [];
   #queuedBytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /** Starts to read. What of a chunk does not pass is lost. */
-  constructor(from: Socket, to: Socket, rules: LaneRules, passing: (chunk: Buffer) => Passing) {
+  constructor(
+    from: Socket,
+    to: Socket,
+    rules: LaneRules,
+    isSwallowed: () => boolean,
+    passing: (chunk: Buffer) => Passing,
+  ) {
     this.#from = from;
     this.#to = to;
     this.#rules = rules;
+    this.#isSwallowed = isSwallowed;
     this.#passing = passing;
     from.on('data', (chunk: Buffer) => this.#push(chunk));
     from.on('end', () => this.#push('end'));
@@ -44,7 +51,7 @@ export class ProxyLane {
   /** Sends what is due. To be called again when the rules have changed. */
   pump(): void {
     clearTimeout(this.#timer);
-    while (!this.#rules.isBlackhole && !this.#to.destroyed && !this.#to.writableNeedDrain) {
+    while (!this.#isSwallowed() && !this.#to.destroyed && !this.#to.writableNeedDrain) {
       const next = this.#queue[0];
       if (!next) break;
       const waitMs = next.due - performance.now();

@@ -1,7 +1,7 @@
 // A TCP proxy in front of a server, with which a test breaks the network.
 import { createServer, type Server, type Socket } from 'node:net';
 import { freePort } from './free-port.ts';
-import { type ChunkHook, ProxyConnection } from './proxy-connection.ts';
+import { type BlackholedWays, type ChunkHook, ProxyConnection } from './proxy-connection.ts';
 
 /** Listens on 127.0.0.1 and keeps its port until it is closed. */
 export async function createProxy(targetPort: number): Promise<TcpProxy> {
@@ -26,7 +26,7 @@ export class TcpProxy {
   onServerData: ChunkHook | undefined;
   readonly #listener: Server;
   readonly #connections = new Set<ProxyConnection>();
-  #isBlackhole = false;
+  #blackholed: BlackholedWays = { toServer: false, toClient: false };
 
   constructor(port: number, targetPort: number) {
     this.port = port;
@@ -35,8 +35,8 @@ export class TcpProxy {
     this.#listener = createServer(options, (client) => this.#accept(client));
   }
 
-  get isBlackhole(): boolean {
-    return this.#isBlackhole;
+  get blackholed(): BlackholedWays {
+    return this.#blackholed;
   }
 
   /** How many clients are connected. */
@@ -50,9 +50,12 @@ export class TcpProxy {
   }
 
   /** Connections stay and new ones are accepted, but nothing arrives and nobody is told. What was
-   * sent meanwhile arrives when it ends. */
-  blackhole(on: boolean): void {
-    this.#isBlackhole = on;
+   * sent meanwhile arrives when it ends. With `only` the other way stays open. */
+  blackhole(on: boolean, only?: keyof BlackholedWays): void {
+    this.#blackholed = {
+      toServer: on && only !== 'toClient',
+      toClient: on && only !== 'toServer',
+    };
     for (const connection of this.#connections) connection.proceed();
   }
 

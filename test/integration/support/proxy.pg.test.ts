@@ -73,6 +73,28 @@ test('a black hole is silent, for old and new connections, until it ends', async
   await all;
 });
 
+test('a black hole of one way lets the question pass and keeps the answer', async () => {
+  const client = await connect();
+  proxy.blackhole(true, 'toClient');
+  let isAnswered = false;
+  const query = client.query('create table asked ()').then(() => {
+    isAnswered = true;
+  });
+  const server = await sharedServer(newest);
+  const found = `select from pg_class where relname = 'asked'`;
+  await eventually(async () => (await server.query('postgres', found)).length > 0);
+  expect(isAnswered).toBe(false);
+  proxy.blackhole(false);
+  await query;
+
+  proxy.blackhole(true, 'toServer');
+  const drop = client.query('drop table asked');
+  await sleep(100);
+  expect(await server.query('postgres', found)).toHaveLength(1);
+  proxy.blackhole(false);
+  await drop;
+});
+
 test('a delay holds up both directions and keeps the order, also when it changes', async () => {
   const client = await connect();
   proxy.delayMs = 50;
