@@ -1,0 +1,63 @@
+// A server goes and comes back, or loses single sessions.
+import pg from 'pg';
+import type { Master } from '../master.ts';
+import type { Fault, Strike } from './fault.ts';
+
+function goesAway(name: string, go: (master: Master) => Promise<unknown>): Fault {
+  return {
+    name,
+    lane: 'server',
+    async strike({ world, random, says, lasts }) {
+      const master = random.pick(world.masters);
+      says(master.name);
+      await go(master);
+      await lasts(3_000);
+      await master.server.start();
+    },
+  };
+}
+
+export const serverKilled = goesAway('server-killed', ({ server }) => server.kill());
+export const serverStoppedFast = goesAway('server-fast-stop', ({ server }) => server.stop('fast'));
+export const serverStoppedAtOnce = goesAway('server-immediate-stop', ({ server }) =>
+  server.stop('immediate'),
+);
+
+function endsSessions(name: string, purpose: string): Fault {
+  return {
+    name,
+    lane: 'server',
+    async strike(strike) {
+      const master = strike.random.pick(strike.world.masters);
+      strike.says(master.name);
+      await master.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where application_name like 'replicator/%/' || $1`,
+        [purpose],
+      );
+    },
+  };
+}
+
+export const walsenderEnded = endsSessions('walsender-ended', 'walsender');
+export const applierEnded = endsSessions('applier-ended', 'apply');
+
+/** What is applied has to wait, up to its lock_timeout and beyond. */
+export const tableLocked: Fault = {
+  name: 'table-locked',
+  lane: 'server',
+  async strike({ world, random, says, lasts }: Strike) {
+    const master = random.pick(world.masters);
+    const table = random.pick(world.workloads.flatMap(({ tables }) => tables)).name;
+    says(`${table} on ${master.name}`);
+    const client = new pg.Client({ connectionString: master.url, application_name: 'torture' });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      await client.query(`begin; lock table ${table} in exclusive mode`);
+      await lasts(3_000);
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  },
+};
