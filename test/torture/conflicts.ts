@@ -9,14 +9,14 @@ export async function readConflicts({ masters }: World): Promise<LoggedConflict[
     query: (sql: string) => master.query(sql),
   })))
     for (const row of await query(
-      `select table_name, conflict, resolution, rule, local_row ->> 'op' as local,
+      `select table_name, conflict_type, resolution, rule, local_row ->> 'op' as local,
               remote_row ->> 'op' as remote
        from replicator.conflicts`,
     ))
       found.push({
         database,
         table: row['table_name'] ?? '',
-        conflict: row['conflict'] ?? '',
+        conflict: row['conflict_type'] ?? '',
         resolution: row['resolution'] ?? '',
         rule: row['rule'] ?? '',
         operations: [row['local'], row['remote']].flatMap((op) => (op == null ? [] : Number(op))),
