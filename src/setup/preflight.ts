@@ -10,6 +10,8 @@ import { columnNull } from './preflight/checks/column-null.ts';
 import { columnType } from './preflight/checks/column-type.ts';
 import { commitTimestamps } from './preflight/checks/commit-timestamps.ts';
 import { conflictRule } from './preflight/checks/conflict-rule.ts';
+import { contestedKey } from './preflight/checks/contested-key.ts';
+import { contestedUnique } from './preflight/checks/contested-unique.ts';
 import { deferrableConstraint } from './preflight/checks/deferrable-constraint.ts';
 import { differences } from './preflight/checks/differences.ts';
 import { emptyPattern } from './preflight/checks/empty-pattern.ts';
@@ -68,6 +70,8 @@ export const checks: readonly Check[] = [
   replicaIdentity,
   targetKey,
   uniqueIndex,
+  contestedKey,
+  contestedUnique,
   deferrableConstraint,
   firingTriggers,
   publication,

@@ -1,6 +1,5 @@
 // Which table goes from where to where, with both of its ends as they are on the servers.
 import type { Config, SubscriptionConfig } from '../../config/config.ts';
-import { matchTables } from '../../config/match-tables.ts';
 import { mergeSyncs, type TableOptions } from '../../config/merge-syncs.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import { tableLabel } from '../../model/relation.ts';
@@ -30,7 +29,7 @@ export interface Disagreement {
 export function carryTables(
   config: Config,
   databases: ReadonlyMap<string, DatabaseFacts>,
-): Pick<PreflightFacts, 'carried' | 'disagreements' | 'writers'> {
+): Pick<PreflightFacts, 'carried' | 'disagreements'> {
   const carried: CarriedTable[] = [];
   const disagreements: Disagreement[] = [];
   for (const subscription of config.subscriptions) {
@@ -51,34 +50,12 @@ export function carryTables(
       disagreements.push({ subscription, error });
     }
   }
-  return { carried, disagreements, writers: findWriters(config, databases, carried) };
+  return { carried, disagreements };
 }
 
 function joinedTables(target: DatabaseFacts | undefined, source: string): Set<string> {
   const joined = target?.state?.content?.joined.filter((table) => table.source === source) ?? [];
   return new Set(joined.map(tableLabel));
-}
-
-function findWriters(
-  { subscriptions }: Config,
-  databases: ReadonlyMap<string, DatabaseFacts>,
-  carried: readonly CarriedTable[],
-): Map<string, ReadonlySet<string>> {
-  const writers = new Map<string, Set<string>>();
-  const add = (database: string, label: string, writer: string) => {
-    const key = `${database}:${label}`;
-    writers.set(key, (writers.get(key) ?? new Set()).add(writer));
-  };
-  for (const { label, subscription } of carried)
-    for (const database of [subscription.source, subscription.target])
-      add(database, label, subscription.source);
-  // A source that did not answer is taken to have what its targets have.
-  for (const { source, target, syncs } of subscriptions) {
-    const tables = databases.has(source) ? [] : [...(databases.get(target)?.tables.values() ?? [])];
-    for (const { relgroup } of syncs)
-      for (const table of matchTables(relgroup, tables)) add(target, tableLabel(table), source);
-  }
-  return writers;
 }
 
 /** A table that is there on both sides of a subscription. */
@@ -120,13 +97,4 @@ function ends<T extends CarriedTable>(
     found.set(key, end);
   }
   return [...found.values()];
-}
-
-/**
- * Databases whose own writes to a table meet at this one: those that feed it, and itself when it
- * is a source. With several of them, rows can conflict.
- */
-export function writersAt(facts: PreflightFacts, database: string, label: string): string[] {
-  const writers = facts.writers.get(`${database}:${label}`);
-  return [...facts.config.databases.keys()].filter((name) => writers?.has(name));
 }

@@ -24,8 +24,6 @@ export interface PreflightFacts {
   /** Every table of every subscription whose source is known. */
   readonly carried: readonly CarriedTable[];
   readonly disagreements: readonly Disagreement[];
-  /** Who writes what arrives, by `database:table`; ask writersAt(). */
-  readonly writers: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 export interface DatabaseFacts {

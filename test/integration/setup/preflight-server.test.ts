@@ -52,11 +52,9 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       'error b: wal_level is replica, a source needs logical',
       ...[
         ...old,
-        ...(major >= 18
-          ? [
-              'a and b: 2 more replication origins needed, 0 free (max_active_replication_origins = 1, 1 in use)',
-            ]
-          : []),
+        major >= 18
+          ? 'a and b: 4 more replication origins needed, 0 free (max_active_replication_origins = 1, 1 in use)'
+          : 'a and b: 4 more replication origins needed, 2 free (max_replication_slots = 3, 1 in use)',
       ].map((message) => `error ${message}`),
       ...['a', 'b'].flatMap((name) => [
         ...(major >= 18
@@ -67,8 +65,8 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
         `notice ${name}: wal_sender_timeout = 0: a connection that died unnoticed keeps the slot busy`,
       ]),
       `error b: synchronous_standby_names = 'FIRST 1 (s1, "Replicator/B/walsender")' counts replicator as a standby: every commit would wait for it`,
-      'warning a: track_commit_timestamp is off, and rows here can have several writers',
-      'warning b: track_commit_timestamp is off, and rows here can have several writers',
+      'error a: track_commit_timestamp is off, and rows here have several writers: the later commit could not be told',
+      'error b: track_commit_timestamp is off, and rows here have several writers: the later commit could not be told',
       "notice sync s: when a and b change one row at the same time, each applies the other's change for now and counts the conflict",
     ]);
   });

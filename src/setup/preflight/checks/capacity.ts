@@ -36,7 +36,7 @@ function limitsOf(facts: PreflightFacts, databases: readonly DatabaseFacts[]): L
   const copies = sources.filter((source) => hasCopyAhead(facts, source)).length;
   const slots = sources.filter((source) => source.server.slot === undefined).length;
   const walSenders = sources.filter((source) => source.server.ourWalSenders === 0).length;
-  const origins = facts.config.subscriptions.filter(
+  const origins = originsOf(facts).filter(
     ({ source, target }) =>
       databases.some(({ name }) => name === target) &&
       !server.origins.includes(originName(source, target)),
@@ -64,6 +64,11 @@ function limitsOf(facts: PreflightFacts, databases: readonly DatabaseFacts[]): L
       needed: origins,
     },
   ];
+}
+
+/** One for each subscription, and for each database that is a target of its own stream. */
+function originsOf({ config: { subscriptions, ownStreams } }: PreflightFacts) {
+  return [...subscriptions, ...ownStreams.map((name) => ({ source: name, target: name }))];
 }
 
 function hasCopyAhead(facts: PreflightFacts, source: DatabaseFacts): boolean {

@@ -1,6 +1,6 @@
 // Where rows can conflict, the commit time of a row decides: every member must keep it.
 // https://www.postgresql.org/docs/current/runtime-config-replication.html#GUC-TRACK-COMMIT-TIMESTAMP
-import { writersAt } from '../carried-tables.ts';
+import { hasSeveralWriters } from '../../../config/writers.ts';
 import type { PreflightFacts } from '../facts.ts';
 import type { Check } from '../finding.ts';
 import { multiSourceSyncs } from '../members.ts';
@@ -9,26 +9,25 @@ export const commitTimestamps: Check = {
   name: 'commit-timestamps',
   category: 'conflict',
   find: (facts) => {
-    const members = conflicting(facts);
+    const places = meetingPlaces(facts);
     return [...facts.databases.values()]
-      .filter(({ name, server }) => members.has(name) && !server.trackCommitTimestamp)
+      .filter(({ name, server }) => places.has(name) && !server.trackCommitTimestamp)
       .map(({ name: database }) => ({
-        // Nothing reads them until versions of rows decide conflicts; turning them on needs a restart.
-        severity: 'warning',
+        severity: 'error',
         code: 'CONFIGURATION',
         database,
-        message: `${database}: track_commit_timestamp is off, and rows here can have several writers`,
+        message: `${database}: track_commit_timestamp is off, and rows here have several writers: the later commit could not be told`,
         hint: 'alter system set track_commit_timestamp = on; then restart the server',
       }));
   },
 };
 
-function conflicting(facts: PreflightFacts): Set<string> {
+/** Where rows of several databases meet, whether or not there are tables yet. */
+function meetingPlaces(facts: PreflightFacts): Set<string> {
   const members = multiSourceSyncs(facts.config).flatMap(({ sync }) => [...sync.members.keys()]);
   // Several syncs, each with one source, can still meet on a target.
-  for (const { label, subscription } of facts.carried) {
-    const writers = writersAt(facts, subscription.target, label);
-    if (writers.length > 1) members.push(subscription.target, ...writers);
-  }
+  for (const { subscription, sourceTable } of facts.carried)
+    if (hasSeveralWriters(facts.config, subscription.target, sourceTable))
+      members.push(subscription.target);
   return new Set(members);
 }

@@ -1,7 +1,8 @@
 // On sources. Without a replica identity an UPDATE or DELETE fails, for the users, as soon as the
 // table is published; https://www.postgresql.org/docs/current/logical-replication-publication.html
+import { hasSeveralWriters } from '../../../config/writers.ts';
 import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
-import { sourceEnds, type TableEnd, writersAt } from '../carried-tables.ts';
+import { sourceEnds, type TableEnd } from '../carried-tables.ts';
 import { columnList } from '../create-table.ts';
 import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
@@ -13,15 +14,15 @@ export const replicaIdentity: Check = {
   category: 'schema',
   find: (facts) =>
     sourceEnds(facts).flatMap((end) => [
-      ...judge(end, hasSeveralWriters(facts, end)),
+      ...judge(end, meetsOthers(facts, end)),
       ...judgePartitions(end),
     ]),
 };
 
-/** Here or on any database that its rows go to. */
-function hasSeveralWriters(facts: PreflightFacts, { label, database, carried }: TableEnd): boolean {
+/** Rows of several databases, here or on any that its rows go to. */
+function meetsOthers({ config }: PreflightFacts, { database, table, carried }: TableEnd): boolean {
   const places = [database.name, ...carried.map(({ subscription }) => subscription.target)];
-  return places.some((place) => writersAt(facts, place, label).length > 1);
+  return places.some((place) => hasSeveralWriters(config, place, table));
 }
 
 function judge({ label, database, table }: TableEnd, severalWriters: boolean): Problem[] {
@@ -38,15 +39,19 @@ function judge({ label, database, table }: TableEnd, severalWriters: boolean): P
       },
     ];
   }
-  if (key === 'all columns' && severalWriters && !table.keys.some(({ immediate }) => immediate))
+  if (key === 'all columns' && severalWriters) {
+    const hasKey = table.keys.some(({ immediate }) => immediate);
     return [
       {
         ...common,
         severity: 'error',
-        message: `${database.name}: ${label} has no key, only REPLICA IDENTITY FULL: with several sources rows could not be told apart`,
+        message: hasKey
+          ? `${database.name}: ${label} has REPLICA IDENTITY FULL: with several sources one key must tell its rows apart`
+          : `${database.name}: ${label} has no key, only REPLICA IDENTITY FULL: with several sources rows could not be told apart`,
         hint: remedy({ ...table, replicaIdentity: 'default' }),
       },
     ];
+  }
   return [];
 }
 

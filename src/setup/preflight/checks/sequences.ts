@@ -1,7 +1,8 @@
 // Sequences are not replicated. Where several databases insert, each must step on values of its
 // own, or they give the same value to different rows.
+import { writersOf } from '../../../config/writers.ts';
 import { quoteTable } from '../../../postgres/identifiers.ts';
-import { sourceEnds, type TableEnd, writersAt } from '../carried-tables.ts';
+import { sourceEnds, type TableEnd } from '../carried-tables.ts';
 import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
 import type { SequenceFacts } from '../read/read-sequences.ts';
@@ -14,7 +15,7 @@ export const sequences: Check = {
     for (const end of sourceEnds(facts))
       sources.set(end.label, [...(sources.get(end.label) ?? []), end]);
     const found = [...sources].flatMap(([label, ends]) =>
-      meetings(facts, label).flatMap((writers) =>
+      meetings(facts, ends).flatMap((writers) =>
         findCollisions(feedersByColumn(ends, writers), label),
       ),
     );
@@ -23,10 +24,9 @@ export const sequences: Check = {
 };
 
 /** Sets of databases whose rows come together somewhere; often the same set everywhere. */
-function meetings(facts: PreflightFacts, label: string): string[][] {
-  const everywhere = [...facts.config.databases.keys()].map((name) =>
-    writersAt(facts, name, label),
-  );
+function meetings({ config }: PreflightFacts, [end]: readonly TableEnd[]): string[][] {
+  if (end === undefined) return [];
+  const everywhere = [...config.databases.keys()].map((name) => writersOf(config, name, end.table));
   return [...new Map(everywhere.map((writers) => [writers.join(), writers])).values()];
 }
 

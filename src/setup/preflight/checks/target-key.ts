@@ -1,7 +1,8 @@
 // On targets: a unique index by which a row of the stream is found, and which ON CONFLICT can use.
+import { hasSeveralWriters } from '../../../config/writers.ts';
 import type { CatalogKey } from '../../../postgres/catalog.ts';
 import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
-import { type TablePair, tablePairs, writersAt } from '../carried-tables.ts';
+import { type TablePair, tablePairs } from '../carried-tables.ts';
 import { columnList } from '../create-table.ts';
 import type { Check, Problem } from '../finding.ts';
 import { replicaKeyOf } from '../replica-key.ts';
@@ -11,7 +12,7 @@ export const targetKey: Check = {
   category: 'schema',
   find: (facts) =>
     tablePairs(facts).flatMap((pair) =>
-      judge(pair, writersAt(facts, pair.target.name, pair.label).length > 1),
+      judge(pair, hasSeveralWriters(facts.config, pair.target.name, pair.targetTable)),
     ),
 };
 

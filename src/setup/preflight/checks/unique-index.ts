@@ -1,11 +1,18 @@
 // A row that the source accepts may be refused where more has to be unique.
+import { hasSeveralWriters } from '../../../config/writers.ts';
 import { type TablePair, tablePairs } from '../carried-tables.ts';
 import type { Check, Problem } from '../finding.ts';
 
 export const uniqueIndex: Check = {
   name: 'unique-index',
   category: 'schema',
-  find: (facts) => tablePairs(facts).flatMap(findStricter),
+  // With several writers contested-unique is stricter.
+  find: (facts) =>
+    tablePairs(facts)
+      .filter(
+        ({ target, targetTable }) => !hasSeveralWriters(facts.config, target.name, targetTable),
+      )
+      .flatMap(findStricter),
 };
 
 function findStricter({ label, source, sourceTable, target, targetTable }: TablePair): Problem[] {

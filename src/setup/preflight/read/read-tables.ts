@@ -16,6 +16,8 @@ export interface TableFacts extends RelationFacts, CatalogTable {
   readonly keylessPartitions: readonly string[];
   /** Every unique index and exclusion constraint, also partial ones and such over expressions. */
   readonly uniqueIndexes: readonly UniqueIndex[];
+  /** Of unique indexes, of types that another text can be equal for and that the server cannot hash. */
+  readonly unhashableColumns: readonly string[];
   readonly sequences: readonly SequenceFacts[];
 }
 
@@ -28,13 +30,20 @@ export interface FiringObject extends TableName {
 
 export interface UniqueIndex {
   readonly name: string;
+  /** Complete: not partial, over no expressions, no exclusion constraint. */
+  readonly plain: boolean;
+  /** Those that it is over, without expressions. */
+  readonly columns: readonly string[];
   /** `btree (a, b) WHERE c`: the same for equal indexes of other databases. */
   readonly definition: string;
   /** May be checked at COMMIT, by a trigger. */
   readonly deferrable: boolean;
 }
 
-type TableDetails = Pick<TableFacts, 'changed' | 'firing' | 'uniqueIndexes'> & {
+type TableDetails = Pick<
+  TableFacts,
+  'changed' | 'firing' | 'uniqueIndexes' | 'unhashableColumns'
+> & {
   readonly keylessPartitions: readonly TableName[];
 };
 
@@ -80,6 +89,10 @@ const detailsQuery = `
                 else false end)),
     'uniqueIndexes', (
       select coalesce(json_agg(json_build_object('name', c.relname,
+        'plain', i.indpred is null and i.indexprs is null and not i.indisexclusion,
+        'columns', (select coalesce(json_agg(a.attname order by a.attname), '[]')
+                    from pg_catalog.pg_attribute a
+                    where a.attrelid = r.oid and a.attnum = any (i.indkey[0:i.indnkeyatts - 1])),
         'deferrable', not i.indimmediate, 'definition', coalesce(
           pg_get_constraintdef(x.oid),
           regexp_replace(pg_get_indexdef(c.oid), '^CREATE UNIQUE INDEX .* USING ', '')))
@@ -87,7 +100,24 @@ const detailsQuery = `
       from pg_catalog.pg_index i
       join pg_catalog.pg_class c on c.oid = i.indexrelid
       left join pg_catalog.pg_constraint x on x.conindid = c.oid and x.contype = 'x'
-      where i.indrelid = r.oid and i.indisvalid and (i.indisunique or i.indisexclusion)))), '{}'
+      where i.indrelid = r.oid and i.indisvalid and (i.indisunique or i.indisexclusion)),
+    -- of the server's own types the texts of equal values are equal, or there is a hash
+    'unhashableColumns', (
+      select coalesce(json_agg(distinct a.attname), '[]')
+      from pg_catalog.pg_index i
+      cross join lateral unnest(i.indkey[0:i.indnkeyatts - 1], i.indclass[0:i.indnkeyatts - 1])
+        as part(attnum, opclass)
+      join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attnum = part.attnum
+      join pg_catalog.pg_opclass oc on oc.oid = part.opclass
+      join pg_catalog.pg_type t on t.oid = oc.opcintype
+      join pg_catalog.pg_amop am on am.amopfamily = oc.opcfamily and am.amopstrategy = 3
+        and am.amoplefttype = oc.opcintype and am.amoprighttype = oc.opcintype
+      where i.indrelid = r.oid and i.indisvalid and i.indisunique
+        and (t.typnamespace <> 'pg_catalog'::regnamespace or t.oid = 'record'::regtype)
+        and not exists (
+          select from pg_catalog.pg_amop h
+          join pg_catalog.pg_am m on m.oid = h.amopmethod and m.amname = 'hash'
+          where h.amopopr = am.amopopr)))), '{}'
   )::text as json
   from roots r`;
 

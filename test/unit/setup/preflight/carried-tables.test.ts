@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { tablePairs, writersAt } from '../../../../src/setup/preflight/carried-tables.ts';
+import { tablePairs } from '../../../../src/setup/preflight/carried-tables.ts';
 import { replicaIdentity } from '../../../../src/setup/preflight/checks/replica-identity.ts';
 import { syncOptions } from '../../../../src/setup/preflight/checks/sync-options.ts';
 import { tableMissing } from '../../../../src/setup/preflight/checks/table-missing.ts';
@@ -22,12 +22,13 @@ test('a target that did not answer is not taken to lack the table', () => {
   ]);
 });
 
-test('a source that did not answer is taken to write what its targets have', () => {
-  const syncs = [sync({ a: 'source', b: 'source' })];
-  const facts = factsOf([having('b', table('t'))], { syncs });
-  expect(writersAt(facts, 'b', 'public.t')).toEqual(['a', 'b']);
-  const without = factsOf([database('a'), having('b', table('t'))], { syncs });
-  expect(writersAt(without, 'b', 'public.t')).toEqual(['b']);
+test('a source that did not answer writes all the same', () => {
+  const facts = factsOf([having('b', table('t', { replicaIdentity: 'full' }))], {
+    syncs: [sync({ a: 'source', b: 'source' })],
+  });
+  expect(told(replicaIdentity.find(facts))).toEqual([
+    'error: b: public.t has REPLICA IDENTITY FULL: with several sources one key must tell its rows apart',
+  ]);
 });
 
 test('rows of one table can have several writers on a target that is no source', () => {
@@ -37,7 +38,6 @@ test('rows of one table can have several writers on a target that is no source',
   const apart = facts(sync({ a: 'source', b: 'target' }));
   expect(told(replicaIdentity.find(apart))).toEqual([]);
   const together = facts(sync({ a: 'source', c: 'target' }), sync({ b: 'source', c: 'target' }));
-  expect(writersAt(together, 'c', 'public.t')).toEqual(['a', 'b']);
   expect(replicaIdentity.find(together).map((each) => each.database)).toEqual(['a', 'b']);
   expect(told(targetKey.find(apart))).toEqual([]);
   expect(told(targetKey.find(together))).toEqual([

@@ -118,6 +118,7 @@ export function table(name: string, changes: Partial<TableFacts> = {}): TableFac
     firing: [],
     keylessPartitions: [],
     uniqueIndexes: [],
+    unhashableColumns: [],
     sequences: [],
     ...changes,
   };

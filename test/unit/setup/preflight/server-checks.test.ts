@@ -135,8 +135,8 @@ describe('capacity', () => {
       maxWalSenders: 1,
       walSendersInUse: 1,
       ourWalSenders: 1,
-      maxOrigins: 1,
-      origins: ['replicator_b__a'],
+      maxOrigins: 2,
+      origins: ['replicator_b__a', 'replicator_a__a'],
     };
     expect(find(database('a', { server: ours }), database('b'))).toEqual([]);
   });
@@ -147,7 +147,8 @@ describe('capacity', () => {
     expect(find(database('a', { identity, server }), database('b', { identity, server }))).toEqual([
       'error: a and b: 2 more replication slots needed, 1 free (max_replication_slots = 1, 0 in use)',
       'error: a and b: 2 more walsenders needed, 1 free (max_wal_senders = 1, 0 in use)',
-      'error: a and b: 2 more replication origins needed, 1 free (max_replication_slots = 1, 0 in use)',
+      // for each the other's stream, and its own
+      'error: a and b: 4 more replication origins needed, 1 free (max_replication_slots = 1, 0 in use)',
     ]);
   });
 
