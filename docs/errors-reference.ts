@@ -23,6 +23,8 @@ const meanings: Readonly<Record<ErrorCode, string>> = {
     'Another cluster or database answers than the one that was set up, or something there has a name of ours and is not ours.',
   GAP: 'The target stands before the position that the slot was confirmed to, or its progress is gone.',
   FENCED: 'The progress on the target is not where this process left it.',
+  BATCH_REFUSED:
+    'A target refused a batch of several transactions, or one whose tables were altered meanwhile.',
   ROWS_MISSING: 'A set-based statement did not find all of its rows on the target.',
   NOT_SET_UP: 'Schema `replicator`, or the slot, is not there yet.',
   SCHEMA_DRIFT: 'A table or column is missing on the target, or is of another type.',

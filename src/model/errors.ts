@@ -42,6 +42,7 @@ export const errorKinds = {
   FENCED: kind('timed', 75, 'another replicator moved the progress; only one may run'),
 
   ROWS_MISSING: kind('timed', 75, 'the batch is applied again row by row'),
+  BATCH_REFUSED: kind('timed', 75, 'it is tried once more, by what the tables are now'),
   NOT_SET_UP: kind('manual', 78, 'run `replicator init`'),
   SCHEMA_DRIFT: kind('manual', 78, 'make the table the same on both databases'),
   REPLICA_IDENTITY: kind('manual', 78, 'give the table a primary key on both databases'),

@@ -35,6 +35,8 @@ export interface CatalogKey {
 
 export interface CatalogTable extends TableName {
   readonly oid: string;
+  /** A digest of what a stream's values depend on; see shapeOf(). */
+  readonly shape: string;
   readonly partitioned: boolean;
   readonly replicaIdentity: ReplicaIdentity;
   /** Without dropped ones, in table order. */
@@ -65,10 +67,23 @@ export async function listTables(session: Session): Promise<TableName[]> {
   return rows;
 }
 
+/** SQL for a table's name and columns as one text that changes when one of them does. */
+export function shapeOf(oid: string): string {
+  return (
+    '(select pg_catalog.md5(pg_catalog.concat_ws(chr(10), described.relnamespace, described.relname, described.relkind, ' +
+    '(select pg_catalog.string_agg(pg_catalog.concat_ws(chr(9), a.attname, a.atttypid, ' +
+    'a.atttypmod, a.attidentity, a.attgenerated), chr(10) order by a.attnum) ' +
+    'from pg_catalog.pg_attribute a ' +
+    'where a.attrelid = described.oid and a.attnum > 0 and not a.attisdropped))) ' +
+    `from pg_catalog.pg_class described where described.oid = ${oid})`
+  );
+}
+
 // One row per table; columns and keys as JSON, so that one round trip answers for any number.
 const tablesQuery = `
   select c.oid::text as oid, n.nspname as schema, c.relname as name,
          (c.relkind = 'p')::text as partitioned, c.relreplident as replica_identity,
+         ${shapeOf('c.oid')} as shape,
     (select coalesce(json_agg(json_build_object(
        'name', a.attname,
        'typeOid', a.atttypid::bigint,
@@ -148,6 +163,7 @@ export async function describeTables(
     name: string;
     partitioned: string;
     replica_identity: string;
+    shape: string;
     columns: string;
     keys: string;
   }>(tablesQuery, [tables.map((table) => table.schema), tables.map((table) => table.name)]);
@@ -155,6 +171,7 @@ export async function describeTables(
     oid: row.oid,
     schema: row.schema,
     name: row.name,
+    shape: row.shape,
     partitioned: row.partitioned === 'true',
     replicaIdentity: identities[row.replica_identity] ?? 'nothing',
     columns: JSON.parse(row.columns) as CatalogColumn[],

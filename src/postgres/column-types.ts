@@ -8,7 +8,8 @@ export interface ColumnType {
   readonly castType?: string;
 }
 
-const firstUserOid = 16_384;
+/** Types made by users and extensions have oids from here on, of their own in every database. */
+export const firstUserOid = 16_384;
 const widenings: Readonly<Record<number, readonly number[]>> = {
   21: [23, 20], // smallint → integer, bigint
   23: [20], // integer → bigint

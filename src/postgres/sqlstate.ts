@@ -12,6 +12,9 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '42P01': 'SCHEMA_DRIFT',
   '42703': 'SCHEMA_DRIFT',
   '42704': 'SCHEMA_DRIFT',
+  '42809': 'SCHEMA_DRIFT',
+  '42P10': 'SCHEMA_DRIFT',
+  '428C9': 'SCHEMA_DRIFT',
   '42804': 'SCHEMA_DRIFT',
   '42846': 'SCHEMA_DRIFT',
   '3F000': 'SCHEMA_DRIFT',
@@ -26,6 +29,7 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   // Raised by our own functions in schema replicator (setup/schema.ts).
   RP001: 'FENCED',
   RP003: 'ROWS_MISSING',
+  RP004: 'BATCH_REFUSED',
 };
 
 const bySqlstateClass: Readonly<Record<string, ErrorCode>> = {

@@ -233,6 +233,15 @@ begin
   delete from replicator.tombstones t where t.commit_time < horizon;
   delete from replicator.manifests m where m.stamp < horizon;
 end $body$`,
+  // The same for the tables that were written to: each must be as it was described.
+  `create function replicator.expect_shape(label text, expected text, actual text) returns void
+language plpgsql set search_path = '' as $body$
+begin
+  if actual is distinct from expected then
+    raise exception using errcode = 'RP004',
+      message = pg_catalog.format('table %s was altered meanwhile', label);
+  end if;
+end $body$`,
 ];
 
 /**

@@ -31,9 +31,10 @@ export function mayMove(from: SubscriptionState, to: SubscriptionState): boolean
 const longestFailedMs = 30 * 60_000;
 
 /**
- * How long a subscription that waits for a person stays out of the way: a minute, then longer each
- * time up to half an hour, since looking again may make the source's stream begin again for all.
+ * How long a subscription that waits for a person stays out of the way: five seconds, so that it goes
+ * on soon after it was mended, then twice as long each time up to half an hour, since looking again
+ * may make the source's stream begin again for all.
  */
 export function failedRetryMs(attempt: number): number {
-  return Math.min(longestFailedMs, 60_000 * 2 ** Math.min(attempt, 10));
+  return Math.min(longestFailedMs, 5_000 * 2 ** Math.min(attempt, 10));
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { backoffMs } from '../model/backoff.ts';
 import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
-import { formatLsn, type Lsn, maxLsn } from '../model/lsn.ts';
+import { formatLsn, type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
 import type { TableName } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 import type { Subscriber } from '../source/subscriber.ts';
@@ -46,6 +46,8 @@ export class Subscription implements Subscriber {
   #openParts = false;
   /** That transaction failed as sets; identified by the start of its commit record. */
   #carefulCommitLsn: Lsn | undefined;
+  /** Until here transactions are applied one by one: a batch of them was refused. */
+  #singlyUntil: Lsn = zeroLsn;
   #refused: ReplicatorError | undefined;
   #settle: () => void = () => {};
   /** Resolves once the first attempt to attach has ended, either way. */
@@ -210,7 +212,9 @@ export class Subscription implements Subscriber {
       this.#openParts = false;
       await applier.abandonPart();
     }
-    const work = this.#inbox.queue.peek(this.#options.limits);
+    const singly = applier.progress < this.#singlyUntil;
+    const { limits } = this.#options;
+    const work = this.#inbox.queue.peek(singly ? { ...limits, changes: 1 } : limits);
     if (work !== undefined) {
       await this.#apply(work, applier);
       return true;
@@ -229,13 +233,25 @@ export class Subscription implements Subscriber {
   async #apply(work: Work, applier: Applier): Promise<void> {
     this.#busy = true;
     try {
-      if (work.kind === 'batch') await applier.apply(work.batch);
+      if (work.kind === 'batch') await this.#applyBatch(work, applier);
       else await this.#applyPart(work.part, applier);
       this.#inbox.queue.release(work.parts);
     } finally {
       this.#busy = false;
     }
     this.#durable(applier.progress);
+  }
+
+  /** Of a batch that cannot be applied, what lies before its trouble still can. */
+  async #applyBatch({ batch, parts }: Work & { kind: 'batch' }, applier: Applier): Promise<void> {
+    try {
+      await applier.apply(batch);
+    } catch (thrown) {
+      const error = asReplicatorError(thrown);
+      if (parts.length === 1 || error.retry !== 'manual') throw error;
+      this.#singlyUntil = batch.endLsn;
+      throw new ReplicatorError('BATCH_REFUSED', error.message, { cause: error });
+    }
   }
 
   async #applyPart(part: TransactionPart, applier: Applier): Promise<void> {

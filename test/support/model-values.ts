@@ -36,6 +36,8 @@ export function targetTableOf(relation: Relation): TargetTable {
   const key = columns.filter(({ index }) => relation.columns[index]?.identity);
   return {
     relation,
+    oid: '1',
+    shape: '',
     label: `${relation.schema}.${relation.name}`,
     quoted: `"${relation.schema}"."${relation.name}"`,
     partitioned: false,

@@ -20,6 +20,7 @@ import {
 } from '../progress/progress.ts';
 import { applyCarefully, type FetchRow } from './apply-carefully.ts';
 import { openApplySession } from './apply-session.ts';
+import { expectShapes } from './expect-shapes.ts';
 import { countChanges, type PlannedStatement, planBatch } from './plan-batch.ts';
 import { StatementNames } from './row-statements.ts';
 import { TargetTables } from './target-tables.ts';
@@ -94,7 +95,7 @@ export class Applier {
   /** Applies whole transactions as one. Once it resolves they are durable on the target. */
   async apply(batch: Batch): Promise<void> {
     this.#refuseApplied(batch.endLsn);
-    await this.#tables.load(batch.changes);
+    const { tables, allNew } = await this.#tables.load(batch.changes);
     const plan = planBatch(batch.changes, (relation) => this.#tables.of(relation));
     const counts = countChanges(batch.changes);
     const head = [
@@ -106,16 +107,20 @@ export class Applier {
       const results = await this.#session.group([
         ...head,
         ...plan.map(({ statement }) => this.#named(statement)),
+        ...expectShapes(tables),
         { text: 'commit', name: 'commit' },
       ]);
       this.#committed(results.at(-1), batch.endLsn);
       await this.#count(conflictsOf(plan, results.slice(head.length)));
     } catch (error) {
-      if (!needsCare(error)) throw error;
+      if (!needsCare(error)) throw allNew ? error : askAgain(error);
       await this.#session.rollback();
       await this.#session.group(head);
       await this.#count(await this.#carefully(batch.changes));
-      const results = await this.#session.group([{ text: 'commit', name: 'commit' }]);
+      const results = await this.#session.group([
+        ...expectShapes(tables),
+        { text: 'commit', name: 'commit' },
+      ]);
       this.#committed(results.at(-1), batch.endLsn);
     }
   }
@@ -128,13 +133,14 @@ export class Applier {
     if (part.first !== (this.#open === undefined))
       throw new ReplicatorError('INTERNAL', 'parts of two transactions would be mixed');
     this.#open ??= await this.#begin(carefully);
-    await this.#tables.load(part.changes);
+    const { tables } = await this.#tables.load(part.changes);
     if (this.#open.carefully) await this.#count(await this.#carefully(part.changes));
     else if (part.changes.length > 0) {
       const plan = planBatch(part.changes, (relation) => this.#tables.of(relation));
-      const results = await this.#session.group(
-        plan.map(({ statement }) => this.#named(statement)),
-      );
+      const results = await this.#session.group([
+        ...plan.map(({ statement }) => this.#named(statement)),
+        ...expectShapes(tables),
+      ]);
       await this.#count(conflictsOf(plan, results));
     }
     const { counts } = this.#open;
@@ -259,6 +265,16 @@ function needsCare(error: unknown): boolean {
     error instanceof ReplicatorError &&
     (error.code === 'ROWS_MISSING' || error.code === 'UNIQUE_VIOLATION')
   );
+}
+
+/**
+ * What a server refuses may be due to what was believed of its tables: before a person is asked, a
+ * new session describes them anew, and the batch is tried once more.
+ */
+function askAgain(error: unknown): unknown {
+  const refused =
+    error instanceof ReplicatorError && error.retry === 'manual' && error.sqlstate !== undefined;
+  return refused ? new ReplicatorError('BATCH_REFUSED', error.message, { cause: error }) : error;
 }
 
 function conflictsOf(

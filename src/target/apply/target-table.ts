@@ -24,6 +24,9 @@ export interface KeyColumn extends TargetColumn {
 
 export interface TargetTable {
   readonly relation: Relation;
+  readonly oid: string;
+  /** Its columns when it was described, as shapeOf() gives them. */
+  readonly shape: string;
   readonly label: string;
   readonly quoted: string;
   readonly partitioned: boolean;
@@ -32,25 +35,33 @@ export interface TargetTable {
   readonly key: readonly KeyColumn[] | undefined;
 }
 
+/** A type as DDL names it; `…` for one that only the source knows. */
+export type TypeNames = (column: RelationColumn) => string;
+
 /** Throws SCHEMA_DRIFT, with the DDL that mends it, before anything wrong could be written. */
 export function matchTable(
   relation: Relation,
   catalog: CatalogTable | undefined,
   database: string,
+  typeName: TypeNames = () => '…',
 ): TargetTable {
   const label = tableLabel(relation);
   if (catalog === undefined)
-    throw new ReplicatorError('SCHEMA_DRIFT', `${database}: table ${label} does not exist`);
+    throw new ReplicatorError('SCHEMA_DRIFT', `${database}: table ${label} does not exist`, {
+      hint: `create it as on the source: pg_dump --schema-only --table '${label}'`,
+    });
   const columns: TargetColumn[] = [];
   relation.columns.forEach((column, index) => {
     const found = catalog.columns.find(({ name }) => name === column.name);
-    if (found === undefined) throw missingColumn(database, label, column);
+    if (found === undefined) throw missingColumn(database, relation, column, catalog, typeName);
     if (found.generated) return;
     if (!fitsUnchanged(column, found))
       throw new ReplicatorError(
         'SCHEMA_DRIFT',
-        `${database}: ${label}, column ${column.name} is ${found.declaredType}, not the source's type`,
-        { hint: `alter table ${label} alter column ${quoteIdentifier(column.name)} type …` },
+        `${database}: ${label}, column ${column.name} is ${found.declaredType}, on the source it is ${sourceType(column, typeName)}`,
+        {
+          hint: `alter table ${label} alter column ${quoteIdentifier(column.name)} type ${typeName(column)}`,
+        },
       );
     columns.push({
       index,
@@ -63,6 +74,8 @@ export function matchTable(
   });
   return {
     relation,
+    oid: catalog.oid,
+    shape: catalog.shape,
     label,
     quoted: quoteTable(relation),
     partitioned: catalog.partitioned,
@@ -71,9 +84,34 @@ export function matchTable(
   };
 }
 
-function missingColumn(database: string, label: string, column: RelationColumn): ReplicatorError {
+function sourceType(column: RelationColumn, typeName: TypeNames): string {
+  const name = typeName(column);
+  return name === '…' ? 'another' : name;
+}
+
+/** If there is exactly one column that the source lacks and that would fit, it was renamed there. */
+function missingColumn(
+  database: string,
+  relation: Relation,
+  column: RelationColumn,
+  catalog: CatalogTable,
+  typeName: TypeNames,
+): ReplicatorError {
+  const label = tableLabel(relation);
+  const [candidate, ...more] = catalog.columns.filter(
+    (found) =>
+      !found.generated &&
+      fitsUnchanged(column, found) &&
+      !relation.columns.some(({ name }) => name === found.name),
+  );
+  const name = quoteIdentifier(column.name);
+  const add = `alter table ${label} add column ${name} ${typeName(column)}`;
+  const hint =
+    candidate === undefined || more.length > 0
+      ? add
+      : `${add}; or, if it was renamed there: alter table ${label} rename column ${quoteIdentifier(candidate.name)} to ${name}`;
   return new ReplicatorError('SCHEMA_DRIFT', `${database}: ${label} has no column ${column.name}`, {
-    hint: `alter table ${label} add column ${quoteIdentifier(column.name)} …`,
+    hint,
   });
 }
 

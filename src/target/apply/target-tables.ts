@@ -1,10 +1,17 @@
 // The target's tables that a stream writes to, described once and kept until something changes.
 import type { Change } from '../../model/change.ts';
 import { ReplicatorError } from '../../model/errors.ts';
-import { type Relation, tableLabel } from '../../model/relation.ts';
+import { type Relation, type RelationColumn, tableLabel } from '../../model/relation.ts';
 import { describeTables } from '../../postgres/catalog.ts';
+import { firstUserOid } from '../../postgres/column-types.ts';
 import type { Session } from '../../postgres/session.ts';
-import { matchTable, type TargetTable } from './target-table.ts';
+import { matchTable, type TargetTable, type TypeNames } from './target-table.ts';
+
+export interface LoadedTables {
+  readonly tables: ReadonlySet<TargetTable>;
+  /** All were described just now: nothing that is believed of them can be out of date. */
+  readonly allNew: boolean;
+}
 
 export class TargetTables {
   readonly #session: Session;
@@ -14,27 +21,46 @@ export class TargetTables {
     this.#session = session;
   }
 
-  /** Throws SCHEMA_DRIFT when a table of the changes does not fit. */
-  async load(changes: readonly Change[]): Promise<void> {
-    const missing = new Set<Relation>();
-    let last: Relation | undefined;
-    for (const change of changes) {
-      if (change.kind === 'truncate') {
-        for (const relation of change.relations)
-          if (!this.#tables.has(relation)) missing.add(relation);
-      } else if (change.relation !== last) {
-        last = change.relation;
-        if (!this.#tables.has(last)) missing.add(last);
-      }
-    }
-    if (missing.size === 0) return;
+  /** The tables that the changes are of. Throws SCHEMA_DRIFT when one does not fit. */
+  async load(changes: readonly Change[]): Promise<LoadedTables> {
+    const relations = relationsOf(changes);
+    const missing = new Set([...relations].filter((relation) => !this.#tables.has(relation)));
+    if (missing.size > 0) await this.#describe(missing);
+    const tables = new Set([...relations].map((relation) => this.of(relation)));
+    return { tables, allNew: missing.size === relations.size };
+  }
+
+  async #describe(missing: ReadonlySet<Relation>): Promise<void> {
     const found = await describeTables(this.#session, [...missing]);
+    const typeName = await this.#typeNames(missing);
     for (const relation of missing) {
       const table = found.find(
         ({ schema, name }) => schema === relation.schema && name === relation.name,
       );
-      this.#tables.set(relation, matchTable(relation, table, this.#session.database.name));
+      this.#tables.set(
+        relation,
+        matchTable(relation, table, this.#session.database.name, typeName),
+      );
     }
+  }
+
+  /** As the target calls built-in types; others have no oid in common. */
+  async #typeNames(relations: ReadonlySet<Relation>): Promise<TypeNames> {
+    const columns = [...relations].flatMap((relation) => relation.columns);
+    const key = (column: RelationColumn) => `${column.typeOid} ${column.typeModifier}`;
+    const known = new Map(
+      columns.filter(({ typeOid }) => typeOid < firstUserOid).map((each) => [key(each), each]),
+    );
+    const rows = await this.#session.query<{ name: string }>(
+      `select pg_catalog.format_type(t.oid, t.modifier) as name
+       from unnest($1::oid[], $2::int[]) with ordinality as t(oid, modifier, n) order by n`,
+      [
+        [...known.values()].map(({ typeOid }) => typeOid),
+        [...known.values()].map(({ typeModifier }) => typeModifier),
+      ],
+    );
+    const names = new Map([...known.keys()].map((each, i) => [each, rows[i]?.name]));
+    return (column) => names.get(key(column)) ?? '…';
   }
 
   of(relation: Relation): TargetTable {
@@ -43,4 +69,18 @@ export class TargetTables {
       throw new ReplicatorError('INTERNAL', `table ${tableLabel(relation)} was not loaded`);
     return table;
   }
+}
+
+function relationsOf(changes: readonly Change[]): Set<Relation> {
+  const relations = new Set<Relation>();
+  let last: Relation | undefined;
+  for (const change of changes) {
+    if (change.kind === 'truncate')
+      for (const relation of change.relations) relations.add(relation);
+    else if (change.relation !== last) {
+      last = change.relation;
+      relations.add(last);
+    }
+  }
+  return relations;
 }

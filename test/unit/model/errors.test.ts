@@ -31,6 +31,7 @@ test('what waiting can mend is tried again, and what it cannot waits for a perso
     'SLOT_ACTIVE',
     'FENCED',
     'ROWS_MISSING',
+    'BATCH_REFUSED',
     'TIMEOUT',
   ]);
 });

@@ -40,6 +40,10 @@ test.each<[string, ErrorCode]>([
   ['P0001', 'DATA_REJECTED'],
   ['RP001', 'FENCED'],
   ['RP003', 'ROWS_MISSING'],
+  ['RP004', 'BATCH_REFUSED'],
+  ['42P10', 'SCHEMA_DRIFT'],
+  ['428C9', 'SCHEMA_DRIFT'],
+  ['42809', 'SCHEMA_DRIFT'],
   // unknown means stop
   ['XX000', 'INTERNAL'],
   ['42601', 'INTERNAL'],

@@ -91,6 +91,7 @@ export function database(name: string, changes: Changes<DatabaseFacts> = {}): Da
 export function table(name: string, changes: Partial<TableFacts> = {}): TableFacts {
   return {
     oid: '1',
+    shape: '',
     schema: 'public',
     name,
     kind: 'a table',

@@ -44,6 +44,7 @@ function match(columns: RelationColumn[], catalog: CatalogColumn[], keys: Catalo
   const relation: Relation = { ...name, oid: 1, replicaIdentity: 'default', columns };
   const table: CatalogTable = {
     ...name,
+    shape: '',
     oid: '2',
     partitioned: false,
     replicaIdentity: 'default',
@@ -83,7 +84,7 @@ test.each<[string, () => unknown, object]>([
     () => match([sent('New', oids.text)], [found('a', oids.text)]),
     {
       message: 'b: public.t has no column New',
-      hint: 'alter table public.t add column "New" …',
+      X,
     },
   ],
 ])('%s that is missing is named', (_, call, expected) => {
