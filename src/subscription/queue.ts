@@ -8,6 +8,8 @@ import type { TransactionPart } from '../model/transaction.ts';
 export interface BatchLimits {
   readonly changes: number;
   readonly bytes: number;
+  /** Of a batch; as many as there are, if not given. */
+  readonly transactions?: number;
 }
 
 /** Whole transactions, or one part of a transaction that is larger than memory. */
@@ -66,6 +68,7 @@ export class TransactionQueue {
       if (!part.first || part.endLsn === undefined) break;
       const over = changes.length + part.changes.length > limits.changes;
       if (parts.length > 0 && (over || bytes + part.bytes > limits.bytes)) break;
+      if (parts.length === limits.transactions) break;
       for (const change of part.changes) changes.push(change);
       bytes += part.bytes;
       parts.push(part);

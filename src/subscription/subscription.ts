@@ -214,7 +214,7 @@ export class Subscription implements Subscriber {
     }
     const singly = applier.progress < this.#singlyUntil;
     const { limits } = this.#options;
-    const work = this.#inbox.queue.peek(singly ? { ...limits, changes: 1 } : limits);
+    const work = this.#inbox.queue.peek(singly ? { ...limits, transactions: 1 } : limits);
     if (work !== undefined) {
       await this.#apply(work, applier);
       return true;

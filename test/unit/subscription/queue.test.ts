@@ -96,6 +96,11 @@ test('a batch that turned out to be committed is not applied again', () => {
   expect(queue.empty).toBe(true);
 });
 
+test('one transaction at a time, also of those without a change', () => {
+  const queue = queueOf(transactionOf(100n), transactionOf(200n, inserts(1)));
+  expect(queue.peek({ ...unlimited, transactions: 1 })).toMatchObject({ batch: { endLsn: 110n } });
+});
+
 test('a commit record that directly follows the progress is kept', () => {
   const queue = queueOf(transactionOf(100n), transactionOf(110n));
   queue.dropApplied(110n);

@@ -17,6 +17,7 @@ class ScriptedTarget {
   progress = 100n;
   readonly calls: string[] = [];
   onApply: () => Promise<void> = async () => {};
+  refuses: (batch: Batch) => boolean = () => false;
   isAway = false;
   #lost = new AbortController();
 
@@ -31,6 +32,7 @@ class ScriptedTarget {
       lost: this.#lost.signal,
       apply: async (batch: Batch) => {
         await this.onApply();
+        if (this.refuses(batch)) throw new ReplicatorError('DATA_REJECTED', 'refused');
         this.#advance('batch', batch.endLsn);
       },
       applyPart: async (part: TransactionPart) => {
@@ -109,6 +111,31 @@ test('a target that came back from an older backup is attached anew', async () =
   // Only so is its position compared with what the slot still has.
   await vi.waitFor(() => expect(subscription.attachment).toBeGreaterThan(attachment));
   expect(subscription.flushedLsn).toBe(100n);
+});
+
+test('of a batch that is refused, what lies before the trouble is applied', async () => {
+  const target = new ScriptedTarget();
+  target.progress = 0n;
+  let refused = 0;
+  target.refuses = (batch) => {
+    const isBad = batch.endLsn >= 310n;
+    if (isBad) refused += 1;
+    return isBad;
+  };
+  const subscription = await start(target);
+  target.isAway = true;
+  target.loseConnection();
+  await vi.waitFor(() => expect(subscription.state).toBe('waiting'));
+  // Marked ones hold no change and are applied all the same.
+  subscription.receive(transactionOf(100n, [], { marked: true, bytes: 1 }));
+  subscription.receive(transactionOf(200n, [change], { bytes: 1 }));
+  subscription.receive(transactionOf(300n, [change], { bytes: 1 }));
+  subscription.receive(transactionOf(400n, [change], { bytes: 1 }));
+  target.isAway = false;
+  await vi.waitFor(() => expect(subscription.state).toBe('failed'), { timeout: 5_000 });
+  expect(target.progress).toBe(210n);
+  expect(refused).toBe(2);
+  expect(subscription.error).toMatchObject({ code: 'DATA_REJECTED' });
 });
 
 test('a target that is lost with a full queue no longer holds up its source', async () => {

@@ -84,8 +84,13 @@ test.each<[string, () => unknown, object]>([
     () => match([sent('New', oids.text)], [found('a', oids.text)]),
     {
       message: 'b: public.t has no column New',
-      X,
+      hint: 'alter table public.t add column "New" …; or, if it was renamed there: alter table public.t rename column "a" to "New"',
     },
+  ],
+  [
+    'a column of which several might be it',
+    () => match([sent('New', oids.text)], [found('a', oids.text), found('b', oids.text)]),
+    { hint: 'alter table public.t add column "New" …' },
   ],
 ])('%s that is missing is named', (_, call, expected) => {
   expect(call).toThrow(expect.objectContaining({ code: 'SCHEMA_DRIFT', ...expected }));
