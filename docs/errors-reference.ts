@@ -22,7 +22,8 @@ const meanings: Readonly<Record<ErrorCode, string>> = {
   IDENTITY:
     'Another cluster or database answers than the one that was set up, or something there has a name of ours and is not ours.',
   GAP: 'The target stands before the position that the slot was confirmed to, or its progress is gone.',
-  FENCED: 'The progress on the target is not where this process left it.',
+  FENCED:
+    'The progress on the target is not where this process left it, or belongs to a later owner.',
   BATCH_REFUSED:
     'A target refused a batch of several transactions, or one whose tables were altered meanwhile.',
   ROWS_MISSING: 'A set-based statement did not find all of its rows on the target.',

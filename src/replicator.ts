@@ -1,6 +1,8 @@
-// Builds everything from a Config: per source one reader, per subscription one applier. Start,
-// drain, stop.
+// Builds everything from a Config: per source one reader, per subscription one applier, at work
+// while the source is ours. Start, drain, stop.
+import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config, DatabaseConfig, SubscriptionConfig } from './config/config.ts';
@@ -11,6 +13,8 @@ import { Session } from './postgres/session.ts';
 import { Setup } from './setup/set-up.ts';
 import type { CopyProgress } from './snapshot/copy-table.ts';
 import { joinTables } from './snapshot/join-tables.ts';
+import type { Owner } from './source/ownership/lease.ts';
+import { Ownership } from './source/ownership/ownership.ts';
 import { SourceReader } from './source/source-reader.ts';
 import { failedRetryMs } from './subscription/lifecycle.ts';
 import type { JoinedTables } from './subscription/part-filter.ts';
@@ -18,10 +22,13 @@ import { StateRecorder } from './subscription/record-state.ts';
 import { Subscription } from './subscription/subscription.ts';
 import { Applier } from './target/apply/applier.ts';
 import { fetchFrom } from './target/apply/fetch-row.ts';
+import { Outranked } from './target/progress/claim.ts';
 import { ComparisonRunner } from './verify/comparison-runner.ts';
 
 export interface ReplicatorOptions {
   readonly config: Config;
+  /** Only what these databases write; undefined: every source of the file. */
+  readonly sources?: readonly string[];
   readonly log: Logger;
   readonly onCopyProgress?: (subscription: string, progress: CopyProgress) => void;
 }
@@ -32,15 +39,21 @@ const gatherMs = 2_000;
 /** A stream that held this long was sound: its failure is a new one. */
 const steadyMs = 30_000;
 
+type Record = StateRecorder['record'];
+
 interface Source {
   readonly database: DatabaseConfig;
+  readonly ownership: Ownership;
   readonly reader: SourceReader;
   readonly recorder: StateRecorder;
+  readonly record: Record;
   readonly subscriptions: readonly Subscription[];
 }
 
 export class Replicator {
   readonly #options: ReplicatorOptions;
+  readonly #owner: Owner = { id: randomUUID(), host: hostname(), pid: process.pid };
+  #sources: readonly Source[] = [];
   readonly #setup: Setup;
   readonly #comparisons: ComparisonRunner;
   readonly #stopApplying = new AbortController();
@@ -53,7 +66,12 @@ export class Replicator {
     for (const { signal } of [this.#stopApplying, this.#abandonBatch, this.#stopReading])
       setMaxListeners(0, signal);
     this.#setup = new Setup(options.config, options.log);
-    this.#comparisons = new ComparisonRunner(options.config, options.log);
+    this.#comparisons = new ComparisonRunner(
+      options.config,
+      (source) =>
+        this.#sources.some(({ database, ownership }) => database.name === source && ownership.held),
+      options.log,
+    );
   }
 
   /** Runs until `stop` is called; nothing that a server does ends it. */
@@ -61,7 +79,11 @@ export class Replicator {
     const { config, log } = this.#options;
     log.info({ config: config.file, subscriptions: config.subscriptions.length }, 'started');
     const names = new Set(config.subscriptions.map(({ source }) => source));
-    const sources = [...names].map((name) => this.#build(databaseOf(config, name)));
+    const sources = [...names]
+      .filter((name) => this.#options.sources?.includes(name) ?? true)
+      .map((name) => this.#build(databaseOf(config, name)));
+    this.#sources = sources;
+    for (const { ownership } of sources) void ownership.run();
     const applying = sources.flatMap(({ subscriptions }) =>
       subscriptions.map((each) => each.run(this.#stopApplying.signal, this.#abandonBatch.signal)),
     );
@@ -72,6 +94,7 @@ export class Replicator {
     this.#stopReading.abort();
     await Promise.all([...reading, comparing]);
     await Promise.all(sources.map(({ recorder }) => recorder.flush()));
+    await Promise.all(sources.map(({ ownership }) => ownership.close()));
     log.info('stopped');
   }
 
@@ -88,27 +111,40 @@ export class Replicator {
   #build(database: DatabaseConfig): Source {
     const { config, log } = this.#options;
     const recorder = new StateRecorder(database, log);
+    const ownership = new Ownership({
+      database,
+      owner: this.#owner,
+      onTaken: () => recordAll(),
+      log,
+    });
+    // Only the owner knows how a subscription is doing.
+    const record: Record = (target, state, error) => {
+      if (ownership.held) recorder.record(target, state, error);
+    };
+    const recordAll = () => {
+      for (const { target, state, error } of subscriptions) record(target, state, error);
+    };
     const subscriptions = config.subscriptions
       .filter(({ source }) => source === database.name)
-      .map((subscription) => this.#subscribe(subscription, recorder, () => reader));
+      .map((each) => this.#subscribe(each, { ownership, record, reader: () => reader }));
     const reader: SourceReader = new SourceReader({
       database,
       subscribers: subscriptions,
       partBytes: config.apply.batchBytes,
       partChanges: config.apply.batchChanges,
-      onStreaming: () => {
-        for (const subscription of subscriptions)
-          recorder.record(subscription.target, subscription.state, subscription.error);
-      },
+      onStreaming: recordAll,
       log,
     });
-    return { database, reader, recorder, subscriptions };
+    return { database, ownership, reader, recorder, record, subscriptions };
   }
 
   #subscribe(
     subscription: SubscriptionConfig,
-    recorder: StateRecorder,
-    reader: () => SourceReader,
+    {
+      ownership,
+      record,
+      reader,
+    }: Pick<Source, 'ownership' | 'record'> & { reader: () => SourceReader },
   ): Subscription {
     const { config, log } = this.#options;
     const name = subscriptionName(subscription);
@@ -121,18 +157,26 @@ export class Replicator {
       queueBytes: config.apply.queueBytes,
       connect: async () => {
         await this.#setup.ensure(source.name, target.name);
-        return await Applier.connect({
+        const { epoch, lost } = await ownership.term(this.#stopApplying.signal);
+        const applier = await Applier.connect({
           source: source.name,
           target,
+          epoch,
           lockTimeoutMs: config.apply.lockTimeoutMs,
           fetchRow: fetchFrom(source),
           onConflicts: (counts) => log.warn({ subscription: name, ...counts }, 'conflicts'),
+        }).catch((error) => {
+          if (error instanceof Outranked) ownership.outranked(error.epoch);
+          throw error;
         });
+        if (lost.aborted) applier.destroy();
+        lost.addEventListener('abort', () => applier.destroy(), { signal: applier.lost });
+        return applier;
       },
       join: (applier, onCopy) => this.#join(subscription, applier, onCopy),
       onAttach: () => reader().restart(),
       onProgress: () => reader().progressed(),
-      onState: (state, error) => recorder.record(target.name, state, error),
+      onState: (state, error) => record(target.name, state, error),
       log,
     });
   }
@@ -163,16 +207,19 @@ export class Replicator {
   }
 
   async #read(source: Source): Promise<void> {
-    const { reader, subscriptions } = source;
+    const { ownership, reader, subscriptions } = source;
     const stop = this.#stopReading.signal;
+    await ownership.term(stop).catch(() => {});
     const gathered = Promise.all(subscriptions.map(({ settled }) => settled));
     await Promise.race([gathered, sleep(gatherMs, undefined, { signal: stop }).catch(() => {})]);
     let attempt = 0;
     while (!stop.aborted) {
       const startedAt = Date.now();
       try {
-        await reader.run(stop);
+        const { lost } = await ownership.term(stop);
+        await reader.run(AbortSignal.any([stop, lost]));
       } catch (thrown) {
+        if (stop.aborted) return;
         const error = asReplicatorError(thrown);
         if (Date.now() - startedAt > steadyMs) attempt = 0;
         this.#sourceFailed(source, error, attempt);
@@ -190,7 +237,7 @@ export class Replicator {
     if (error.retry === 'manual') log.error(facts, error.message);
     else if (attempt === 0) log.warn(facts, error.message);
     const state = error.retry === 'timed' ? 'waiting' : 'failed';
-    for (const { target } of source.subscriptions) source.recorder.record(target, state, error);
+    for (const { target } of source.subscriptions) source.record(target, state, error);
   }
 }
 

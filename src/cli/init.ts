@@ -2,6 +2,7 @@
 import { executeSetup, planSetup } from '../setup/plan.ts';
 import { refuseErrors } from '../setup/refuse-errors.ts';
 import { connectAll, isMissingAnything } from '../setup/set-up.ts';
+import { lockSetup } from '../setup/setup-lock.ts';
 import type { SetupStep } from '../setup/setup-step.ts';
 import type { Command } from './command.ts';
 import { colour, print, printData, printError } from './output.ts';
@@ -13,6 +14,7 @@ export const init: Command = {
   async handler({ flags, loadConfig, format }) {
     const config = await loadConfig();
     await using sessions = await connectAll(config, [...config.databases.keys()]);
+    await lockSetup(sessions.byName);
     if (await isMissingAnything(config, sessions))
       await refuseErrors(config, [...config.databases.keys()]);
     const steps: SetupStep[] = [];

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { readStatus } from '../observability/read-status.ts';
-import type { Status } from '../observability/status.ts';
+import type { OwnerStatus, Status } from '../observability/status.ts';
 import type { Command, Flags } from './command.ts';
 import {
   colour,
@@ -63,7 +63,7 @@ async function show(config: Config, format: OutputFormat): Promise<number> {
   return read.healthy ? 0 : 1;
 }
 
-function showTables({ subscriptions, slots, differences, databases }: Status): void {
+function showTables({ subscriptions, slots, owners, differences, databases }: Status): void {
   printTable(
     [
       'SUBSCRIPTION',
@@ -93,6 +93,7 @@ function showTables({ subscriptions, slots, differences, databases }: Status): v
       `slot ${database}/${slotName}: ${active ? 'active' : 'inactive'}, ` +
         `retains ${formatBytes(retainedBytes)}, wal_status ${walStatus ?? '-'}`,
     );
+  for (const owner of owners) print(`source ${owner.source}: ${describeOwner(owner)}`);
   for (const { subscription, lastError } of subscriptions)
     if (lastError !== null) {
       print(colour('yellow', `${subscription}: ${lastError.message}`));
@@ -113,4 +114,11 @@ function showTables({ subscriptions, slots, differences, databases }: Status): v
     );
   for (const { database, reachable } of databases)
     if (!reachable) print(colour('red', `database ${database} is unreachable`));
+}
+
+function describeOwner({ host, pid, since, connected, standingBy }: OwnerStatus): string {
+  const others = standingBy === 0 ? '' : `, ${standingBy} standing by`;
+  if (host === null) return `no process has it${others}`;
+  const away = connected ? '' : ', which is not connected';
+  return `process ${pid} on ${host} has it since ${since?.replace(/\.\d+/, '')}${away}${others}`;
 }

@@ -34,12 +34,12 @@ export const errorKinds = {
   RESOURCES: kind('timed', 75, 'free disk space or memory on the server'),
   READ_ONLY: kind('timed', 75, 'the server is read-only or a standby; it must accept writes'),
 
-  SLOT_ACTIVE: kind('timed', 75, 'another process reads this slot; only one replicator may'),
+  SLOT_ACTIVE: kind('timed', 75, 'another session uses this slot or origin; it is waited for'),
   SLOT_MISSING: kind('manual', 78, 'changes since then are gone: resync its targets'),
   SLOT_LOST: kind('manual', 78, 'WAL it needed was removed: resync its targets'),
   IDENTITY: kind('manual', 78, 'this is not the database that was set up under this name'),
   GAP: kind('manual', 78, 'source and target no longer meet: resync the target'),
-  FENCED: kind('timed', 75, 'another replicator moved the progress; only one may run'),
+  FENCED: kind('timed', 75, 'another replicator has taken the source over; this one stands by'),
 
   ROWS_MISSING: kind('timed', 75, 'the batch is applied again row by row'),
   BATCH_REFUSED: kind('timed', 75, 'it is tried once more, by what the tables are now'),

@@ -2,10 +2,12 @@
 import { type Lsn, parseLsn, zeroLsn } from '../model/lsn.ts';
 import { tableLabel } from '../model/relation.ts';
 import type { Session } from '../postgres/session.ts';
-import type { Difference, LastError, SlotStatus } from './status.ts';
+import { readOwner } from './read-owner.ts';
+import type { Difference, LastError, OwnerStatus, SlotStatus } from './status.ts';
 
 export interface SourceStatus {
   readonly slot: SlotStatus | undefined;
+  readonly owner: OwnerStatus | undefined;
   readonly walLsn: Lsn;
   /** Everything before it is applied on every target; 0 while nobody streams. */
   readonly appliedLsn: Lsn;
@@ -71,11 +73,11 @@ function slotStatus(
 
 async function readRecorded(
   session: Session,
-): Promise<Pick<SourceStatus, 'subscriptions' | 'differences'>> {
+): Promise<Pick<SourceStatus, 'owner' | 'subscriptions' | 'differences'>> {
   const { found } = await session.one(
     `select (to_regclass('replicator.subscriptions') is not null)::text as found`,
   );
-  if (found !== 'true') return { subscriptions: new Map(), differences: [] };
+  if (found !== 'true') return { owner: undefined, subscriptions: new Map(), differences: [] };
   const states = await session.query(
     `select target, state, error_code, error_message, error_hint, error_at::text as error_at
      from replicator.subscriptions`,
@@ -86,6 +88,7 @@ async function readRecorded(
      from replicator.differences order by 1, 2, 3`,
   );
   return {
+    owner: await readOwner(session),
     subscriptions: new Map(
       states.map((row) => [
         row['target'] ?? '',

@@ -40,6 +40,7 @@ export async function readStatus(config: Config): Promise<Status> {
         slots.every(({ walStatus }) => walStatus !== 'lost' && walStatus !== 'unreserved'),
       subscriptions,
       slots,
+      owners: [...answers.values()].flatMap(({ source }) => source?.owner ?? []),
       differences: [...answers.values()].flatMap(({ source }) => source?.differences ?? []),
       databases: [...answers].map(([database, { error }]) => ({
         database,

@@ -40,10 +40,26 @@ export interface Difference {
   readonly keys: unknown;
 }
 
+/** Which process reads a source and writes to its targets. */
+export interface OwnerStatus {
+  readonly source: string;
+  /** Null: it was stopped in order, and no other process stands by. */
+  readonly host: string | null;
+  readonly pid: number | null;
+  readonly since: string | null;
+  /** Raised with every owner. */
+  readonly epoch: number;
+  /** Its session on the source is there. A frozen process keeps it, for a while. */
+  readonly connected: boolean;
+  /** Sessions of processes that would take its place. */
+  readonly standingBy: number;
+}
+
 export interface Status {
   readonly healthy: boolean;
   readonly subscriptions: readonly SubscriptionStatus[];
   readonly slots: readonly SlotStatus[];
+  readonly owners: readonly OwnerStatus[];
   readonly differences: readonly Difference[];
   readonly databases: readonly { database: string; reachable: boolean; error: string | null }[];
 }

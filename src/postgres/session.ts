@@ -18,6 +18,7 @@ export type Purpose =
   | 'control'
   | 'copy'
   | 'fetch'
+  | 'lease'
   | 'setup'
   | 'status'
   | 'walsender';

@@ -41,12 +41,29 @@ export const schemaStatements: readonly string[] = [
   error_hint text,
   error_at timestamptz)`,
 
-  // This database as a target: how far each source is applied here.
+  // This database as a source: which process reads it and writes to its targets. Each owner has a
+  // greater epoch than the one before. No owner: it was stopped in order.
+  `create table replicator.lease (
+  only_row boolean primary key default true check (only_row),
+  epoch bigint not null default 0,
+  owner uuid,
+  host text,
+  pid integer,
+  since timestamptz,
+  backend_pid integer,
+  backend_start timestamptz)`,
+  'insert into replicator.lease default values',
+
+  // This database as a target: how far each source is applied here; on which timeline of the source,
+  // since a position says nothing beyond a promotion; by which owner, and through which session.
   `create table replicator.progress (
   source text primary key,
   origin text not null unique,
   lsn pg_lsn not null,
+  timeline bigint,
   epoch bigint not null default 0,
+  backend_pid integer,
+  backend_start timestamptz,
   commit_time timestamptz,
   seen_time timestamptz,
   applied_at timestamptz,

@@ -6,6 +6,7 @@ import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
 import { Session } from '../postgres/session.ts';
 import { executeSetup, planSetup } from './plan.ts';
 import { refuseErrors } from './refuse-errors.ts';
+import { lockSetup } from './setup-lock.ts';
 
 export class Setup {
   readonly #config: Config;
@@ -31,6 +32,7 @@ export class Setup {
     }
     await this.#queue.add(async () => {
       await using sessions = await connectAll(this.#config, [source, target]);
+      await lockSetup(sessions.byName);
       if (await isMissingAnything(this.#config, sessions))
         await refuseErrors(this.#config, [source, target]);
       await executeSetup(this.#config, sessions.byName, {

@@ -59,7 +59,7 @@ export async function refuseActive(session: Session, traces: readonly Trace[]): 
   const [working] = await session.query(
     `select application_name as name, pid::text as pid from pg_catalog.pg_stat_activity
      where datname = current_database()
-       and application_name ~ '^replicator/.*/(apply|control|copy|fetch|walsender)$'
+       and application_name ~ '^replicator/.*/(apply|control|copy|fetch|lease|walsender)( |$)'
      limit 1`,
   );
   if (working !== undefined)

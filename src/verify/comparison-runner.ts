@@ -24,11 +24,14 @@ interface Comparison {
 
 export class ComparisonRunner {
   readonly #config: Config;
+  readonly #isOurs: (source: string) => boolean;
   readonly #log: Logger;
   readonly #waiting: Comparison[] = [];
 
-  constructor(config: Config, log: Logger) {
+  /** `isOurs`: only the owner of a source compares its tables. */
+  constructor(config: Config, isOurs: (source: string) => boolean, log: Logger) {
     this.#config = config;
+    this.#isOurs = isOurs;
     this.#log = log;
   }
 
@@ -46,7 +49,7 @@ export class ComparisonRunner {
     const revisited = new Set<string>();
     while (!stop.aborted) {
       for (const subscription of this.#config.subscriptions)
-        if (!revisited.has(subscriptionName(subscription)))
+        if (this.#isOurs(subscription.source) && !revisited.has(subscriptionName(subscription)))
           await this.#revisit(subscription, revisited);
       const next = this.#waiting[0];
       if (next !== undefined && (await this.#compare(next, stop))) {

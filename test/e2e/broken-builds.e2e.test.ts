@@ -11,6 +11,7 @@ import {
 import { cutAtEachMessage, killAt, killBehindEachMessage } from './scenarios/crash-steps.ts';
 import type { Scenario } from './scenarios/one-way.ts';
 import { refusedThenMended } from './scenarios/poison.ts';
+import { frozenOwnerCannotWrite, ownerKeepsItsSource } from './scenarios/take-over.ts';
 import { sleeperIsSentWhatTheOtherApplied } from './scenarios/two-instances.ts';
 import {
   othersWriteWhileWeAreIdle,
@@ -36,6 +37,10 @@ const proofs: Proof[] = [
   ['progress-after-the-transaction', 'kill -9', killedBeforeReply, rowsDiffer],
   ['no-dedupe-by-progress', 'kill -9', killedBeforeConfirmation, rowsDiffer],
   ['refused-batch-is-skipped', 'a refusal', poison, /^progress on b/],
+  // the epoch alone keeps the batch of a frozen owner out
+  ['ends-no-session', 'a frozen owner', frozenOwner, /^on its way on b: not within/],
+  ['epoch-is-not-compared', 'a frozen owner', frozenOwner, /^rows that the frozen owner wrote/],
+  ['takes-from-the-living', 'an owner that lives', ownerKeepsItsSource, /^the owner was replaced/],
   ['trusts-its-memory', 'a sleeper', sleeperIsSentWhatTheOtherApplied, rowsDiffer],
 ];
 // up to 15 the origin stays where it was
@@ -80,6 +85,10 @@ async function killedBeforeReply(scenario: Scenario): Promise<void> {
 
 async function killedBeforeConfirmation(scenario: Scenario): Promise<void> {
   await killAt('before the confirmation', { ...scenario, path: 'as sets' });
+}
+
+async function frozenOwner(scenario: Scenario): Promise<void> {
+  await frozenOwnerCannotWrite({ ...scenario, patienceMs: 10_000 });
 }
 
 async function poison(scenario: Scenario): Promise<void> {

@@ -1,4 +1,5 @@
 // status tells the truth in every situation, and wait returns exactly when all is delivered.
+import { hostname } from 'node:os';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Status, SubscriptionStatus } from '../../src/observability/status.ts';
 import { startProgram } from '../support/built-program.ts';
@@ -119,6 +120,17 @@ test('while it runs: streaming, no lag, exit code 0, and a stable shape', async 
         walStatus: 'reserved',
         retainedBytes: expect.any(Number),
         safeWalSizeBytes: null,
+      },
+    ],
+    owners: [
+      {
+        source: 'a',
+        host: hostname(),
+        pid: replicator.pid,
+        since: expect.any(String),
+        epoch: 1,
+        connected: true,
+        standingBy: 0,
       },
     ],
     differences: [],

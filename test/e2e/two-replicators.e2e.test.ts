@@ -3,15 +3,15 @@
 import { describe, test } from 'vitest';
 import { majors, sharedServer } from '../support/servers-for-tests.ts';
 import {
-  secondWaitsAndTakesOver,
+  secondStandsByAndTakesOver,
   sleeperHasABatchOnItsWay,
   sleeperIsSentWhatTheOtherApplied,
   sleeperWakesUp,
 } from './scenarios/two-instances.ts';
 
 describe.each(majors)('PostgreSQL %i', (major) => {
-  test('the second waits and takes over', async () => {
-    await secondWaitsAndTakesOver({ server: await sharedServer(major) });
+  test('the second stands by and takes over', async () => {
+    await secondStandsByAndTakesOver({ server: await sharedServer(major) });
   });
 
   test('the first sleeps and wakes up', async () => {

@@ -20,6 +20,13 @@ const appliesWhatIsApplied: Breakage = {
   becomes: 'return;',
 };
 
+/** Likewise: a session that is ended cannot write whatever its epoch is. */
+const endsNoSession: Breakage = {
+  file: 'postgres/end-backend.js',
+  text: 'const deadline = performance.now() + patienceMs;',
+  becomes: 'return;',
+};
+
 export const breakages = {
   /** As pg-logical-replication's acknowledge() does it. */
   'plus-one-confirm': [
@@ -117,6 +124,24 @@ export const breakages = {
       becomes: 'return true;',
     },
     appliesWhatIsApplied,
+  ],
+  /** A stand-in for sessions that cannot be ended: a target that is cut off while we take over. */
+  'ends-no-session': [endsNoSession],
+  'epoch-is-not-compared': [
+    endsNoSession,
+    {
+      file: 'setup/schema.js',
+      text: 'and p.lsn = advance.expected and p.epoch = advance.epoch;',
+      becomes: 'and p.lsn = advance.expected;',
+    },
+  ],
+  /** Whoever stands by never looks at the signs of life. */
+  'takes-from-the-living': [
+    {
+      file: 'source/ownership/lease-watch.js',
+      text: 'return lease.sign !== undefined && stillMs >= frozenAfterMs;',
+      becomes: 'return true;',
+    },
   ],
 } satisfies Record<string, readonly Breakage[]>;
 

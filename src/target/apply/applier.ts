@@ -9,7 +9,6 @@ import { ReplicatorError } from '../../model/errors.ts';
 import { formatLsn, type Lsn } from '../../model/lsn.ts';
 import type { Relation } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
-import { originName } from '../../postgres/object-names.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import {
@@ -28,6 +27,8 @@ import { TargetTables } from './target-tables.ts';
 export interface ApplierOptions {
   readonly source: string;
   readonly target: DatabaseConfig;
+  /** Of the owner of the source that this process is. */
+  readonly epoch: bigint;
   readonly lockTimeoutMs: number;
   readonly fetchRow: FetchRow;
   readonly onConflicts: (counts: ConflictCounts) => void;
@@ -62,17 +63,20 @@ export class Applier {
     this.#progress = progress;
   }
 
-  /** Throws SLOT_ACTIVE while another session holds the origin, GAP when there is no progress. */
+  /**
+   * Ends the session that wrote here before. Throws Outranked where an owner with a greater epoch
+   * did, SLOT_ACTIVE while another session holds the origin, GAP when there is no progress.
+   */
   static async connect(options: ApplierOptions): Promise<Applier> {
-    const { source, target } = options;
-    const origin = originName(source, target.name);
-    const { session, originXactSetup } = await openApplySession(target, {
-      name: `${source}:${target.name}`,
-      origin,
-      lockTimeoutMs: options.lockTimeoutMs,
-    });
+    const { source, target, epoch } = options;
+    const { session, originXactSetup } = await openApplySession(target, options);
     try {
-      return new Applier(options, session, originXactSetup, await readProgress(session, source));
+      return new Applier(
+        options,
+        session,
+        originXactSetup,
+        await readProgress(session, source, epoch),
+      );
     } catch (error) {
       session.destroy();
       throw error;

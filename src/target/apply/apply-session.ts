@@ -1,9 +1,11 @@
 // The connection through which changes are written: as a replica, under the subscription's origin.
 import type { DatabaseConfig } from '../../config/config.ts';
 import { ReplicatorError } from '../../model/errors.ts';
+import { originName } from '../../postgres/object-names.ts';
 import { originFunctions } from '../../postgres/origin-functions.ts';
 import { Session } from '../../postgres/session.ts';
 import { sqlstateOf } from '../../postgres/sqlstate.ts';
+import { claimProgress } from '../progress/claim.ts';
 
 const settings = {
   // Confirmed to the source as soon as the COMMIT is answered, so it must be on disk by then.
@@ -23,21 +25,30 @@ export interface ApplySession {
   readonly originXactSetup: string;
 }
 
+export interface ApplySessionOptions {
+  readonly source: string;
+  /** Of the owner of the source that this process is. */
+  readonly epoch: bigint;
+  readonly lockTimeoutMs: number;
+}
+
+/** Ends the session that did so before: only one can hold an origin. */
 export async function openApplySession(
   target: DatabaseConfig,
-  options: { name: string; origin: string; lockTimeoutMs: number },
+  { source, epoch, lockTimeoutMs }: ApplySessionOptions,
 ): Promise<ApplySession> {
   const session = await Session.connect(target, {
     purpose: 'apply',
-    name: options.name,
-    settings: { ...settings, lock_timeout: `${options.lockTimeoutMs}ms` },
+    name: `${source}:${target.name}`,
+    settings: { ...settings, lock_timeout: `${lockTimeoutMs}ms` },
     replyTimeoutMs: 15 * 60_000,
   });
   try {
     await becomeReplica(session);
+    await claimProgress(session, source, epoch);
     const prefix = await originFunctions(session);
     // Outside a transaction and once: the origin is attached to each WAL record as it is written.
-    await session.query(`select ${prefix}session_setup($1)`, [options.origin]);
+    await session.query(`select ${prefix}session_setup($1)`, [originName(source, target.name)]);
     return { session, originXactSetup: `${prefix}xact_setup` };
   } catch (error) {
     session.destroy();

@@ -5,10 +5,11 @@ import { ReplicatorError } from '../../model/errors.ts';
 import { formatLsn, type Lsn, parseLsn } from '../../model/lsn.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
+import { Outranked } from './claim.ts';
 
 export interface Progress {
   readonly lsn: Lsn;
-  readonly epoch: string;
+  readonly epoch: bigint;
 }
 
 /** Rows of the source's transactions, as users wrote them. */
@@ -21,9 +22,14 @@ export interface ChangeCounts {
 
 /**
  * Waits for an earlier session of ours that may still be committing: only then is the outcome of a
- * COMMIT known whose reply was lost. Throws GAP when the row is gone although it was there once.
+ * COMMIT known whose reply was lost. Throws GAP when the row is gone although it was there once,
+ * Outranked when an owner with a greater epoch has claimed it.
  */
-export async function readProgress(session: Session, source: string): Promise<Progress> {
+export async function readProgress(
+  session: Session,
+  source: string,
+  epoch: bigint,
+): Promise<Progress> {
   const [row] = await session.query<{ lsn: string; epoch: string }>(
     'select lsn::text, epoch::text from replicator.progress where source = $1 for update',
     [source],
@@ -33,7 +39,9 @@ export async function readProgress(session: Session, source: string): Promise<Pr
       'GAP',
       `${session.database.name}: the progress of ${source} is missing in replicator.progress`,
     );
-  return { lsn: parseLsn(row.lsn), epoch: row.epoch };
+  if (BigInt(row.epoch) > epoch)
+    throw new Outranked(`${source}:${session.database.name}`, BigInt(row.epoch));
+  return { lsn: parseLsn(row.lsn), epoch };
 }
 
 export interface Advance {
@@ -55,7 +63,7 @@ export function advanceStatement(advance: Advance): Statement {
       advance.source,
       formatLsn(progress.lsn),
       formatLsn(advance.next),
-      progress.epoch,
+      String(progress.epoch),
       advance.commitTime === undefined ? null : formatCommitTime(advance.commitTime),
       String(counts.inserts),
       String(counts.updates),

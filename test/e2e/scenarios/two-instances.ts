@@ -1,4 +1,4 @@
-// Two daemons on one file: one works, the other waits and takes over when the first is gone. One
+// Two daemons on one file: one works, the other stands by and takes over when the first is gone. One
 // that was asleep meanwhile must not act on what it remembers.
 import { expect } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
@@ -7,12 +7,12 @@ import type { ReplicatorProcess } from '../../support/replicator-process.ts';
 import { confirmedPositions } from '../../support/wire-messages.ts';
 import { createOneWay, type OneWay, type Scenario } from './one-way.ts';
 
-export async function secondWaitsAndTakesOver(scenario: Scenario): Promise<void> {
+export async function secondStandsByAndTakesOver(scenario: Scenario): Promise<void> {
   await using world = await createOneWay(scenario);
   const first = await world.start();
   await world.settle();
   const second = world.launch();
-  await untilItWaits(world, second);
+  await untilItStandsBy(world, second);
   for (let i = 0; i < 20; i++) {
     await world.source.database.query(`insert into log values ('entry ${i}')`);
     // in the middle of the stream
@@ -88,13 +88,10 @@ export async function sleeperHasABatchOnItsWay(scenario: Scenario): Promise<void
   sleeper.signal('SIGSTOP');
   const direct = await createProxy(world.target.proxy.targetPort);
   try {
-    await endSessions(world, 'walsender');
-    const second = world.launch(world.writeConfig({ b: direct }));
-    await untilItWaits(world, second);
-    world.target.proxy.blackhole(false);
+    const second = await world.start(world.writeConfig({ b: direct }));
     await world.untilArrived('on its way');
-    await putToSleep(world, sleeper);
-    await second.waitForLog('streaming', { timeoutMs: world.patienceMs });
+    world.target.proxy.blackhole(false);
+    expect(streams(second)).toBe(true);
     await world.settle();
     sleeper.signal('SIGCONT');
     await untilConnectionLost(world, sleeper);
@@ -106,18 +103,18 @@ export async function sleeperHasABatchOnItsWay(scenario: Scenario): Promise<void
 
 async function putToSleep(world: OneWay, replicator: ReplicatorProcess): Promise<void> {
   replicator.signal('SIGSTOP');
-  await endSessions(world, '');
+  await endSessions(world);
 }
 
 /** Both ends, as the servers do it to a client that does not answer. */
-async function endSessions(world: OneWay, purpose: string): Promise<void> {
+async function endSessions(world: OneWay): Promise<void> {
   for (const { database } of [world.source, world.target])
     await eventually(
       async () => {
         const ended = await database.server.query(
           'postgres',
           `select pg_terminate_backend(pid) from pg_stat_activity
-           where application_name like 'replicator/%${purpose}'`,
+           where application_name like 'replicator/%'`,
         );
         return ended.length === 0;
       },
@@ -125,11 +122,8 @@ async function endSessions(world: OneWay, purpose: string): Promise<void> {
     );
 }
 
-async function untilItWaits(world: OneWay, replicator: ReplicatorProcess): Promise<void> {
-  await replicator.waitForLog(
-    ({ code, subscription }) => code === 'SLOT_ACTIVE' && subscription === 'a:b',
-    { timeoutMs: world.patienceMs },
-  );
+async function untilItStandsBy(world: OneWay, replicator: ReplicatorProcess): Promise<void> {
+  await replicator.waitForLog('standing by', { timeoutMs: world.patienceMs });
 }
 
 async function untilConnectionLost(world: OneWay, replicator: ReplicatorProcess): Promise<void> {

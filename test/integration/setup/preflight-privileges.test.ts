@@ -104,7 +104,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     expect(briefly(await preflight(config)).filter((line) => line.startsWith('error'))).toEqual([]);
     const target = config.databases.get('b');
     if (!target) throw new Error('no target');
-    const options = { name: 'a:b', origin: 'replicator_a__b', lockTimeoutMs: 1000 };
+    const options = { source: 'a', epoch: 1n, lockTimeoutMs: 1000 };
     const { session } = await openApplySession(target, options);
     await session.query(`insert into "select"."a""b" values (1, 'x')`);
     await session.query(`update replicator.progress set epoch = epoch + 1`);

@@ -46,6 +46,7 @@ export class ApplierFixture {
     this.applier = await Applier.connect({
       source: 'a',
       target: databaseConfig(this.target, { name: 'b' }),
+      epoch: 0n,
       lockTimeoutMs: 1_000,
       fetchRow: fetchFrom(databaseConfig(this.source, { name: 'a' })),
       onConflicts: (counts) => this.conflicts.push(counts),

@@ -1,0 +1,240 @@
+// Whether this process is the one that reads a source and writes to its targets. It stands by while
+// another one does, and takes its place when that is gone, frozen or cut off from the source.
+import { setMaxListeners } from 'node:events';
+import type { Logger } from 'pino';
+import type { DatabaseConfig } from '../../config/config.ts';
+import { backoffMs } from '../../model/backoff.ts';
+import { asReplicatorError, ReplicatorError } from '../../model/errors.ts';
+import { Session } from '../../postgres/session.ts';
+import { endReaders } from './end-readers.ts';
+import {
+  type Lease,
+  moveLease,
+  type Owner,
+  readLease,
+  releaseLease,
+  renewLease,
+  takeLease,
+} from './lease.ts';
+import { frozenAfterMs, LeaseWatch, lookEveryMs, renewEveryMs } from './lease-watch.ts';
+
+/** From taking a source until it is lost. */
+export interface Term {
+  readonly epoch: bigint;
+  /** Aborted as soon as it is known that another process has the source. */
+  readonly lost: AbortSignal;
+}
+
+interface HeldTerm {
+  readonly epoch: bigint;
+  readonly end: AbortController;
+  /** When the renewal was sent that was answered last. */
+  renewedAt: number;
+}
+
+export interface OwnershipOptions {
+  readonly database: DatabaseConfig;
+  readonly owner: Owner;
+  readonly onTaken: () => void;
+  readonly log: Logger;
+}
+
+/** Without an answer for so long the session is given up: what it would show is too old. */
+const replyTimeoutMs = 3_000;
+
+export class Ownership {
+  readonly #options: OwnershipOptions;
+  readonly #facts: { readonly source: string };
+  #term: HeldTerm | undefined;
+  readonly #stop = new AbortController();
+  #connected: Session | undefined;
+  #isSetUp = false;
+  #floor = 0n;
+  #signs = 0;
+  #standingBy: string | undefined;
+  #trouble: string | undefined;
+  #wake = () => {};
+  #waiting: (() => void)[] = [];
+
+  constructor(options: OwnershipOptions) {
+    this.#options = options;
+    this.#facts = { source: options.database.name };
+  }
+
+  /** Whether the source is ours, as far as we know. */
+  get held(): boolean {
+    return this.#term !== undefined;
+  }
+
+  /** Waits until the source is ours, and known to be so at this time. Throws when `stop` is aborted. */
+  async term(stop: AbortSignal): Promise<Term> {
+    while (true) {
+      stop.throwIfAborted();
+      const term = this.#term;
+      if (term !== undefined && performance.now() - term.renewedAt < frozenAfterMs)
+        return { epoch: term.epoch, lost: term.end.signal };
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+        stop.addEventListener('abort', () => resolve(), { once: true });
+        this.look();
+      });
+    }
+  }
+
+  /** Looks at the lease now: the source was set up, or something says that the lease is lost. */
+  look(): void {
+    this.#wake();
+  }
+
+  /** A target was written by an owner with this epoch: ours must be greater, if the source is ours. */
+  outranked(epoch: bigint): void {
+    this.#floor = epoch > this.#floor ? epoch : this.#floor;
+    this.look();
+  }
+
+  /** Runs until `close` is called; never throws. */
+  async run(): Promise<void> {
+    const stop = this.#stop.signal;
+    for (let attempt = 0; !stop.aborted; attempt++)
+      try {
+        await this.#session(stop, () => {
+          attempt = 0;
+        });
+      } catch (thrown) {
+        this.#tell(asReplicatorError(thrown));
+        await this.#pause(Math.min(lookEveryMs, backoffMs(attempt, Math.random())));
+      }
+  }
+
+  /** Leaves the source to others, who need not wait then. To be called when nothing is at work. */
+  async close(): Promise<void> {
+    const session = this.#connected;
+    const term = this.#term;
+    this.#stop.abort();
+    this.#wake();
+    // A source that does not answer now is taken over as after a crash.
+    if (session !== undefined && term !== undefined)
+      await releaseLease(session, this.#options.owner, term.epoch).catch(() => {});
+    await session?.close();
+  }
+
+  async #session(stop: AbortSignal, onAnswer: () => void): Promise<void> {
+    const { database, owner } = this.#options;
+    await using session = await Session.connect(database, {
+      purpose: 'lease',
+      name: database.name,
+      replyTimeoutMs,
+      // A standby that is away must not keep us from showing that we live.
+      settings: { synchronous_commit: 'local', lock_timeout: '2s' },
+    });
+    if (stop.aborted) return;
+    this.#connected = session;
+    session.lost.addEventListener('abort', () => {
+      this.#connected = undefined;
+      this.#wake();
+    });
+    // What was seen before the gap says nothing: the owner was perhaps cut off like us.
+    const watch = new LeaseWatch(() => performance.now());
+    if (this.#term !== undefined && !(await moveLease(session, owner, this.#term.epoch)))
+      this.#lose();
+    while (!stop.aborted) {
+      if (session.lost.aborted) throw session.lost.reason;
+      if (this.#term === undefined) await this.#challenge(session, watch);
+      else await this.#renew(session, this.#term);
+      onAnswer();
+      this.#trouble = undefined;
+      await this.#pause(this.#term === undefined ? lookEveryMs : renewEveryMs);
+    }
+  }
+
+  async #renew(session: Session, term: HeldTerm): Promise<void> {
+    const { database, owner } = this.#options;
+    const askedAt = performance.now();
+    const sign = `replicator/${database.name}/lease ${++this.#signs}`;
+    const isOurs = await renewLease(session, owner, term.epoch, sign);
+    if (this.#stop.signal.aborted) return;
+    if (!isOurs) return this.#lose();
+    term.renewedAt = askedAt;
+    // The next one is ours at once, as no other process has it.
+    if (this.#floor >= term.epoch) this.#end();
+    else this.#admit();
+  }
+
+  async #challenge(session: Session, watch: LeaseWatch): Promise<void> {
+    const { owner } = this.#options;
+    const askedAt = performance.now();
+    const lease = await readLease(session);
+    if (lease === undefined || this.#stop.signal.aborted) return;
+    this.#isSetUp = true;
+    if (lease.owner?.id !== owner.id && !watch.mayTake(lease, askedAt)) return this.#standBy(lease);
+    const epoch = await takeLease(session, owner, lease, this.#floor);
+    if (epoch === undefined) return;
+    await endReaders(session, lease.owner?.id === owner.id ? undefined : lease.backend);
+    this.#take(epoch, lease, askedAt);
+  }
+
+  #take(epoch: bigint, { owner }: Lease, renewedAt: number): void {
+    const end = new AbortController();
+    // Each of any number of subscriptions listens to it.
+    setMaxListeners(0, end.signal);
+    this.#term = { epoch, end, renewedAt };
+    this.#standingBy = undefined;
+    const from = owner !== undefined && owner.id !== this.#options.owner.id;
+    this.#options.log.info(
+      { ...this.#facts, epoch: String(epoch), ...(from && { host: owner.host, pid: owner.pid }) },
+      from ? 'took the source over' : 'took the source',
+    );
+    this.#admit();
+    this.#options.onTaken();
+  }
+
+  #standBy({ owner, epoch }: Lease): void {
+    if (owner === undefined || this.#standingBy === `${owner.id} ${epoch}`) return;
+    this.#standingBy = `${owner.id} ${epoch}`;
+    const { host, pid, since } = owner;
+    this.#options.log.info({ ...this.#facts, host, pid, since }, 'standing by');
+  }
+
+  #lose(): void {
+    const facts = { ...this.#facts, epoch: String(this.#term?.epoch) };
+    this.#options.log.warn(facts, 'lost the source to another replicator');
+    this.#end();
+  }
+
+  #end(): void {
+    const term = this.#term;
+    this.#term = undefined;
+    const { name } = this.#options.database;
+    term?.end.abort(new ReplicatorError('FENCED', `${name}: another replicator owns it`));
+    this.#admit();
+  }
+
+  /** Those that wait look again. */
+  #admit(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  // Once per trouble, not once per attempt; before the set-up its subscriptions tell.
+  #tell(error: ReplicatorError): void {
+    if (this.#stop.signal.aborted || !this.#isSetUp || this.#trouble === error.code) return;
+    this.#trouble = error.code;
+    const { code, hint } = error;
+    const level = error.retry === 'manual' ? 'error' : 'warn';
+    this.#options.log[level](
+      { ...this.#facts, code, hint },
+      `lease out of reach: ${error.message}`,
+    );
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = () => {};
+  }
+}
