@@ -6,6 +6,7 @@ import { ReplicatorError } from '../model/errors.ts';
 import { check } from './check.ts';
 import type { Command, Flags } from './command.ts';
 import { config } from './config-command.ts';
+import { conflicts } from './conflicts.ts';
 import { init } from './init.ts';
 import { allowColour, type OutputFormat } from './output.ts';
 import { type KnownOptions, refuseFlags, refuseInherited, refuseWords } from './refuse-unknown.ts';
@@ -15,7 +16,7 @@ import { teardown } from './teardown.ts';
 import { versionText } from './version.ts';
 import { wait } from './wait.ts';
 
-const commands: readonly Command[] = [run, init, check, status, wait, config, teardown];
+const commands: readonly Command[] = [run, init, check, status, conflicts, wait, config, teardown];
 
 const exitCodes = `Exit codes: 0 done; 1 ran fine and found something; 64 wrong command line;
 69 a database is unreachable; 70 a bug; 75 try again later; 77 missing privilege;
@@ -59,11 +60,11 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .exitProcess(false);
   for (const command of commands)
     parser.command(
-      command.positional === undefined ? command.name : `${command.name} [${command.positional}]`,
+      [command.name, ...(command.positionals ?? []).map((name) => `[${name}]`)].join(' '),
       command.describe,
       (sub: Argv) => sub.options({ ...command.options }),
       async (flags) => {
-        refuseFlags(words, flags, { ...globalOptions, ...command.options }, command.positional);
+        refuseFlags(words, flags, { ...globalOptions, ...command.options }, command.positionals);
         refuseWords(flags._.slice(1));
         code = await execute(command, flags as Flags);
       },

@@ -17,7 +17,7 @@ export interface Command {
   readonly name: string;
   readonly describe: string;
   readonly options?: Readonly<Record<string, Options>>;
-  /** The name of its argument, if it takes one. */
-  readonly positional?: string;
+  /** The names of its arguments, if it takes any; all of them may be left out. */
+  readonly positionals?: readonly string[];
   readonly handler: (context: CommandContext) => Promise<number>;
 }

@@ -8,7 +8,7 @@ import { print, printError } from './output.ts';
 
 export const config: Command = {
   name: 'config',
-  positional: 'action',
+  positionals: ['action'],
   describe:
     'validate: find every problem of the file; print: what it means, without secrets; schema: JSON Schema for editors',
   async handler({ flags, loadConfig }) {

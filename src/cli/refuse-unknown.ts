@@ -16,13 +16,13 @@ export function refuseFlags(
   args: readonly string[],
   flags: ParsedFlags,
   options: KnownOptions,
-  positional = '_',
+  positionals: readonly string[] = [],
 ): void {
   const aliases = Object.values(options).flatMap(({ alias }) => (alias as string) ?? []);
   const known = new Set([
     ...Object.keys(options),
     ...aliases,
-    positional,
+    ...positionals,
     'help',
     'version',
     '_',

@@ -56,8 +56,8 @@ export async function openApplySession(
   }
 }
 
-// Ordinary triggers, rules and foreign keys do not fire for a replica: the source's did already.
-async function becomeReplica(session: Session): Promise<void> {
+/** Ordinary triggers, rules and foreign keys do not fire for a replica: the source's did already. */
+export async function becomeReplica(session: Session): Promise<void> {
   const { role } = await session.one(`select current_setting('session_replication_role') as role`);
   // A superuser may have said ALTER ROLE … SET, the only way before 15 without being one.
   if (role === 'replica') return;

@@ -10,13 +10,20 @@ import { encodeTextArray } from '../apply/text-array.ts';
 /** jsonb cannot hold more than 256 MB, and nobody reads a row of that size. */
 const imageCharacters = 1_000_000;
 
-/** The values under their columns' names, without those that were not sent, or are too large. */
-export function rowImage(names: readonly string[], values: readonly Value[]): RowImage {
+/**
+ * The values under their columns' names, without those that were not sent, or would make it longer
+ * than `characters`; what a person is to decide on must be whole.
+ */
+export function rowImage(
+  names: readonly string[],
+  values: readonly Value[],
+  characters = imageCharacters,
+): RowImage {
   const image: [string, string | null][] = [];
   let size = 0;
   for (const [i, name] of names.entries()) {
     const value = values[i] ?? null;
-    if (value === unchanged || size + (value?.length ?? 0) > imageCharacters) continue;
+    if (value === unchanged || size + (value?.length ?? 0) > characters) continue;
     size += value?.length ?? 0;
     image.push([name, value]);
   }

@@ -21,7 +21,7 @@ syncs: { s: { relgroup: r, dbgroup: g } }
 );
 
 const known =
-  '(known: run, init, check, status, wait, config, teardown, completion, --version, --help)';
+  '(known: run, init, check, status, conflicts, wait, config, teardown, completion, --version, --help)';
 const noSecrets =
   'no connection strings and passwords here, where ps shows them: write them into the configuration file, the password best as password_file';
 const categories =
@@ -119,7 +119,7 @@ test('help and version', async () => {
     const { code, stdout, stderr } = await told(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: [] });
     expect(stdout).toContain(
-      '  replicator teardown         remove slots, publications, origins and schema',
+      '  replicator teardown                 remove slots, publications, origins and',
     );
     expect(stdout).toContain(
       'Exit codes: 0 done; 1 ran fine and found something; 64 wrong command line;',
