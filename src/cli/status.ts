@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { readStatus } from '../observability/read-status.ts';
-import type { OwnerStatus, Status } from '../observability/status.ts';
+import type { ConflictTypeCount, OwnerStatus, Status } from '../observability/status.ts';
 import type { Command, Flags } from './command.ts';
 import {
   colour,
@@ -63,7 +63,14 @@ async function show(config: Config, format: OutputFormat): Promise<number> {
   return read.healthy ? 0 : 1;
 }
 
-function showTables({ subscriptions, slots, owners, differences, databases }: Status): void {
+function showTables({
+  subscriptions,
+  slots,
+  owners,
+  differences,
+  heldDeletes,
+  databases,
+}: Status): void {
   printTable(
     [
       'SUBSCRIPTION',
@@ -99,6 +106,9 @@ function showTables({ subscriptions, slots, owners, differences, databases }: St
       print(colour('yellow', `${subscription}: ${lastError.message}`));
       print(`  ${lastError.code}: ${lastError.hint}`);
     }
+  for (const { subscription, conflictCounts } of subscriptions)
+    if (conflictCounts.length > 0)
+      print(`${subscription}: conflicts: ${conflictCounts.map(conflictText).join(', ')}`);
   for (const { subscription, waitingTables } of subscriptions)
     for (const table of waitingTables)
       print(
@@ -112,6 +122,13 @@ function showTables({ subscriptions, slots, owners, differences, databases }: St
           `${each.other}, ${each.differing} differ (keys: --output json)`,
       ),
     );
+  for (const { database, since, missing } of heldDeletes)
+    print(
+      colour(
+        'yellow',
+        `${database} remembers deletes since ${since}: nothing was heard of ${missing.map((name) => (name === database ? 'its own stream' : name)).join(' and ')} for long`,
+      ),
+    );
   for (const { database, reachable } of databases)
     if (!reachable) print(colour('red', `database ${database} is unreachable`));
 }
@@ -121,4 +138,8 @@ function describeOwner({ host, pid, since, connected, standingBy }: OwnerStatus)
   if (host === null) return `no process has it${others}`;
   const away = connected ? '' : ', which is not connected';
   return `process ${pid} on ${host} has it since ${since?.replace(/\.\d+/, '')}${away}${others}`;
+}
+
+function conflictText({ type, resolution, count }: ConflictTypeCount): string {
+  return `${count} ${type} (${resolution})`;
 }

@@ -11,7 +11,7 @@ import { publishedTables } from '../postgres/publication.ts';
 import { Session } from '../postgres/session.ts';
 import { readSourceStatus, type SourceStatus } from './read-source-status.ts';
 import { readTargetStatus, type TargetStatus } from './read-target-status.ts';
-import type { LastError, Status, SubscriptionStatus } from './status.ts';
+import type { HeldDeletes, LastError, Status, SubscriptionStatus } from './status.ts';
 
 interface Answer {
   readonly session: Session | undefined;
@@ -42,6 +42,9 @@ export async function readStatus(config: Config): Promise<Status> {
       slots,
       owners: [...answers.values()].flatMap(({ source }) => source?.owner ?? []),
       differences: [...answers.values()].flatMap(({ source }) => source?.differences ?? []),
+      heldDeletes: [...answers].flatMap(([database, { target }]) =>
+        heldDeletes(config, database, target),
+      ),
       databases: [...answers].map(([database, { error }]) => ({
         database,
         reachable: error === undefined,
@@ -91,10 +94,28 @@ async function describe(
     deletes: progress?.deletes ?? 0,
     truncates: progress?.truncates ?? 0,
     conflicts: progress?.conflicts ?? 0,
+    conflictCounts: to?.target?.conflictCounts.get(subscription.source) ?? [],
     tables: joined.size,
     waitingTables: await waitingTables(subscription, from?.session, joined),
     lastError: broken ?? unreachable(from) ?? unreachable(to),
   };
+}
+
+/** A source that is idle is heard of every ten minutes. */
+const missingSeconds = 30 * 60;
+
+function heldDeletes(
+  { subscriptions, ownStreams }: Config,
+  database: string,
+  target: TargetStatus | undefined,
+): HeldDeletes[] {
+  if (target === undefined || target.oldestTombstone === null) return [];
+  const sources = subscriptions.filter((each) => each.target === database);
+  const missing = [
+    ...sources.map(({ source }) => source),
+    ...ownStreams.filter((name) => name === database),
+  ].filter((source) => (target.progress.get(source)?.unseenSeconds ?? Infinity) > missingSeconds);
+  return missing.length === 0 ? [] : [{ database, since: target.oldestTombstone, missing }];
 }
 
 function unreachable(answer: Answer | undefined): LastError | null {

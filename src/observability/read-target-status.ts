@@ -2,6 +2,7 @@
 import { type Lsn, parseLsn } from '../model/lsn.ts';
 import { tableLabel } from '../model/relation.ts';
 import type { Session } from '../postgres/session.ts';
+import type { ConflictTypeCount } from './status.ts';
 
 export interface AppliedProgress {
   readonly lsn: Lsn;
@@ -14,6 +15,8 @@ export interface AppliedProgress {
   readonly deletes: number;
   readonly truncates: number;
   readonly conflicts: number;
+  /** How long ago a clock of the source was seen here, in seconds; null when never. */
+  readonly unseenSeconds: number | null;
 }
 
 export interface TargetStatus {
@@ -21,20 +24,34 @@ export interface TargetStatus {
   readonly progress: ReadonlyMap<string, AppliedProgress>;
   /** Labels of the tables that have joined, by source. */
   readonly tables: ReadonlyMap<string, ReadonlySet<string>>;
+  /** By source. */
+  readonly conflictCounts: ReadonlyMap<string, readonly ConflictTypeCount[]>;
+  /** The oldest delete that is remembered, as timestamptz text. */
+  readonly oldestTombstone: string | null;
 }
 
 export async function readTargetStatus(session: Session): Promise<TargetStatus> {
   const { found } = await session.one(
     `select (to_regclass('replicator.progress') is not null)::text as found`,
   );
-  if (found !== 'true') return { progress: new Map(), tables: new Map() };
+  if (found !== 'true')
+    return {
+      progress: new Map(),
+      tables: new Map(),
+      conflictCounts: new Map(),
+      oldestTombstone: null,
+    };
   const rows = await session.query(
     `select source, lsn::text as lsn, extract(epoch from commit_time)::text as commit_time,
             applied_at::text as applied_at,
             inserts::text as inserts, updates::text as updates, deletes::text as deletes,
             truncates::text as truncates,
-            conflicts::text as conflicts
+            conflicts::text as conflicts,
+            extract(epoch from clock_timestamp() - seen_time)::text as unseen
      from replicator.progress`,
+  );
+  const oldest = await session.one(
+    'select min(commit_time)::text as oldest from replicator.tombstones',
   );
   const joined = await session.query(
     'select source, table_schema as schema, table_name as name from replicator.tables',
@@ -58,9 +75,27 @@ export async function readTargetStatus(session: Session): Promise<TargetStatus> 
           deletes: Number(row['deletes']),
           truncates: Number(row['truncates']),
           conflicts: Number(row['conflicts']),
+          unseenSeconds: row['unseen'] == null ? null : Number(row['unseen']),
         },
       ]),
     ),
     tables,
+    conflictCounts: await readConflictCounts(session),
+    oldestTombstone: oldest['oldest'] ?? null,
   };
+}
+
+async function readConflictCounts(session: Session): Promise<Map<string, ConflictTypeCount[]>> {
+  const rows = await session.query(
+    `select source, conflict_type, resolution, count::text as count
+     from replicator.conflict_counts order by 1, 2, 3`,
+  );
+  const counts = new Map<string, ConflictTypeCount[]>();
+  for (const row of rows) {
+    const source = row['source'] ?? '';
+    const type = row['conflict_type'] ?? '';
+    const count = { type, resolution: row['resolution'] ?? '', count: Number(row['count']) };
+    counts.set(source, [...(counts.get(source) ?? []), count]);
+  }
+  return counts;
 }

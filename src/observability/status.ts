@@ -17,10 +17,26 @@ export interface SubscriptionStatus {
   readonly truncates: number;
   /** Changes that met another state of the row than the source's; each was applied all the same. */
   readonly conflicts: number;
+  readonly conflictCounts: readonly ConflictTypeCount[];
   readonly tables: number;
   /** Match a relgroup, but have not joined. */
   readonly waitingTables: readonly string[];
   readonly lastError: LastError | null;
+}
+
+export interface ConflictTypeCount {
+  readonly type: string;
+  readonly resolution: string;
+  readonly count: number;
+}
+
+/** A database that cannot forget deletes, as an older change of their rows may still come. */
+export interface HeldDeletes {
+  readonly database: string;
+  /** When the oldest of them was committed, as timestamptz text. */
+  readonly since: string;
+  /** Of which nothing was heard for long; the database itself means its own stream. */
+  readonly missing: readonly string[];
 }
 
 export interface LastError {
@@ -61,6 +77,7 @@ export interface Status {
   readonly slots: readonly SlotStatus[];
   readonly owners: readonly OwnerStatus[];
   readonly differences: readonly Difference[];
+  readonly heldDeletes: readonly HeldDeletes[];
   readonly databases: readonly { database: string; reachable: boolean; error: string | null }[];
 }
 

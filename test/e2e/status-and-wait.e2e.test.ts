@@ -105,6 +105,7 @@ test('while it runs: streaming, no lag, exit code 0, and a stable shape', async 
         deletes: 1,
         truncates: 0,
         conflicts: 0,
+        conflictCounts: [],
         tables: 1,
         waitingTables: [],
         lastError: null,
@@ -134,6 +135,7 @@ test('while it runs: streaming, no lag, exit code 0, and a stable shape', async 
       },
     ],
     differences: [],
+    heldDeletes: [],
     databases: [
       { database: 'a', reachable: true, error: null },
       { database: 'b', reachable: true, error: null },
