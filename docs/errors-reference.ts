@@ -26,6 +26,8 @@ const meanings: Readonly<Record<ErrorCode, string>> = {
     'The progress on the target is not where this process left it, or belongs to a later owner.',
   BATCH_REFUSED:
     'A target refused a batch of several transactions, or one whose tables were altered meanwhile.',
+  CLOCK_AHEAD:
+    'A commit of a source lies more than 5 s in the future of the clock of a target that others write to.',
   ROWS_MISSING: 'A set-based statement did not find all of its rows on the target.',
   NOT_SET_UP: 'Schema `replicator`, or the slot, is not there yet.',
   SCHEMA_DRIFT: 'A table or column is missing on the target, or is of another type.',

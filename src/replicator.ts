@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config, DatabaseConfig, SubscriptionConfig } from './config/config.ts';
+import { contestedAt } from './config/writers.ts';
 import { backoffMs } from './model/backoff.ts';
 import { asReplicatorError, ReplicatorError } from './model/errors.ts';
 import { subscriptionName } from './postgres/object-names.ts';
@@ -13,6 +14,7 @@ import { Session } from './postgres/session.ts';
 import { Setup } from './setup/set-up.ts';
 import type { CopyProgress } from './snapshot/copy-table.ts';
 import { joinTables } from './snapshot/join-tables.ts';
+import { ownTables } from './snapshot/own-tables.ts';
 import type { Owner } from './source/ownership/lease.ts';
 import { Ownership } from './source/ownership/ownership.ts';
 import { SourceReader } from './source/source-reader.ts';
@@ -21,7 +23,7 @@ import type { JoinedTables } from './subscription/part-filter.ts';
 import { StateRecorder } from './subscription/record-state.ts';
 import { Subscription } from './subscription/subscription.ts';
 import { Applier } from './target/apply/applier.ts';
-import { fetchFrom } from './target/apply/fetch-row.ts';
+import { fetchFrom } from './target/apply/fetch-rows.ts';
 import { Outranked } from './target/progress/claim.ts';
 import { ComparisonRunner } from './verify/comparison-runner.ts';
 
@@ -127,6 +129,10 @@ export class Replicator {
     const subscriptions = config.subscriptions
       .filter(({ source }) => source === database.name)
       .map((each) => this.#subscribe(each, { ownership, record, reader: () => reader }));
+    if (config.ownStreams.includes(database.name)) {
+      const own = { source: database.name, target: database.name, syncs: [] };
+      subscriptions.push(this.#subscribe(own, { ownership, record, reader: () => reader }));
+    }
     const reader: SourceReader = new SourceReader({
       database,
       subscribers: subscriptions,
@@ -156,14 +162,17 @@ export class Replicator {
       limits: { changes: config.apply.batchChanges, bytes: config.apply.batchBytes },
       queueBytes: config.apply.queueBytes,
       connect: async () => {
-        await this.#setup.ensure(source.name, target.name);
+        if (source === target)
+          await this.#setup.untilMadeForOwn(source.name, this.#stopApplying.signal);
+        else await this.#setup.ensure(source.name, target.name);
         const { epoch, lost } = await ownership.term(this.#stopApplying.signal);
         const applier = await Applier.connect({
           source: source.name,
           target,
           epoch,
           lockTimeoutMs: config.apply.lockTimeoutMs,
-          fetchRow: fetchFrom(source),
+          contestedOf: (table) => contestedAt(config, subscription, table),
+          fetchRows: fetchFrom(source),
           onConflicts: (counts) => log.warn({ subscription: name, ...counts }, 'conflicts'),
         }).catch((error) => {
           if (error instanceof Outranked) ownership.outranked(error.epoch);
@@ -187,6 +196,7 @@ export class Replicator {
     onCopy: () => void,
   ): Promise<JoinedTables> {
     const { config, log, onCopyProgress } = this.#options;
+    if (subscription.source === subscription.target) return ownTables(config, applier.session);
     const name = subscriptionName(subscription);
     await using source = await Session.connect(databaseOf(config, subscription.source), {
       purpose: 'copy',

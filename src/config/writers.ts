@@ -1,6 +1,6 @@
 // Whose own writes to a table meet at a database: with several writers its rows can conflict.
 import type { TableName } from '../model/relation.ts';
-import type { Config } from './config.ts';
+import type { Config, ConflictLog, SubscriptionConfig } from './config.ts';
 import { matchTables } from './match-tables.ts';
 import { feeds } from './resolve-syncs.ts';
 
@@ -26,4 +26,25 @@ export function writersOf(
 
 export function hasSeveralWriters(syncs: Syncs, database: string, table: TableName): boolean {
   return writersOf(syncs, database, table).length > 1;
+}
+
+/**
+ * How conflicts about the table are treated where a source's changes come to a target; undefined when
+ * nobody else writes to it there. Where the target is no source of it, `pause` is `latest`: what a
+ * person would write there goes to nobody.
+ */
+export function contestedAt(
+  config: Config,
+  { target, syncs }: SubscriptionConfig,
+  table: TableName,
+): { sync: string; log: ConflictLog; windowMs: number; pauses: boolean } | undefined {
+  const writers = writersOf(config, target, table);
+  if (writers.length < 2) return undefined;
+  const sync = syncs.find(({ relgroup }) => matchTables(relgroup, [table]).length > 0);
+  return {
+    sync: sync?.name ?? '',
+    log: sync?.conflictLog ?? 'off',
+    windowMs: sync?.conflictWindowMs ?? 0,
+    pauses: sync?.conflict === 'pause' && writers.includes(target),
+  };
 }

@@ -15,6 +15,16 @@ export function formatCommitTime(microseconds: bigint): string {
   return `${toTheSecond}.${fraction.toString().padStart(6, '0')}Z`;
 }
 
+/** A timestamptz as our sessions print it: `2026-01-31 12:00:00.123456+00`. Throws RangeError. */
+export function parseCommitTime(text: string): bigint {
+  if (text === '-infinity') return beforeAllTimes;
+  const found = /^(\d+-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/.exec(text);
+  if (found === null) throw new RangeError('not a commit time');
+  const [, date, time, fraction = ''] = found;
+  const ms = BigInt(Date.parse(`${date}T${time}Z`));
+  return (ms - unixMsOfEpoch) * 1000n + BigInt(fraction.padEnd(6, '0'));
+}
+
 export function commitTimeOf(unixMs: number): bigint {
   return (BigInt(Math.round(unixMs)) - unixMsOfEpoch) * 1000n;
 }

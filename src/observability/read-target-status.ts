@@ -46,9 +46,10 @@ export async function readTargetStatus(session: Session): Promise<TargetStatus> 
             applied_at::text as applied_at,
             inserts::text as inserts, updates::text as updates, deletes::text as deletes,
             truncates::text as truncates,
-            conflicts::text as conflicts,
+            (select coalesce(sum(c.count), 0) from replicator.conflict_counts c
+             where c.source = p.source)::text as conflicts,
             extract(epoch from clock_timestamp() - seen_time)::text as unseen
-     from replicator.progress`,
+     from replicator.progress p`,
   );
   const oldest = await session.one(
     'select min(commit_time)::text as oldest from replicator.tombstones',

@@ -31,6 +31,10 @@ export interface CatalogKey {
   readonly columns: readonly string[];
   /** Equality of each column's type as that index means it, schema-qualified. */
   readonly operators: readonly string[];
+  /** A 64-bit hash that agrees with that equality, schema-qualified; null where there is none. */
+  readonly hashes: readonly (string | null)[];
+  /** The index's collation where it takes different strings for equal, else null. */
+  readonly collations: readonly (string | null)[];
 }
 
 export interface CatalogTable extends TableName {
@@ -122,11 +126,28 @@ const tablesQuery = `
          'replicaIdentity', i.indisreplident,
          'columns', json_agg(a.attname order by part.position),
          'operators', json_agg(pg_catalog.format('operator(%I.%s)', opn.nspname, op.oprname)
-                               order by part.position)) as key
+                               order by part.position),
+         'hashes', json_agg((
+           select pg_catalog.format('%I.%I', hn.nspname, hp.proname)
+           from pg_catalog.pg_amop ham
+           join pg_catalog.pg_am m on m.oid = ham.amopmethod and m.amname = 'hash'
+           join pg_catalog.pg_amproc hap on hap.amprocfamily = ham.amopfamily
+             and hap.amproclefttype = ham.amoplefttype and hap.amprocrighttype = ham.amoprighttype
+             and hap.amprocnum = 2
+           join pg_catalog.pg_proc hp on hp.oid = hap.amproc
+           join pg_catalog.pg_namespace hn on hn.oid = hp.pronamespace
+           where ham.amopopr = op.oid limit 1) order by part.position),
+         'collations', json_agg((
+           select pg_catalog.format('%I.%I', cn.nspname, co.collname)
+           from pg_catalog.pg_collation co
+           join pg_catalog.pg_namespace cn on cn.oid = co.collnamespace
+           where co.oid = part.collated and not co.collisdeterministic)
+           order by part.position)) as key
        from pg_catalog.pg_index i
        join pg_catalog.pg_class ic on ic.oid = i.indexrelid
-       cross join lateral unnest(i.indkey[0:i.indnkeyatts - 1], i.indclass[0:i.indnkeyatts - 1])
-         with ordinality as part(attnum, opclass, position)
+       cross join lateral unnest(i.indkey[0:i.indnkeyatts - 1], i.indclass[0:i.indnkeyatts - 1],
+                                 i.indcollation[0:i.indnkeyatts - 1])
+         with ordinality as part(attnum, opclass, collated, position)
        join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = part.attnum
        join pg_catalog.pg_opclass oc on oc.oid = part.opclass
        join pg_catalog.pg_amop am on am.amopfamily = oc.opcfamily and am.amopstrategy = 3

@@ -30,6 +30,8 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   RP001: 'FENCED',
   RP003: 'ROWS_MISSING',
   RP004: 'BATCH_REFUSED',
+  RP005: 'CLOCK_AHEAD',
+  RP006: 'SERVER_BUSY',
 };
 
 const bySqlstateClass: Readonly<Record<string, ErrorCode>> = {

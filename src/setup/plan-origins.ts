@@ -14,13 +14,14 @@ export async function* planOrigins(
   config: Config,
   sessions: SetupSessions,
 ): AsyncGenerator<SetupStep> {
-  for (const subscription of config.subscriptions)
+  const own = config.ownStreams.map((name) => ({ source: name, target: name }));
+  for (const subscription of [...config.subscriptions, ...own])
     if (sessions.has(subscription.source) && sessions.has(subscription.target))
       yield* planSubscription(subscription, sessions);
 }
 
 async function* planSubscription(
-  { source, target }: SubscriptionConfig,
+  { source, target }: Pick<SubscriptionConfig, 'source' | 'target'>,
   sessions: SetupSessions,
 ): AsyncGenerator<SetupStep> {
   const from = sessionOf(sessions, source);

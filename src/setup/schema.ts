@@ -70,8 +70,7 @@ export const schemaStatements: readonly string[] = [
   inserts bigint not null default 0,
   updates bigint not null default 0,
   deletes bigint not null default 0,
-  truncates bigint not null default 0,
-  conflicts bigint not null default 0)`,
+  truncates bigint not null default 0)`,
 
   // This database as a target: which tables have joined, and from where on their changes count.
   `create table replicator.tables (
@@ -157,12 +156,12 @@ export const schemaStatements: readonly string[] = [
   // Compare and swap: replaying a batch, or a second replicator, fails here before it can commit.
   `create function replicator.advance(
   source text, expected pg_lsn, next pg_lsn, epoch bigint, commit_time timestamptz,
-  inserts bigint, updates bigint, deletes bigint, truncates bigint) returns void
+  seen_time timestamptz, inserts bigint, updates bigint, deletes bigint, truncates bigint) returns void
 language plpgsql set search_path = '' as $body$
 begin
   update replicator.progress as p
   set lsn = advance.next, commit_time = coalesce(advance.commit_time, p.commit_time),
-      seen_time = greatest(p.seen_time, advance.commit_time),
+      seen_time = greatest(p.seen_time, advance.commit_time, advance.seen_time),
       applied_at = pg_catalog.clock_timestamp(),
       inserts = p.inserts + advance.inserts, updates = p.updates + advance.updates,
       deletes = p.deletes + advance.deletes, truncates = p.truncates + advance.truncates
@@ -192,7 +191,7 @@ declare
 begin
   if early < interval '0' then return; end if;
   if early > interval '5 s' then
-    raise exception using errcode = 'RP004',
+    raise exception using errcode = 'RP005',
       message = pg_catalog.format('a commit lies %s in the future of the clock here', early);
   end if;
   perform pg_catalog.pg_sleep(extract(epoch from early) + 0.001);
@@ -235,6 +234,30 @@ begin
     commit_time := entry.commit_times[at];
     rank := coalesce(entry.ranks[at], rank);
   end if;
+end $body$`,
+
+  // A commit is in the stream a moment before others can see it; with synchronous standbys a long one.
+  `create function replicator.await_visible(xids bigint[]) returns void
+language plpgsql set search_path = '' as $body$
+declare
+  running pg_catalog.txid_snapshot;
+  newest bigint;
+begin
+  for attempt in 1..1000 loop
+    running := pg_catalog.txid_current_snapshot();
+    newest := pg_catalog.txid_snapshot_xmax(running);
+    -- the stream names the low 32 bits of an id: of those that have them, the nearest is meant
+    perform from (
+      select newest - ((newest - given) & 4294967295) as before,
+             newest + ((given - newest) & 4294967295) as after
+      from unnest(xids) given) near
+    where not pg_catalog.txid_visible_in_snapshot(
+      case when after - newest < newest - before then after else before end, running);
+    if not found then return; end if;
+    perform pg_catalog.pg_sleep(0.001);
+  end loop;
+  raise exception using errcode = 'RP006',
+    message = 'transactions of the stream are not visible yet';
 end $body$`,
 
   // What no change that still comes can be older than is forgotten. A manifest goes by its stamp,

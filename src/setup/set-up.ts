@@ -1,12 +1,16 @@
 // Setup as the daemon does it: for the two databases of a subscription, as soon as both answer.
+import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
+import { schemaExists } from '../postgres/own-schema.ts';
 import { Session } from '../postgres/session.ts';
 import { executeSetup, planSetup } from './plan.ts';
 import { refuseErrors } from './refuse-errors.ts';
 import { lockSetup } from './setup-lock.ts';
+
+const ownPauseMs = 300;
 
 export class Setup {
   readonly #config: Config;
@@ -26,7 +30,8 @@ export class Setup {
     if (this.#done.has(pair)) return;
     // Most often nothing is missing, and then nobody else's setup is waited for: making a slot takes
     // as long as the longest transaction.
-    if (!(await this.#lacksAnything([source, target]))) {
+    const both = [source, target];
+    if (!(await this.#lacksAnything(both))) {
       this.#done.add(pair);
       return;
     }
@@ -43,10 +48,33 @@ export class Setup {
     });
   }
 
+  /**
+   * What its own stream needs is made together with what another database needs of it: alone it would
+   * give ranks that the other does not know. Returns early when `stop` is aborted.
+   */
+  async untilMadeForOwn(name: string, stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      {
+        await using sessions = await connectAll(this.#config, [name]);
+        const session = sessions.byName.get(name);
+        if (session !== undefined && (await hasOwnProgress(session))) return;
+      }
+      await sleep(ownPauseMs, undefined, { signal: stop }).catch(() => {});
+    }
+  }
+
   async #lacksAnything(names: readonly string[]): Promise<boolean> {
     await using sessions = await connectAll(this.#config, names);
     return await isMissingAnything(this.#config, sessions);
   }
+}
+
+async function hasOwnProgress(session: Session): Promise<boolean> {
+  if (!(await schemaExists(session))) return false;
+  const rows = await session.query('select from replicator.progress where source = $1', [
+    session.database.name,
+  ]);
+  return rows.length > 0;
 }
 
 /** Whether the plan has any step. */

@@ -78,7 +78,8 @@ export class SourceReader {
       publication: publicationName(database.name),
       serverMajor: position.facts.major,
       onMessage: (message) => this.#onMessage(message),
-      onKeepalive: (walEnd, replyRequested) => this.#onKeepalive(walEnd, replyRequested),
+      onKeepalive: (walEnd, replyRequested, sentAt) =>
+        this.#onKeepalive(walEnd, replyRequested, sentAt),
     });
     this.#stream = stream;
     // It may have become full with what was read together with the answer.
@@ -188,17 +189,17 @@ export class SourceReader {
 
   // A position in a keepalive says that nothing before it is left to be sent; while a transaction
   // is being received that is not yet so.
-  #onKeepalive(walEnd: Lsn, replyRequested: boolean): void {
-    if (this.#assembler?.insideTransaction === false) this.#passed(walEnd, replyRequested);
+  #onKeepalive(walEnd: Lsn, replyRequested: boolean, sentAt: bigint): void {
+    if (this.#assembler?.insideTransaction === false) this.#passed(walEnd, replyRequested, sentAt);
     // The first is answered in any case: until then `status` cannot know that we are not behind.
     if (!replyRequested && this.#reported) return;
     this.#replyOwed ||= replyRequested;
     this.#sendStatusSoon();
   }
 
-  #passed(lsn: Lsn, urgent: boolean): void {
+  #passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void {
     this.#receivedLsn = maxLsn(this.#receivedLsn, lsn);
-    for (const subscriber of this.#served) subscriber.passed(lsn, urgent);
+    for (const subscriber of this.#served) subscriber.passed(lsn, urgent, sentAt);
   }
 
   #pauseWhenFull(): void {

@@ -22,8 +22,11 @@ export interface Subscriber {
   wants(table: TableName): boolean;
   /** Parts of one transaction come in order, with nothing of another in between. */
   receive(part: TransactionPart): void;
-  /** Nothing before `lsn` is left to come. `urgent`: store that as progress at once. */
-  passed(lsn: Lsn, urgent: boolean): void;
+  /**
+   * Nothing before `lsn` is left to come. `urgent`: store that as progress at once. `sentAt`: the
+   * source's clock then, in microseconds since 2000, where it is known.
+   */
+  passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void;
   /** The stream broke off: a transaction that is not complete will be sent again from its start. */
   interrupted(): void;
   /** It cannot go on from where the slot stands; others can. */

@@ -17,6 +17,7 @@ export class Inbox {
   #receivedLsn: Lsn = zeroLsn;
   #passedLsn: Lsn = zeroLsn;
   #passedAt = Date.now();
+  #sentAt: bigint | undefined;
   #urgent = false;
   #queuedParts = false;
 
@@ -26,6 +27,7 @@ export class Inbox {
     this.#filter = filter;
     this.#receivedLsn = progress;
     this.#passedLsn = progress;
+    this.#sentAt = undefined;
     this.#queuedParts = false;
     this.#urgent = false;
   }
@@ -55,20 +57,22 @@ export class Inbox {
     if (last) this.#receivedLsn = part.endLsn;
   }
 
-  passed(lsn: Lsn, urgent: boolean): void {
+  passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void {
     this.#passedLsn = maxLsn(this.#passedLsn, lsn);
+    // Whatever passes next has been seen later, so it holds for that position as well.
+    if (sentAt !== undefined) this.#sentAt = sentAt;
     this.#urgent ||= urgent;
     if (urgent) this.queue.wake();
   }
 
-  /** A position that should be stored now as progress, or undefined. */
-  passDue(progress: Lsn): Lsn | undefined {
+  /** A position that should be stored now as progress, with the source's clock; or undefined. */
+  passDue(progress: Lsn): { lsn: Lsn; sentAt: bigint | undefined } | undefined {
     if (!this.queue.empty || this.#passedLsn <= progress) return undefined;
     const due =
       this.#urgent ||
       this.#passedLsn - progress > passBytes ||
       Date.now() - this.#passedAt > passMs;
-    return due ? this.#passedLsn : undefined;
+    return due ? { lsn: this.#passedLsn, sentAt: this.#sentAt } : undefined;
   }
 
   stored(progress: Lsn): void {

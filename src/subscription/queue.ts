@@ -1,7 +1,6 @@
 // What was received from the source and waits for the target. While one batch is applied the next
 // gathers here: an idle system applies one transaction at once, a busy one forms large batches.
 import type { Batch } from '../model/batch.ts';
-import type { Change } from '../model/change.ts';
 import type { Lsn } from '../model/lsn.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 
@@ -59,27 +58,23 @@ export class TransactionQueue {
     if (head === undefined) return undefined;
     if (!head.first || head.endLsn === undefined)
       return { kind: 'part', part: head, parts: [head] };
-    const changes: Change[] = [];
+    let changes = 0;
     let bytes = 0;
     const parts: TransactionPart[] = [];
     let endLsn: Lsn = head.endLsn;
     let { commitTime } = head.transaction;
     for (const part of this.#parts) {
       if (!part.first || part.endLsn === undefined) break;
-      const over = changes.length + part.changes.length > limits.changes;
+      const over = changes + part.changes.length > limits.changes;
       if (parts.length > 0 && (over || bytes + part.bytes > limits.bytes)) break;
       if (parts.length === limits.transactions) break;
-      for (const change of part.changes) changes.push(change);
+      changes += part.changes.length;
       bytes += part.bytes;
       parts.push(part);
       endLsn = part.endLsn;
       if (part.transaction.commitTime > commitTime) commitTime = part.transaction.commitTime;
     }
-    return {
-      kind: 'batch',
-      batch: { changes, endLsn, commitTime, transactions: parts.length },
-      parts,
-    };
+    return { kind: 'batch', batch: { transactions: parts, endLsn, commitTime }, parts };
   }
 
   /** Removes work that is done. What was dropped meanwhile is not there any more. */

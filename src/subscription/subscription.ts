@@ -108,8 +108,8 @@ export class Subscription implements Subscriber {
     if (this.full && !this.#connected) this.#detach();
   }
 
-  passed(lsn: Lsn, urgent: boolean): void {
-    this.#inbox.passed(lsn, urgent);
+  passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void {
+    this.#inbox.passed(lsn, urgent, sentAt);
   }
 
   interrupted(): void {
@@ -225,7 +225,7 @@ export class Subscription implements Subscriber {
       await this.#inbox.queue.wait(1_000);
       return false;
     }
-    await applier.pass(pass);
+    await applier.pass(pass.lsn, pass.sentAt);
     this.#durable(applier.progress);
     return true;
   }

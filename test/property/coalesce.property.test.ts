@@ -109,9 +109,10 @@ test.each(shapes)('steps do what the changes did: $columns', ({ columns, keyColu
 
   /** The target: what the statements of one step do, each over all of its rows at once. */
   function apply(changes: readonly RowChange[], rows: Rows): void {
-    for (const step of coalesce(table, changes)) {
+    const times = changes.map((_, i) => BigInt(i));
+    for (const step of coalesce(table, { changes: [...changes], times })) {
       let deleted = 0;
-      for (const key of step.deletes) if (rows.delete(JSON.stringify(key))) deleted += 1;
+      for (const { key } of step.deletes) if (rows.delete(JSON.stringify(key))) deleted += 1;
       expect(deleted).toBe(step.expectedDeletes);
       for (const writes of [step.rekeys, step.updates]) {
         const found = writes.map(({ key }) => rows.get(JSON.stringify(key)));
@@ -124,7 +125,7 @@ test.each(shapes)('steps do what the changes did: $columns', ({ columns, keyColu
           rows.set(nameOf(after), after);
         });
       }
-      for (const row of step.inserts) {
+      for (const { row } of step.inserts) {
         if (row.includes(unchanged)) throw new Error('an insert is not complete');
         if (rows.has(nameOf(row))) throw new Error('an inserted row is there already');
         rows.set(nameOf(row), row as (string | null)[]);

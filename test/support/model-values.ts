@@ -33,11 +33,14 @@ export function targetTableOf(relation: Relation): TargetTable {
     identityAlways: false,
     equals: 'operator(pg_catalog.=)',
   }));
-  const key = columns.filter(({ index }) => relation.columns[index]?.identity);
+  const key = columns
+    .filter(({ index }) => relation.columns[index]?.identity)
+    .map((column) => ({ ...column, hash: 'pg_catalog.hashtextextended', collation: null }));
   return {
     relation,
-    oid: '1',
+    oid: String(relation.oid),
     shape: '',
+    contested: undefined,
     label: `${relation.schema}.${relation.name}`,
     quoted: `"${relation.schema}"."${relation.name}"`,
     partitioned: false,

@@ -72,10 +72,11 @@ export async function untilEqual(
   );
 }
 
-/** The rows that were ever applied on this database, by source. */
+/** The rows that were ever applied on this database, by the other source that sent them. */
 export async function appliedRows(database: Queryable): Promise<Row[]> {
   return await database.query(
-    `select source, inserts, updates, deletes, truncates from replicator.progress order by 1`,
+    `select source, inserts, updates, deletes, truncates from replicator.progress
+     where source <> (select database from replicator.installation) order by 1`,
   );
 }
 

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type pg from 'pg';
 import { LogicalReplicationService } from 'pg-logical-replication';
 import type { DatabaseConfig } from '../../config/config.ts';
+import { commitTimeOf } from '../../model/commit-time.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import { type Lsn, parseLsn } from '../../model/lsn.ts';
 import { connectError } from '../../postgres/connect-error.ts';
@@ -20,7 +21,8 @@ export interface StreamOptions {
   readonly serverMajor: number;
   /** One pgoutput message; the bytes are only valid during the call (the driver reuses them). */
   readonly onMessage: (message: Buffer) => void;
-  readonly onKeepalive: (walEnd: Lsn, replyRequested: boolean) => void;
+  /** `sentAt`: the server's clock, as a commit time. */
+  readonly onKeepalive: (walEnd: Lsn, replyRequested: boolean, sentAt: bigint) => void;
 }
 
 /** After so many connect_timeouts, the first for connecting, a server has had time to begin. */
@@ -80,6 +82,9 @@ class RawPlugin {
   }
 }
 
+/** The library takes 2000-01-01 for a week earlier. */
+const libraryEpochMs = 7 * 24 * 3_600_000;
+
 export class ReplicationStream {
   readonly #plugin: RawPlugin;
   readonly #service: LogicalReplicationService;
@@ -104,8 +109,10 @@ export class ReplicationStream {
     const stream = new ReplicationStream(plugin, service, `${database.name} (walsender)`);
     plugin.fail = (error) => stream.#end(error);
     service.on('error', (error) => stream.#end(error));
-    service.on('heartbeat', (lsn: string, _timestamp: number, replyRequested: boolean) =>
-      plugin.guard(() => options.onKeepalive(parseLsn(lsn), replyRequested)),
+    service.on('heartbeat', (lsn: string, sentMs: number, replyRequested: boolean) =>
+      plugin.guard(() =>
+        options.onKeepalive(parseLsn(lsn), replyRequested, commitTimeOf(sentMs + libraryEpochMs)),
+      ),
     );
     // The end of the stream counts as well: to the library a connection that is lost before the
     // stream began is no error, and one that stays silent is none either.

@@ -2,65 +2,77 @@
 // commit time, and our progress. One connection, used by nobody else, given up on the first doubt.
 import type { DatabaseConfig } from '../../config/config.ts';
 import type { Batch } from '../../model/batch.ts';
-import type { Change } from '../../model/change.ts';
-import { formatCommitTime } from '../../model/commit-time.ts';
-import type { ConflictCounts, ConflictKind } from '../../model/conflict.ts';
+import type { ConflictCounts } from '../../model/conflict.ts';
 import { ReplicatorError } from '../../model/errors.ts';
-import { formatLsn, type Lsn } from '../../model/lsn.ts';
-import type { Relation } from '../../model/relation.ts';
+import type { Lsn } from '../../model/lsn.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
-import {
-  advanceStatement,
-  countConflicts,
-  type Progress,
-  readProgress,
-} from '../progress/progress.ts';
-import { applyCarefully, type FetchRow } from './apply-carefully.ts';
+import { ConflictLedger } from '../conflict/conflict-ledger.ts';
+import { Contest } from '../conflict/contest.ts';
+import { OwnWriter } from '../conflict/own-writer.ts';
+import { readGuard } from '../conflict/read-guard.ts';
+import type { Settled } from '../conflict/settle-row.ts';
+import { type ChangeCounts, readProgress } from '../progress/progress.ts';
 import { openApplySession } from './apply-session.ts';
 import { expectShapes } from './expect-shapes.ts';
-import { countChanges, type PlannedStatement, planBatch } from './plan-batch.ts';
+import type { FetchRows } from './fetch-rows.ts';
+import { countChanges, type Fold, type PlannedStatement } from './plan-batch.ts';
 import { StatementNames } from './row-statements.ts';
-import { TargetTables } from './target-tables.ts';
+import { type ContestedOf, TargetTables } from './target-tables.ts';
+import {
+  awaitVisible,
+  begin,
+  commit,
+  type Destination,
+  TransactionFrame,
+} from './transaction-frame.ts';
+import { SourceWriter, type Writer } from './writer.ts';
 
 export interface ApplierOptions {
+  /** The target itself for its own stream. */
   readonly source: string;
   readonly target: DatabaseConfig;
   /** Of the owner of the source that this process is. */
   readonly epoch: bigint;
   readonly lockTimeoutMs: number;
-  readonly fetchRow: FetchRow;
+  readonly contestedOf: ContestedOf;
+  readonly fetchRows: FetchRows;
   readonly onConflicts: (counts: ConflictCounts) => void;
 }
 
 interface OpenTransaction {
-  readonly counts: ReturnType<typeof countChanges>;
+  readonly counts: ChangeCounts;
   readonly carefully: boolean;
+  contended: boolean;
 }
-
-const nothing = { inserts: 0, updates: 0, deletes: 0, truncates: 0 };
 
 export class Applier {
   readonly #options: ApplierOptions;
   readonly #session: Session;
+  readonly #frame: TransactionFrame;
   readonly #tables: TargetTables;
+  readonly #writer: Writer;
   readonly #names = new StatementNames();
-  readonly #originXactSetup: string;
-  #progress: Progress;
+  readonly #ledger: ConflictLedger;
   #open: OpenTransaction | undefined;
 
   private constructor(
     options: ApplierOptions,
     session: Session,
-    originXactSetup: string,
-    progress: Progress,
+    frame: TransactionFrame,
+    makeWriter: (applier: Applier, tables: TargetTables) => Writer,
   ) {
     this.#options = options;
     this.#session = session;
-    this.#tables = new TargetTables(session);
-    this.#originXactSetup = originXactSetup;
-    this.#progress = progress;
+    this.#frame = frame;
+    this.#tables = new TargetTables(session, options.contestedOf);
+    this.#ledger = new ConflictLedger({
+      source: options.source,
+      target: options.target.name,
+      execute: (statements) => this.#execute(statements),
+    });
+    this.#writer = makeWriter(this, this.#tables);
   }
 
   /**
@@ -68,15 +80,23 @@ export class Applier {
    * did, SLOT_ACTIVE while another session holds the origin, GAP when there is no progress.
    */
   static async connect(options: ApplierOptions): Promise<Applier> {
-    const { source, target, epoch } = options;
+    const { source, target, epoch, fetchRows } = options;
     const { session, originXactSetup } = await openApplySession(target, options);
     try {
-      return new Applier(
-        options,
-        session,
-        originXactSetup,
-        await readProgress(session, source, epoch),
+      const guard = await readGuard(session, source);
+      const progress = await readProgress(session, source, epoch);
+      const frame = new TransactionFrame(
+        { source, target: target.name, originXactSetup },
+        progress,
       );
+      return new Applier(options, session, frame, (applier, tables) => {
+        const execute = (statements: readonly Statement[]) => applier.#execute(statements);
+        if (source === target.name) return new OwnWriter({ tables, rank: guard.rank, execute });
+        const ledger = applier.#ledger;
+        const onDecided = (settled: Settled) => ledger.decided(settled);
+        const contest = new Contest({ guard, fetchRows, execute, onDecided });
+        return new SourceWriter({ tables, contest, fetchRows, execute, ledger });
+      });
     } catch (error) {
       session.destroy();
       throw error;
@@ -84,7 +104,7 @@ export class Applier {
   }
 
   get progress(): Lsn {
-    return this.#progress.lsn;
+    return this.#frame.progress;
   }
 
   get lost(): AbortSignal {
@@ -98,34 +118,29 @@ export class Applier {
 
   /** Applies whole transactions as one. Once it resolves they are durable on the target. */
   async apply(batch: Batch): Promise<void> {
-    this.#refuseApplied(batch.endLsn);
-    const { tables, allNew } = await this.#tables.load(batch.changes);
-    const plan = planBatch(batch.changes, (relation) => this.#tables.of(relation));
-    const counts = countChanges(batch.changes);
+    const { transactions, endLsn, commitTime } = batch;
+    this.#frame.refuseApplied(endLsn);
+    const { tables, allNew } = await this.#tables.load(transactions);
+    const folds = this.#writer.fold(transactions);
     const head = [
-      { text: 'begin', name: 'begin' },
-      this.#advance(batch, counts),
-      this.#stamp(batch),
+      ...this.#begin(folds, transactions),
+      this.#frame.advance(batch, this.#countChanges(transactions)),
+      this.#frame.stamp(batch),
+      ...this.#named(this.#writer.accompany(folds, commitTime)),
     ];
+    const plan = this.#writer.plan(folds);
+    const shapes = expectShapes(tables);
     try {
-      const results = await this.#session.group([
-        ...head,
-        ...plan.map(({ statement }) => this.#named(statement)),
-        ...expectShapes(tables),
-        { text: 'commit', name: 'commit' },
-      ]);
-      this.#committed(results.at(-1), batch.endLsn);
-      await this.#count(conflictsOf(plan, results.slice(head.length)));
-    } catch (error) {
-      if (!needsCare(error)) throw allNew ? error : askAgain(error);
-      await this.#session.rollback();
+      const done =
+        (plan !== undefined && (await this.#atOnce(head, plan, shapes, batch))) ||
+        (await this.#gradually(head, shapes, batch, () => this.#writer.writeStepwise(folds)));
+      if (done) return;
       await this.#session.group(head);
-      await this.#count(await this.#carefully(batch.changes));
-      const results = await this.#session.group([
-        ...expectShapes(tables),
-        { text: 'commit', name: 'commit' },
-      ]);
-      this.#committed(results.at(-1), batch.endLsn);
+      await this.#writer.writeCarefully(transactions);
+      await this.#commit(shapes, batch);
+    } catch (error) {
+      await this.#recordUndecided();
+      throw allNew ? error : askAgain(error);
     }
   }
 
@@ -136,49 +151,46 @@ export class Applier {
   async applyPart(part: TransactionPart, carefully: boolean): Promise<void> {
     if (part.first !== (this.#open === undefined))
       throw new ReplicatorError('INTERNAL', 'parts of two transactions would be mixed');
-    this.#open ??= await this.#begin(carefully);
-    const { tables } = await this.#tables.load(part.changes);
-    if (this.#open.carefully) await this.#count(await this.#carefully(part.changes));
-    else if (part.changes.length > 0) {
-      const plan = planBatch(part.changes, (relation) => this.#tables.of(relation));
-      const results = await this.#session.group([
-        ...plan.map(({ statement }) => this.#named(statement)),
-        ...expectShapes(tables),
-      ]);
-      await this.#count(conflictsOf(plan, results));
-    }
+    const { tables } = await this.#tables.load([part]);
+    const folds = this.#writer.fold([part]);
+    this.#open ??= await this.#beginParts(carefully, part);
     const { counts } = this.#open;
-    for (const [kind, n] of Object.entries(countChanges(part.changes)))
+    const { commitTime } = part.transaction;
+    await this.#contendOnce(this.#open, folds, commitTime);
+    await this.#execute(this.#writer.accompany(folds, commitTime));
+    try {
+      if (this.#open.carefully) await this.#writer.writeCarefully([part]);
+      else await this.#writer.writeStepwise(folds);
+    } catch (error) {
+      await this.#recordUndecided();
+      throw error;
+    }
+    await this.#execute(expectShapes(tables));
+    for (const [kind, n] of Object.entries(this.#countChanges([part])))
       counts[kind as keyof typeof counts] += n;
     if (part.endLsn === undefined) return;
-    this.#refuseApplied(part.endLsn);
-    const end = { endLsn: part.endLsn, commitTime: part.transaction.commitTime };
-    const results = await this.#session.group([
-      this.#advance(end, counts),
-      this.#stamp(end),
-      { text: 'commit', name: 'commit' },
-    ]);
+    this.#frame.refuseApplied(part.endLsn);
+    const end = { endLsn: part.endLsn, commitTime };
+    await this.#commit([this.#frame.advance(end, counts), this.#frame.stamp(end)], end);
     this.#open = undefined;
-    this.#committed(results.at(-1), part.endLsn);
   }
 
   /** A transaction of which only some parts arrived is undone; it will be sent again. */
   async abandonPart(): Promise<void> {
     if (this.#open === undefined) return;
     this.#open = undefined;
-    await this.#session.rollback();
+    await this.#rollback();
   }
 
-  /** Stores a position that was passed without any change for this target. */
-  async pass(lsn: Lsn): Promise<void> {
+  /**
+   * Stores a position that was passed without any change for this target; `seenTime` is the source's
+   * clock at that position, in microseconds since 2000.
+   */
+  async pass(lsn: Lsn, seenTime: bigint | undefined): Promise<void> {
     if (this.#open !== undefined)
       throw new ReplicatorError('INTERNAL', 'a position would be stored inside a transaction');
-    const results = await this.#session.group([
-      { text: 'begin', name: 'begin' },
-      this.#advance({ endLsn: lsn, commitTime: undefined }, nothing),
-      { text: 'commit', name: 'commit' },
-    ]);
-    this.#committed(results.at(-1), lsn);
+    const results = await this.#session.group([begin, this.#frame.pass(lsn, seenTime), commit]);
+    this.#frame.committed(results.at(-1), lsn);
   }
 
   async close(): Promise<void> {
@@ -189,78 +201,118 @@ export class Applier {
     this.#session.destroy();
   }
 
-  /** The progress row is locked from the start, which keeps a second replicator out. */
-  async #begin(carefully: boolean): Promise<OpenTransaction> {
-    const here = { endLsn: this.#progress.lsn, commitTime: undefined };
-    await this.#session.group([{ text: 'begin', name: 'begin' }, this.#advance(here, nothing)]);
-    return { counts: { ...nothing }, carefully };
-  }
-
-  // The swap on the server proves that nobody moved the progress since; this, that it moves forward.
-  #refuseApplied(endLsn: Lsn): void {
-    if (endLsn > this.#progress.lsn) return;
-    const where = `${this.#options.source}:${this.#options.target.name}`;
-    throw new ReplicatorError(
-      'FENCED',
-      `${where}: changes up to ${formatLsn(endLsn)} are applied already`,
+  #begin(folds: readonly Fold[], parts: readonly TransactionPart[]): Statement[] {
+    const newest = parts.reduce(
+      (time, { transaction }) => (transaction.commitTime > time ? transaction.commitTime : time),
+      parts[0]?.transaction.commitTime ?? 0n,
     );
+    return [
+      begin,
+      ...(this.#isOwn ? [awaitVisible(parts)] : []),
+      ...(isContended(folds) ? this.#frame.contend(newest) : []),
+    ];
   }
 
-  #advance(to: { endLsn: Lsn; commitTime: bigint | undefined }, counts: typeof nothing): Statement {
-    return advanceStatement({
-      source: this.#options.source,
-      progress: this.#progress,
-      next: to.endLsn,
-      commitTime: to.commitTime,
-      counts,
-    });
+  /** Of its own stream a database applies nothing: it has it already. */
+  #countChanges(parts: readonly TransactionPart[]): ChangeCounts {
+    return countChanges(this.#isOwn ? [] : parts);
   }
 
-  // In every transaction: PostgreSQL keeps the last one's for a session that does not say anew.
-  #stamp({ endLsn, commitTime }: { endLsn: Lsn; commitTime: bigint }): Statement {
-    return {
-      name: 'stamp',
-      text: `select ${this.#originXactSetup}($1, $2)`,
-      values: [formatLsn(endLsn), formatCommitTime(commitTime)],
-    };
+  get #isOwn(): boolean {
+    return this.#options.source === this.#options.target.name;
   }
 
-  #named(statement: Statement): Statement {
-    return { ...statement, name: this.#names.of(statement.text) };
+  /** The statements and their COMMIT in one go. False, and rolled back, when rows need a look. */
+  async #atOnce(
+    head: readonly Statement[],
+    plan: readonly PlannedStatement[],
+    shapes: readonly Statement[],
+    { endLsn }: Destination,
+  ): Promise<boolean> {
+    this.#ledger.clear();
+    const statements = this.#named(plan.map(({ statement }) => statement));
+    try {
+      const results = await this.#session.group([...head, ...statements, ...shapes, commit]);
+      this.#frame.committed(results.at(-1), endLsn);
+      this.#writer.count(plan, results.slice(head.length));
+    } catch (error) {
+      if (!needsCare(error)) throw error;
+      await this.#rollback();
+      return false;
+    }
+    // Behind the commit, so that a crash may leave them uncounted; they changed no row.
+    await this.#execute(this.#countConflicts());
+    return true;
   }
 
-  /** COMMIT of a failed transaction succeeds as ROLLBACK; only the tag tells. */
-  #committed(result: GroupResult | undefined, lsn: Lsn): void {
-    if (result?.command !== 'COMMIT')
-      throw new ReplicatorError('INTERNAL', `COMMIT ended as ${result?.command}`);
-    this.#progress = { ...this.#progress, lsn };
+  async #gradually(
+    head: readonly Statement[],
+    shapes: readonly Statement[],
+    to: Destination,
+    write: () => Promise<void>,
+  ): Promise<boolean> {
+    this.#ledger.clear();
+    try {
+      await this.#session.group(head);
+      await write();
+    } catch (error) {
+      if (!needsCare(error)) throw error;
+      await this.#rollback();
+      return false;
+    }
+    await this.#commit(shapes, to);
+    return true;
   }
 
-  async #carefully(changes: readonly Change[]): Promise<ConflictCounts> {
-    const counts: ConflictCounts = {};
-    await applyCarefully(changes, {
-      tableOf: (relation: Relation) => this.#tables.of(relation),
-      execute: async (statement) => {
-        const [result] = await this.#session.group([this.#named(statement)]);
-        if (result === undefined)
-          throw new ReplicatorError('INTERNAL', 'a statement had no result');
-        return result;
-      },
-      fetchRow: this.#options.fetchRow,
-      onConflict: (kind: ConflictKind) => {
-        counts[kind] = (counts[kind] ?? 0) + 1;
-      },
-    });
-    return counts;
+  async #commit(last: readonly Statement[], { endLsn }: Destination): Promise<void> {
+    const results = await this.#session.group([...last, ...this.#countConflicts(), commit]);
+    this.#frame.committed(results.at(-1), endLsn);
   }
 
-  /** Behind a batch that is committed, a crash may leave them uncounted; they change no row. */
-  async #count(counts: ConflictCounts): Promise<void> {
-    const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
-    if (total === 0) return;
-    this.#options.onConflicts(counts);
-    await this.#session.group([countConflicts(this.#options.source, total)]);
+  /** The progress row is locked from the start, which keeps a second replicator out. */
+  async #beginParts(carefully: boolean, part: TransactionPart): Promise<OpenTransaction> {
+    this.#ledger.clear();
+    const visible = this.#isOwn ? [awaitVisible([part])] : [];
+    await this.#session.group([begin, ...visible, this.#frame.touch()]);
+    return { counts: countChanges([]), carefully, contended: false };
   }
+
+  async #contendOnce(open: OpenTransaction, folds: readonly Fold[], time: bigint): Promise<void> {
+    if (open.contended || !isContended(folds)) return;
+    open.contended = true;
+    await this.#session.group(this.#frame.contend(time));
+  }
+
+  /** What a person has to decide must be there for them to see. */
+  async #recordUndecided(): Promise<void> {
+    const undecided = this.#ledger.undecided();
+    if (undecided.length === 0) return;
+    await this.#rollback();
+    await this.#session.group([begin, ...undecided, commit]);
+  }
+
+  async #rollback(): Promise<void> {
+    this.#ledger.clear();
+    await this.#session.rollback();
+  }
+
+  async #execute(statements: readonly Statement[]): Promise<readonly GroupResult[]> {
+    return statements.length === 0 ? [] : await this.#session.group(this.#named(statements));
+  }
+
+  #named(statements: readonly Statement[]): Statement[] {
+    return statements.map((each) => ({ ...each, name: this.#names.of(each.text) }));
+  }
+
+  #countConflicts(): Statement[] {
+    const statements = this.#ledger.statements();
+    if (statements.length > 0) this.#options.onConflicts(this.#ledger.summary);
+    return statements;
+  }
+}
+
+function isContended(folds: readonly Fold[]): boolean {
+  return folds.some((fold) => fold.kind === 'step' && fold.table.contested !== undefined);
 }
 
 /** Failures that say nothing against the changes themselves, only against applying them as sets. */
@@ -279,22 +331,4 @@ function askAgain(error: unknown): unknown {
   const refused =
     error instanceof ReplicatorError && error.retry === 'manual' && error.sqlstate !== undefined;
   return refused ? new ReplicatorError('BATCH_REFUSED', error.message, { cause: error }) : error;
-}
-
-function conflictsOf(
-  plan: readonly PlannedStatement[],
-  results: readonly GroupResult[],
-): ConflictCounts {
-  let existed = 0;
-  let missing = 0;
-  for (const [i, { expects }] of plan.entries()) {
-    const result = results[i];
-    if (result === undefined) continue;
-    if (expects.kind === 'insert') existed += Number(result.rows[0]?.[0] ?? 0);
-    if (expects.kind === 'delete') missing += Math.max(0, expects.rows - result.rowCount);
-  }
-  return {
-    ...(existed > 0 && { insert_exists: existed }),
-    ...(missing > 0 && { delete_missing: missing }),
-  };
 }

@@ -1,12 +1,14 @@
 // The same changes one by one, in the order in which they were made, with the outcome of each known
 // before the next: for a batch in which rows were missing or unique values changed hands.
-import type { Change, RowChange, UpdateChange } from '../../model/change.ts';
-import type { ConflictKind } from '../../model/conflict.ts';
+import type { RowChange, UpdateChange } from '../../model/change.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import type { Relation } from '../../model/relation.ts';
+import type { TransactionPart } from '../../model/transaction.ts';
 import { type Tuple, unchanged, type Value } from '../../model/tuple.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
+import type { Contest } from '../conflict/contest.ts';
 import { coalesce, keyOfTuple, keyOfUpdate, newRowOf, type RowWrite } from './coalesce.ts';
+import type { FetchRows } from './fetch-rows.ts';
 import { foldWholeRows, isWholeRow, wholeRowOf } from './fold-whole-rows.ts';
 import { planTruncate } from './plan-batch.ts';
 import { deleteRows, insertRows, updateRows } from './row-statements.ts';
@@ -16,50 +18,49 @@ import { deleteWholeRows, updateWholeRows } from './whole-row-statements.ts';
 export interface CarefulContext {
   readonly tableOf: (relation: Relation) => TargetTable;
   readonly execute: (statement: Statement) => Promise<GroupResult>;
-  /** The row as it is at the source now; undefined when it is gone there. */
-  readonly fetchRow: FetchRow;
-  readonly onConflict: (kind: ConflictKind) => void;
+  readonly fetchRows: FetchRows;
+  readonly onConflict: (kind: 'insert_exists' | 'update_missing' | 'delete_missing') => void;
+  /** For the tables that several databases write to. */
+  readonly contest: Contest;
 }
-
-export type FetchRow = (
-  table: TargetTable,
-  key: readonly (string | null)[],
-) => Promise<Tuple | undefined>;
 
 export async function applyCarefully(
-  changes: readonly Change[],
+  parts: readonly TransactionPart[],
   context: CarefulContext,
 ): Promise<void> {
-  for (const change of changes) {
-    if (change.kind === 'truncate')
-      await context.execute(planTruncate(change, context.tableOf).statement);
-    else await applyOne(change, context.tableOf(change.relation), context);
-  }
+  for (const { changes, transaction } of parts)
+    for (const change of changes) {
+      if (change.kind === 'truncate')
+        await context.execute(planTruncate(change, context.tableOf).statement);
+      else await applyOne(change, transaction.commitTime, context);
+    }
 }
 
-async function applyOne(
-  change: RowChange,
-  table: TargetTable,
-  context: CarefulContext,
-): Promise<void> {
+async function applyOne(change: RowChange, time: bigint, context: CarefulContext): Promise<void> {
+  const table = context.tableOf(change.relation);
   const { key } = table;
   if (isWholeRow(table)) return await applyWholeRow(change, table, context);
+  const single = { changes: [change], times: [time] };
   // Without a key only inserts get past this.
-  if (key === undefined) coalesce(table, [change]);
+  if (key === undefined) coalesce(table, single);
+  else if (table.contested) {
+    for (const step of coalesce(table, single)) await context.contest.settleStep(table, key, step);
+    return;
+  }
   if (change.kind === 'insert') return await insert(table, change.new, context);
   if (key === undefined) return;
   const positions = key.map(({ index }) => index);
   if (change.kind === 'delete') {
-    const keys = [keyOfTuple(positions, change.old)];
-    const { rowCount } = await context.execute(deleteRows(table, key, keys));
+    const gone = { key: keyOfTuple(positions, change.old), time };
+    const { rowCount } = await context.execute(deleteRows(table, key, [gone]));
     if (rowCount === 0) context.onConflict('delete_missing');
     return;
   }
-  await update(change, table, key, context);
+  await update(change, time, table, key, context);
 }
 
 async function insert(table: TargetTable, row: Tuple, context: CarefulContext): Promise<void> {
-  const { rows } = await context.execute(insertRows(table, [row]));
+  const { rows } = await context.execute(insertRows(table, [{ row }]));
   if (table.key !== undefined && rows[0]?.[0] !== '0') context.onConflict('insert_exists');
 }
 
@@ -79,13 +80,14 @@ async function applyWholeRow(
     );
     if (rowCount > 0) continue;
     context.onConflict('update_missing');
-    await context.execute(insertRows(table, [write.row]));
+    await context.execute(insertRows(table, [write]));
   }
-  for (const row of inserts) await context.execute(insertRows(table, [row]));
+  for (const row of inserts) await context.execute(insertRows(table, [{ row }]));
 }
 
 async function update(
   change: UpdateChange,
+  time: bigint,
   table: TargetTable,
   key: readonly KeyColumn[],
   context: CarefulContext,
@@ -95,7 +97,7 @@ async function update(
   const newRow = newRowOf(positions, change);
   const newKey = keyOfTuple(positions, newRow);
   const rekey = oldKey.some((value, i) => value !== newKey[i]);
-  const write = { key: oldKey, row: newRow };
+  const write = { key: oldKey, row: newRow, time };
   const statement = updateRows(table, key, [write], { rekey, expectAll: false });
   if (statement === undefined) return;
   const { rowCount } = await context.execute(statement);
@@ -105,9 +107,9 @@ async function update(
   await refuseNewIdentity(table, key, write, context);
   context.onConflict('update_missing');
   const whole = table.relation.replicaIdentity === 'full' ? wholeRowOf(change) : newRow;
-  const row = await complete(whole, table, newKey, context.fetchRow);
+  const row = await complete(whole, table, newKey, context.fetchRows);
   // Gone at the source as well: its delete is on the way.
-  if (row !== undefined) await context.execute(insertRows(table, [row]));
+  if (row !== undefined) await context.execute(insertRows(table, [{ row }]));
 }
 
 /** The row may be there, but with another value where SQL lets nobody write one. */
@@ -134,12 +136,11 @@ async function complete(
   row: Tuple,
   table: TargetTable,
   key: readonly Value[],
-  fetchRow: FetchRow,
+  fetchRows: FetchRows,
 ): Promise<Tuple | undefined> {
   if (!row.includes(unchanged)) return row;
-  const present = await fetchRow(
-    table,
+  const [present] = await fetchRows(table, [
     key.map((value) => (value === unchanged ? null : value)),
-  );
+  ]);
   return present && row.map((value, i) => (value === unchanged ? (present[i] ?? null) : value));
 }

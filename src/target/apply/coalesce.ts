@@ -1,6 +1,6 @@
 // The changes of one table in a batch, folded into steps: within a step every key appears once, so
 // its deletes, updates and inserts can each be one statement over many rows.
-import type { DeleteChange, InsertChange, RowChange, UpdateChange } from '../../model/change.ts';
+import type { RowChange, UpdateChange } from '../../model/change.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import { type Tuple, unchanged, type Value } from '../../model/tuple.ts';
 import type { TargetTable } from './target-table.ts';
@@ -10,38 +10,52 @@ export interface RowWrite {
   /** Values of the key's columns, in the key's order, by which the target's row is found. */
   readonly key: readonly Value[];
   readonly row: Tuple;
+  /** When its last change was committed at the source. */
+  readonly time: bigint;
+}
+
+export interface RowDelete {
+  readonly key: readonly Value[];
+  readonly time: bigint;
 }
 
 export interface Step {
   /** Keys to remove, before anything else. */
-  readonly deletes: (readonly Value[])[];
+  readonly deletes: RowDelete[];
   /** So many of the first that the target must have; the others were born in this batch. */
-  expectedDeletes: number;
-  /** Rows whose key changes: found by the old one. */
+  readonly expectedDeletes: number;
+  /** Rows whose key changes, found by the old one; where several write, a delete and an insert. */
   readonly rekeys: RowWrite[];
   readonly updates: RowWrite[];
-  readonly inserts: Tuple[];
+  readonly inserts: RowWrite[];
 }
 
 interface RowState {
   readonly key: readonly Value[];
   /** The target's row must go first: it was deleted, or deleted and inserted again. */
-  removed: boolean;
+  removed: bigint | undefined;
   /** It did not exist before this step. */
   born: boolean;
   /** What the row becomes; undefined once it is deleted. */
   row: Tuple | undefined;
+  time: bigint;
   /** `row` is complete: to be inserted. Else only what is not `unchanged` is to be updated. */
   inserted: boolean;
 }
 
+/** The changes of one table in their order, each with the commit time of its transaction. */
+export interface TableChanges {
+  readonly changes: RowChange[];
+  readonly times: bigint[];
+}
+
 /** Throws REPLICA_IDENTITY when rows must be found and the table has no key. */
-export function coalesce(table: TargetTable, changes: readonly RowChange[]): Step[] {
+export function coalesce(table: TargetTable, { changes, times }: TableChanges): Step[] {
   const { key } = table;
-  if (key === undefined) return [keylessStep(table, changes)];
+  if (key === undefined) return [keylessStep(table, { changes, times })];
   const positions = key.map(({ index }) => index);
-  const builder = new StepBuilder(positions);
-  for (const change of changes) builder.add(change);
+  const builder = new StepBuilder(positions, table.contested !== undefined);
+  for (const [i, change] of changes.entries()) builder.add(change, times[i] ?? 0n);
   return builder.finish();
 }
 
@@ -55,33 +69,39 @@ export function keyOfUpdate(positions: readonly number[], change: UpdateChange):
   return keyOfTuple(positions, change.old ?? change.new);
 }
 
-/** The new row, with its key: a large one that did not change is sent with the old row only. */
-export function newRowOf(positions: readonly number[], { old, new: row }: UpdateChange): Tuple {
-  if (old === undefined || !positions.some((position) => row[position] === unchanged)) return row;
+/** The new row with what of it was sent in the old one only: a large value that did not change. */
+export function newRowOf(
+  positions: readonly number[],
+  { old, new: row, relation }: UpdateChange,
+): Tuple {
+  if (old === undefined || !row.includes(unchanged)) return row;
+  const whole = relation.replicaIdentity === 'full';
   return row.map((value, i) =>
-    value === unchanged && positions.includes(i) ? (old[i] ?? null) : value,
+    value === unchanged && (whole || positions.includes(i)) ? (old[i] ?? null) : value,
   );
 }
 
 class StepBuilder {
   readonly #positions: readonly number[];
+  readonly #splitsRekeys: boolean;
   readonly #steps: Step[] = [];
   #rows = new Map<string, RowState>();
   #rekeys: RowWrite[] = [];
   #rekeyed = new Set<string>();
 
-  constructor(positions: readonly number[]) {
+  constructor(positions: readonly number[], splitsRekeys: boolean) {
     this.#positions = positions;
+    this.#splitsRekeys = splitsRekeys;
   }
 
-  add(change: RowChange): void {
+  add(change: RowChange, time: bigint): void {
     switch (change.kind) {
       case 'insert':
-        return this.#insert(change);
+        return this.#insert(change.new, time);
       case 'update':
-        return this.#update(change);
+        return this.#update(change, time);
       case 'delete':
-        return this.#delete(change);
+        return this.#delete(keyOfTuple(this.#positions, change.old), time);
     }
   }
 
@@ -90,29 +110,23 @@ class StepBuilder {
     return this.#steps;
   }
 
-  #insert(change: InsertChange): void {
-    const key = keyOfTuple(this.#positions, change.new);
+  #insert(row: Tuple, time: bigint): void {
+    const key = keyOfTuple(this.#positions, row);
     const state = this.#stateOf(key);
     if (state === undefined)
-      this.#set(key, { key, removed: false, born: true, row: change.new, inserted: true });
+      this.#set({ key, removed: undefined, born: true, row, time, inserted: true });
     else {
-      state.row = change.new;
+      state.row = row;
+      state.time = time;
       state.inserted = true;
     }
   }
 
-  #update(change: UpdateChange): void {
+  #update(change: UpdateChange, time: bigint): void {
     const key = keyOfUpdate(this.#positions, change);
     const row = newRowOf(this.#positions, change);
     const newKey = keyOfTuple(this.#positions, row);
-    const name = nameOf(key);
-    const newName = nameOf(newKey);
-    if (name !== newName) {
-      if (this.#touched(name) || this.#touched(newName)) this.#endStep();
-      this.#rekeys.push({ key, row });
-      this.#rekeyed.add(name).add(newName);
-      return;
-    }
+    if (nameOf(key) !== nameOf(newKey)) return this.#rekey(key, newKey, row, time);
     let state = this.#stateOf(key);
     // An update of a row that this step deleted: it must have come back by other means.
     if (state !== undefined && state.row === undefined) {
@@ -120,17 +134,32 @@ class StepBuilder {
       state = undefined;
     }
     if (state === undefined)
-      this.#set(key, { key, removed: false, born: false, row, inserted: false });
-    else state.row = merge(state.row, row);
+      this.#set({ key, removed: undefined, born: false, row, time, inserted: false });
+    else {
+      state.row = merge(state.row, row);
+      state.time = time;
+    }
   }
 
-  #delete(change: DeleteChange): void {
-    const key = keyOfTuple(this.#positions, change.old);
+  #rekey(key: readonly Value[], newKey: readonly Value[], row: Tuple, time: bigint): void {
+    const name = nameOf(key);
+    const newName = nameOf(newKey);
+    if (this.#splitsRekeys) {
+      const whole = merge(this.#rows.get(name)?.row, row);
+      this.#delete(key, time);
+      return this.#insert(whole, time);
+    }
+    if (this.#touched(name) || this.#touched(newName)) this.#endStep();
+    this.#rekeys.push({ key, row, time });
+    this.#rekeyed.add(name).add(newName);
+  }
+
+  #delete(key: readonly Value[], time: bigint): void {
     const state = this.#stateOf(key);
     if (state === undefined)
-      this.#set(key, { key, removed: true, born: false, row: undefined, inserted: false });
+      this.#set({ key, removed: time, born: false, row: undefined, time, inserted: false });
     else {
-      state.removed = true;
+      state.removed = time;
       state.row = undefined;
       state.inserted = false;
     }
@@ -143,8 +172,8 @@ class StepBuilder {
     return this.#rows.get(name);
   }
 
-  #set(key: readonly Value[], state: RowState): void {
-    this.#rows.set(nameOf(key), state);
+  #set(state: RowState): void {
+    this.#rows.set(nameOf(state.key), state);
   }
 
   #touched(name: string): boolean {
@@ -153,23 +182,17 @@ class StepBuilder {
 
   #endStep(): void {
     if (this.#rows.size === 0 && this.#rekeys.length === 0) return;
-    const step: Step = {
-      deletes: [],
-      expectedDeletes: 0,
-      rekeys: this.#rekeys,
-      updates: [],
-      inserts: [],
-    };
-    const bornAndGone: (readonly Value[])[] = [];
-    for (const { key, removed, born, row, inserted } of this.#rows.values()) {
-      if (removed && !born) step.deletes.push(key);
-      else if (removed) bornAndGone.push(key);
-      if (row !== undefined && inserted) step.inserts.push(row);
-      else if (row !== undefined) step.updates.push({ key, row });
+    const deletes: RowDelete[] = [];
+    const updates: RowWrite[] = [];
+    const inserts: RowWrite[] = [];
+    const bornAndGone: RowDelete[] = [];
+    for (const { key, removed, born, row, time, inserted } of this.#rows.values()) {
+      if (removed !== undefined) (born ? bornAndGone : deletes).push({ key, time: removed });
+      if (row !== undefined) (inserted ? inserts : updates).push({ key, row, time });
     }
-    step.expectedDeletes = step.deletes.length;
-    for (const key of bornAndGone) step.deletes.push(key);
-    this.#steps.push(step);
+    const expectedDeletes = deletes.length;
+    for (const each of bornAndGone) deletes.push(each);
+    this.#steps.push({ deletes, expectedDeletes, rekeys: this.#rekeys, updates, inserts });
     this.#rows = new Map();
     this.#rekeys = [];
     this.#rekeyed = new Set();
@@ -183,13 +206,13 @@ function merge(earlier: Tuple | undefined, later: Tuple): Tuple {
 }
 
 /** One string per key. Values cannot contain NUL, so joining by it is unambiguous. */
-function nameOf(key: readonly Value[]): string {
+export function nameOf(key: readonly Value[]): string {
   return key.length === 1 ? String(key[0]) : key.map(String).join('\0');
 }
 
-function keylessStep(table: TargetTable, changes: readonly RowChange[]): Step {
-  const inserts = changes.map((change) => {
-    if (change.kind === 'insert') return change.new;
+function keylessStep(table: TargetTable, { changes, times }: TableChanges): Step {
+  const inserts = changes.map((change, i): RowWrite => {
+    if (change.kind === 'insert') return { key: [], row: change.new, time: times[i] ?? 0n };
     throw new ReplicatorError(
       'REPLICA_IDENTITY',
       `${table.label}: an ${change.kind} cannot be applied, the target has no key to find the row`,

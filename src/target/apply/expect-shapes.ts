@@ -2,7 +2,7 @@
 // when a batch commits. Retyping a column, for one, would round or cut values without an error.
 import { shapeOf } from '../../postgres/catalog.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
-import { arrayOf } from './row-statements.ts';
+import { arrayOf } from './row-sql.ts';
 import type { TargetTable } from './target-table.ts';
 
 const text =

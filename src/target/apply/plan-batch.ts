@@ -1,16 +1,17 @@
 // A batch to statements. Tables are independent of each other (foreign keys do not fire for us),
 // so each table's changes are gathered over the whole batch; a TRUNCATE separates before and after.
-import type { Change, RowChange, TruncateChange } from '../../model/change.ts';
+import type { TruncateChange } from '../../model/change.ts';
 import type { Relation } from '../../model/relation.ts';
+import type { TransactionPart } from '../../model/transaction.ts';
 import { unchanged } from '../../model/tuple.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { ChangeCounts } from '../progress/progress.ts';
-import { coalesce, type RowWrite, type Step } from './coalesce.ts';
-import { foldWholeRows, isWholeRow } from './fold-whole-rows.ts';
-import { deleteRows, insertRows, rowsOf, updateRows } from './row-statements.ts';
+import { coalesce, type RowWrite, type Step, type TableChanges } from './coalesce.ts';
+import { foldWholeRows, isWholeRow, type WholeRowStep } from './fold-whole-rows.ts';
+import { rowsOf } from './row-sql.ts';
+import { deleteRows, insertRows, updateRows } from './row-statements.ts';
 import { slices } from './slices.ts';
 import type { KeyColumn, TargetTable } from './target-table.ts';
-import { planWholeRows } from './whole-row-statements.ts';
 
 /** A statement and how its result shows a conflict. */
 export interface PlannedStatement {
@@ -21,59 +22,73 @@ export interface PlannedStatement {
     | { readonly kind: 'nothing' };
 }
 
-export function planBatch(
-  changes: readonly Change[],
+/** What a batch comes to, to be written in this order. */
+export type Fold =
+  | { readonly kind: 'step'; readonly table: TargetTable; readonly step: Step }
+  | { readonly kind: 'whole rows'; readonly table: TargetTable; readonly step: WholeRowStep }
+  | { readonly kind: 'truncate'; readonly change: TruncateChange };
+
+/** Gathers each table's changes; a TRUNCATE, or a changed definition, separates before and after. */
+export function foldBatch(
+  parts: readonly TransactionPart[],
   tableOf: (relation: Relation) => TargetTable,
-): PlannedStatement[] {
-  const plan: PlannedStatement[] = [];
-  let byRelation = new Map<Relation, RowChange[]>();
+): Fold[] {
+  const folds: Fold[] = [];
+  let byRelation = new Map<Relation, TableChanges>();
+  let seen = new Map<number, Relation>();
   const flush = () => {
     for (const [relation, rows] of byRelation) {
       const table = tableOf(relation);
-      if (isWholeRow(table)) planWholeRows(table, foldWholeRows(table, rows), plan);
-      else for (const step of coalesce(table, rows)) planStep(table, step, plan);
+      if (isWholeRow(table))
+        folds.push({ kind: 'whole rows', table, step: foldWholeRows(table, rows.changes) });
+      else for (const step of coalesce(table, rows)) folds.push({ kind: 'step', table, step });
     }
     byRelation = new Map();
+    seen = new Map();
   };
-  let seen = new Map<number, Relation>();
-  for (const change of changes) {
-    if (change.kind === 'truncate') {
-      flush();
-      plan.push(planTruncate(change, tableOf));
-      continue;
+  for (const { changes, transaction } of parts)
+    for (const change of changes) {
+      if (change.kind === 'truncate') {
+        flush();
+        folds.push({ kind: 'truncate', change });
+        continue;
+      }
+      const { relation } = change;
+      // The table's definition changed in between: what came before must be written before.
+      if ((seen.get(relation.oid) ?? relation) !== relation) flush();
+      seen.set(relation.oid, relation);
+      const rows = byRelation.get(relation);
+      if (rows === undefined)
+        byRelation.set(relation, { changes: [change], times: [transaction.commitTime] });
+      else {
+        rows.changes.push(change);
+        rows.times.push(transaction.commitTime);
+      }
     }
-    const { relation } = change;
-    // The table's definition changed in between: what came before must be written before.
-    if ((seen.get(relation.oid) ?? relation) !== relation) {
-      flush();
-      seen = new Map();
-    }
-    seen.set(relation.oid, relation);
-    const rows = byRelation.get(relation);
-    if (rows === undefined) byRelation.set(relation, [change]);
-    else rows.push(change);
-  }
   flush();
-  return plan;
+  return folds;
 }
 
-function planStep(table: TargetTable, step: Step, plan: PlannedStatement[]): void {
+/** The statements of a table that one database writes to. */
+export function planStep(table: TargetTable, step: Step): PlannedStatement[] {
+  const plan: PlannedStatement[] = [];
   const { key } = table;
   if (key !== undefined) {
     let expected = step.expectedDeletes;
-    for (const keys of slices(step.deletes, (values) => values)) {
-      const rows = Math.min(expected, keys.length);
+    for (const deletes of slices(step.deletes, ({ key: values }) => values)) {
+      const rows = Math.min(expected, deletes.length);
       expected -= rows;
-      plan.push({ statement: deleteRows(table, key, keys), expects: { kind: 'delete', rows } });
+      plan.push({ statement: deleteRows(table, key, deletes), expects: { kind: 'delete', rows } });
     }
     planUpdates(table, key, step.rekeys, true, plan);
     planUpdates(table, key, step.updates, false, plan);
   }
-  for (const rows of slices(step.inserts, (row) => row)) {
+  for (const rows of slices(step.inserts, ({ row }) => row)) {
     const expects =
       key === undefined ? ({ kind: 'nothing' } as const) : ({ kind: 'insert' } as const);
     plan.push({ statement: insertRows(table, rows), expects });
   }
+  return plan;
 }
 
 function planUpdates(
@@ -112,8 +127,8 @@ export function planTruncate(
   };
 }
 
-export function countChanges(changes: readonly Change[]): ChangeCounts {
+export function countChanges(parts: readonly TransactionPart[]): ChangeCounts {
   const counts = { inserts: 0, updates: 0, deletes: 0, truncates: 0 };
-  for (const { kind } of changes) counts[`${kind}s`] += 1;
+  for (const { changes } of parts) for (const { kind } of changes) counts[`${kind}s`] += 1;
   return counts;
 }

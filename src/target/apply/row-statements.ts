@@ -1,12 +1,11 @@
 // SQL over many rows at once: one unnest of text arrays per statement, cast per column. All names
 // are quoted and qualified, all values are parameters.
 
-import { ReplicatorError } from '../../model/errors.ts';
-import { type Tuple, unchanged, type Value } from '../../model/tuple.ts';
+import { unchanged } from '../../model/tuple.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
-import type { RowWrite } from './coalesce.ts';
+import type { RowDelete, RowWrite } from './coalesce.ts';
+import { columnArray, keyArrays, matches, rowsOf, unnest } from './row-sql.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
-import { encodeTextArray } from './text-array.ts';
 
 /** Gives each distinct SQL text of a connection a short name to prepare it under. */
 export class StatementNames {
@@ -23,7 +22,7 @@ export class StatementNames {
 }
 
 /** Result, where the table has a key: one row with how many of the rows existed already. */
-export function insertRows(table: TargetTable, rows: readonly Tuple[]): Statement {
+export function insertRows(table: TargetTable, rows: readonly Pick<RowWrite, 'row'>[]): Statement {
   const { columns, key } = table;
   if (columns.length === 0)
     return {
@@ -108,10 +107,8 @@ export function updateRows(
       ? `update ${rowsOf(table)} as t set ${assignments.join(', ')} from ${unnest(names)} ${where}${returning}`
       : `select 1 from ${rowsOf(table)} as t, ${unnest(names)} ${where}`;
   const values: (Buffer | string)[] = [
-    ...key.map((_, i) => encodeTextArray(writes.map((write) => textOf(write.key[i])))),
-    ...[...set, ...fixed].map((column) =>
-      encodeTextArray(writes.map((write) => textOf(write.row[column.index]))),
-    ),
+    ...keyArrays(key, writes),
+    ...[...set, ...fixed].map(({ index }) => columnArray(writes, index)),
   ];
   if (!options.expectAll) return { text: update, values };
   return {
@@ -125,36 +122,14 @@ export function updateRows(
 export function deleteRows(
   table: TargetTable,
   key: readonly KeyColumn[],
-  keys: readonly (readonly Value[])[],
+  deletes: readonly RowDelete[],
 ): Statement {
   return {
     text:
       `delete from ${rowsOf(table)} as t using ${unnest(key.map((_, i) => `k${i}`))} ` +
       `where ${matches(key, (_, i) => `k${i}`)}`,
-    values: key.map((_, i) => encodeTextArray(keys.map((values) => textOf(values[i])))),
+    values: keyArrays(key, deletes),
   };
-}
-
-/** Not those of tables that inherit from it: they are published as their own, with keys of their own. */
-export function rowsOf({ quoted, partitioned }: TargetTable): string {
-  return partitioned ? quoted : `only ${quoted}`;
-}
-
-function unnest(names: readonly string[]): string {
-  const arrays = names.map((_, i) => `$${i + 1}::text[]`).join(', ');
-  return `unnest(${arrays}) as u(${names.join(', ')})`;
-}
-
-/** The index's own equality, qualified: with an empty search_path `=` would miss citext's. */
-function matches(
-  key: readonly KeyColumn[],
-  name: (column: KeyColumn, i: number) => string,
-): string {
-  return key
-    .map(
-      (column, i) => `t.${column.quoted} ${column.equals} u.${name(column, i)}::${column.castType}`,
-    )
-    .join(' and ');
 }
 
 function onConflict(table: TargetTable, key: readonly KeyColumn[]): string {
@@ -172,17 +147,4 @@ function onConflict(table: TargetTable, key: readonly KeyColumn[]): string {
 
 function position(columns: readonly TargetColumn[], wanted: TargetColumn): number {
   return columns.findIndex(({ index }) => index === wanted.index);
-}
-
-function columnArray(rows: readonly Tuple[], index: number): Buffer {
-  return arrayOf(rows.map((row) => row[index]));
-}
-
-export function arrayOf(values: readonly (Value | undefined)[]): Buffer {
-  return encodeTextArray(values.map(textOf));
-}
-
-function textOf(value: Value | undefined): string | null {
-  if (typeof value === 'string' || value === null) return value;
-  throw new ReplicatorError('INTERNAL', 'a value that was not sent reached a statement');
 }

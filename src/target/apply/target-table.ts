@@ -1,5 +1,6 @@
 // A relation of the stream matched, by name, with the table of the target: which value goes into
 // which column, cast to what, and by which key a row is found. Refuses what would bend a value.
+import type { ConflictLog } from '../../config/config.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import { type Relation, type RelationColumn, tableLabel } from '../../model/relation.ts';
 import type { CatalogKey, CatalogTable } from '../../postgres/catalog.ts';
@@ -20,13 +21,30 @@ export interface TargetColumn {
 
 export interface KeyColumn extends TargetColumn {
   readonly equals: string;
+  /** See CatalogKey. */
+  readonly hash: string | null;
+  readonly collation: string | null;
+}
+
+/** How conflicts about its rows are treated. */
+export interface Contested {
+  /** The first of the syncs that bring it. */
+  readonly sync: string;
+  readonly log: ConflictLog;
+  /** A row that was overruled so soon after it was committed is a conflict. */
+  readonly windowMs: number;
+  /** A person is to say which row stays. */
+  readonly pauses: boolean;
 }
 
 export interface TargetTable {
   readonly relation: Relation;
+  /** Of the target's table, not the stream's relation. */
   readonly oid: string;
   /** Its columns when it was described, as shapeOf() gives them. */
   readonly shape: string;
+  /** Several databases write to it, so versions decide between their changes. */
+  readonly contested: Contested | undefined;
   readonly label: string;
   readonly quoted: string;
   readonly partitioned: boolean;
@@ -43,6 +61,7 @@ export function matchTable(
   relation: Relation,
   catalog: CatalogTable | undefined,
   database: string,
+  contested: Contested | undefined,
   typeName: TypeNames = () => '…',
 ): TargetTable {
   const label = tableLabel(relation);
@@ -76,6 +95,7 @@ export function matchTable(
     relation,
     oid: catalog.oid,
     shape: catalog.shape,
+    contested,
     label,
     quoted: quoteTable(relation),
     partitioned: catalog.partitioned,
@@ -135,6 +155,10 @@ function keyOf(
   return best?.columns.flatMap((name, i) => {
     const column = columns.find((candidate) => candidate.name === name);
     const equals = best.operators[i];
-    return column === undefined || equals === undefined ? [] : [{ ...column, equals }];
+    const hash = best.hashes[i] ?? null;
+    const collation = best.collations[i] ?? null;
+    return column === undefined || equals === undefined
+      ? []
+      : [{ ...column, equals, hash, collation }];
   });
 }

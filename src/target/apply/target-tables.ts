@@ -1,11 +1,16 @@
 // The target's tables that a stream writes to, described once and kept until something changes.
-import type { Change } from '../../model/change.ts';
 import { ReplicatorError } from '../../model/errors.ts';
-import { type Relation, type RelationColumn, tableLabel } from '../../model/relation.ts';
+import {
+  type Relation,
+  type RelationColumn,
+  type TableName,
+  tableLabel,
+} from '../../model/relation.ts';
+import type { TransactionPart } from '../../model/transaction.ts';
 import { describeTables } from '../../postgres/catalog.ts';
 import { firstUserOid } from '../../postgres/column-types.ts';
 import type { Session } from '../../postgres/session.ts';
-import { matchTable, type TargetTable, type TypeNames } from './target-table.ts';
+import { type Contested, matchTable, type TargetTable, type TypeNames } from './target-table.ts';
 
 export interface LoadedTables {
   readonly tables: ReadonlySet<TargetTable>;
@@ -13,17 +18,22 @@ export interface LoadedTables {
   readonly allNew: boolean;
 }
 
+/** Undefined for a table that one database writes to. */
+export type ContestedOf = (table: TableName) => Contested | undefined;
+
 export class TargetTables {
   readonly #session: Session;
+  readonly #contestedOf: ContestedOf;
   readonly #tables = new WeakMap<Relation, TargetTable>();
 
-  constructor(session: Session) {
+  constructor(session: Session, contestedOf: ContestedOf) {
     this.#session = session;
+    this.#contestedOf = contestedOf;
   }
 
   /** The tables that the changes are of. Throws SCHEMA_DRIFT when one does not fit. */
-  async load(changes: readonly Change[]): Promise<LoadedTables> {
-    const relations = relationsOf(changes);
+  async load(parts: readonly TransactionPart[]): Promise<LoadedTables> {
+    const relations = relationsOf(parts);
     const missing = new Set([...relations].filter((relation) => !this.#tables.has(relation)));
     if (missing.size > 0) await this.#describe(missing);
     const tables = new Set([...relations].map((relation) => this.of(relation)));
@@ -37,10 +47,9 @@ export class TargetTables {
       const table = found.find(
         ({ schema, name }) => schema === relation.schema && name === relation.name,
       );
-      this.#tables.set(
-        relation,
-        matchTable(relation, table, this.#session.database.name, typeName),
-      );
+      const { name } = this.#session.database;
+      const contested = this.#contestedOf(relation);
+      this.#tables.set(relation, matchTable(relation, table, name, contested, typeName));
     }
   }
 
@@ -71,16 +80,17 @@ export class TargetTables {
   }
 }
 
-function relationsOf(changes: readonly Change[]): Set<Relation> {
+function relationsOf(parts: readonly TransactionPart[]): Set<Relation> {
   const relations = new Set<Relation>();
   let last: Relation | undefined;
-  for (const change of changes) {
-    if (change.kind === 'truncate')
-      for (const relation of change.relations) relations.add(relation);
-    else if (change.relation !== last) {
-      last = change.relation;
-      relations.add(last);
+  for (const { changes } of parts)
+    for (const change of changes) {
+      if (change.kind === 'truncate')
+        for (const relation of change.relations) relations.add(relation);
+      else if (change.relation !== last) {
+        last = change.relation;
+        relations.add(last);
+      }
     }
-  }
   return relations;
 }

@@ -6,7 +6,8 @@ import type { Tuple } from '../../model/tuple.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { Replacement, WholeRowStep } from './fold-whole-rows.ts';
 import type { PlannedStatement } from './plan-batch.ts';
-import { arrayOf, insertRows, rowsOf } from './row-statements.ts';
+import { arrayOf, rowsOf } from './row-sql.ts';
+import { insertRows } from './row-statements.ts';
 import { slices } from './slices.ts';
 import type { TargetColumn, TargetTable } from './target-table.ts';
 
@@ -18,8 +19,8 @@ const allowHashJoin = (allow: boolean): PlannedStatement => ({
 export function planWholeRows(
   table: TargetTable,
   { deletes, updates, inserts }: WholeRowStep,
-  plan: PlannedStatement[],
-): void {
+): PlannedStatement[] {
+  const plan: PlannedStatement[] = [];
   const searches = deletes.length + updates.length > 0;
   // Off in our sessions, where rows are found by a key.
   if (searches) plan.push(allowHashJoin(true));
@@ -36,7 +37,14 @@ export function planWholeRows(
     }
   if (searches) plan.push(allowHashJoin(false));
   for (const slice of slices(inserts, (row) => row))
-    plan.push({ statement: insertRows(table, slice), expects: { kind: 'nothing' } });
+    plan.push({
+      statement: insertRows(
+        table,
+        slice.map((row) => ({ row })),
+      ),
+      expects: { kind: 'nothing' },
+    });
+  return plan;
 }
 
 /** Removes one row for each of the given; all must be null in the same comparable columns. */

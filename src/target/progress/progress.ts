@@ -50,6 +50,8 @@ export interface Advance {
   readonly next: Lsn;
   /** Undefined when only a position passed, without any transaction. */
   readonly commitTime: bigint | undefined;
+  /** The source's clock at that position; nothing that still comes is much older. */
+  readonly seenTime?: bigint | undefined;
   readonly counts: ChangeCounts;
 }
 
@@ -58,13 +60,14 @@ export function advanceStatement(advance: Advance): Statement {
   const { counts, progress } = advance;
   return {
     name: 'advance',
-    text: 'select replicator.advance($1, $2, $3, $4, $5, $6, $7, $8, $9)',
+    text: 'select replicator.advance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
     values: [
       advance.source,
       formatLsn(progress.lsn),
       formatLsn(advance.next),
       String(progress.epoch),
-      advance.commitTime === undefined ? null : formatCommitTime(advance.commitTime),
+      timeOrNull(advance.commitTime),
+      timeOrNull(advance.seenTime),
       String(counts.inserts),
       String(counts.updates),
       String(counts.deletes),
@@ -73,10 +76,6 @@ export function advanceStatement(advance: Advance): Statement {
   };
 }
 
-export function countConflicts(source: string, conflicts: number): Statement {
-  return {
-    name: 'count_conflicts',
-    text: 'update replicator.progress set conflicts = conflicts + $2 where source = $1',
-    values: [source, String(conflicts)],
-  };
+function timeOrNull(time: bigint | undefined): string | null {
+  return time === undefined ? null : formatCommitTime(time);
 }

@@ -30,6 +30,7 @@ test('what waiting can mend is tried again, and what it cannot waits for a perso
     'READ_ONLY',
     'SLOT_ACTIVE',
     'FENCED',
+    'CLOCK_AHEAD',
     'ROWS_MISSING',
     'BATCH_REFUSED',
     'TIMEOUT',

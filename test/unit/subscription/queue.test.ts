@@ -24,7 +24,7 @@ test('what waits becomes one batch: changes in order, the last end, the newest t
   ];
   expect(queueOf(...parts).peek(unlimited)).toEqual({
     kind: 'batch',
-    batch: { changes: inserts(1, 2, 3, 4), endLsn: 310n, commitTime: 300n, transactions: 3 },
+    batch: { transactions: parts, endLsn: 310n, commitTime: 300n },
     parts,
   });
 });
@@ -43,7 +43,7 @@ test('work stays until it is released, so that a failed batch is not lost', () =
   queue.release(work?.parts ?? []);
   expect(queue.bytes).toBe(100);
   const rest = queue.peek(unlimited);
-  expect(rest).toMatchObject({ batch: { endLsn: 310n, transactions: 1 } });
+  expect(rest).toMatchObject({ batch: { endLsn: 310n, transactions: [{}] } });
   queue.release(rest?.parts ?? []);
   expect(queue.empty).toBe(true);
   expect(queue.bytes).toBe(0);
@@ -80,7 +80,7 @@ test('the parts of a transaction whose end did not come are dropped, and nothing
   const queue = queueOf(transactionOf(100n, inserts(1)), open, more);
   expect(queue.dropIncomplete()).toBe(true);
   expect(queue.bytes).toBe(100);
-  expect(queue.peek(unlimited)).toMatchObject({ batch: { transactions: 1, endLsn: 110n } });
+  expect(queue.peek(unlimited)).toMatchObject({ batch: { transactions: [{}], endLsn: 110n } });
   expect(queue.dropIncomplete()).toBe(false);
   expect(new TransactionQueue().dropIncomplete()).toBe(false);
 });
@@ -90,7 +90,7 @@ test('a batch that turned out to be committed is not applied again', () => {
   const queue = queueOf(...three);
   // the end of the second is where the third may begin
   queue.dropApplied(210n);
-  expect(queue.peek(unlimited)).toMatchObject({ batch: { transactions: 1, endLsn: 310n } });
+  expect(queue.peek(unlimited)).toMatchObject({ batch: { transactions: [{}], endLsn: 310n } });
   expect(queue.bytes).toBe(100);
   queue.dropApplied(1_000n);
   expect(queue.empty).toBe(true);
@@ -104,7 +104,7 @@ test('one transaction at a time, also of those without a change', () => {
 test('a commit record that directly follows the progress is kept', () => {
   const queue = queueOf(transactionOf(100n), transactionOf(110n));
   queue.dropApplied(110n);
-  expect(queue.peek(unlimited)).toMatchObject({ batch: { transactions: 1, endLsn: 120n } });
+  expect(queue.peek(unlimited)).toMatchObject({ batch: { transactions: [{}], endLsn: 120n } });
 });
 
 test('work that was dropped while it was applied is not there to be released', () => {

@@ -9,10 +9,11 @@ import { describeTables } from '../../../../src/postgres/catalog.ts';
 import { Session } from '../../../../src/postgres/session.ts';
 import { schemaStatements } from '../../../../src/setup/schema.ts';
 import { Applier } from '../../../../src/target/apply/applier.ts';
-import { fetchFrom } from '../../../../src/target/apply/fetch-row.ts';
+import { fetchFrom } from '../../../../src/target/apply/fetch-rows.ts';
 import { createDatabase, type TestDatabase } from '../../../support/database.ts';
 import { databaseConfig } from '../../../support/database-config.ts';
 import { assertNothingLeft } from '../../../support/leftovers.ts';
+import { transactionOf } from '../../../support/model-values.ts';
 import type { Major } from '../../../support/postgres-binaries.ts';
 import { sharedServer } from '../../../support/servers-for-tests.ts';
 
@@ -36,7 +37,8 @@ export class ApplierFixture {
     );
     await fixture.target.query(`${schemaStatements.join(';\n')};
       select pg_replication_origin_create('replicator_a__b');
-      insert into replicator.progress (source, origin, lsn) values ('a', 'replicator_a__b', '0/1000')`);
+      insert into replicator.progress (source, origin, lsn) values ('a', 'replicator_a__b', '0/1000');
+      insert into replicator.ranks (database, rank) values ('a', 1), ('b', 2)`);
     await fixture.connect();
     return fixture;
   }
@@ -48,7 +50,8 @@ export class ApplierFixture {
       target: databaseConfig(this.target, { name: 'b' }),
       epoch: 0n,
       lockTimeoutMs: 1_000,
-      fetchRow: fetchFrom(databaseConfig(this.source, { name: 'a' })),
+      contestedOf: () => undefined,
+      fetchRows: fetchFrom(databaseConfig(this.source, { name: 'a' })),
       onConflicts: (counts) => this.conflicts.push(counts),
     });
   }
@@ -97,8 +100,10 @@ export class ApplierFixture {
   /** Applies the changes as one batch that ends at the next position. */
   async apply(changes: readonly Change[], rest: Partial<Batch> = {}): Promise<void> {
     this.#lsn += 0x100n;
-    const batch = { changes, endLsn: this.#lsn, commitTime: 0n, transactions: 1, ...rest };
-    await this.applier.apply(batch);
+    const { commitTime = 0n, endLsn = this.#lsn } = rest;
+    const whole = transactionOf(endLsn - 10n, changes);
+    const transactions = [{ ...whole, transaction: { ...whole.transaction, commitTime } }];
+    await this.applier.apply({ transactions, endLsn, commitTime });
   }
 
   /** Rows of the target as text, in order. */

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Applier } from '../../../../src/target/apply/applier.ts';
 import { Outranked } from '../../../../src/target/progress/claim.ts';
 import { databaseConfig } from '../../../support/database-config.ts';
+import { transactionOf } from '../../../support/model-values.ts';
 import { majors } from '../../../support/servers-for-tests.ts';
 import { ApplierFixture, insert } from '../apply/applier-fixture.ts';
 
@@ -26,7 +27,8 @@ describe.each(majors)('PostgreSQL %i', (major) => {
       target: databaseConfig(fixture.target, { name: 'b' }),
       epoch,
       lockTimeoutMs: 1_000,
-      fetchRow: () => Promise.reject(new Error('not needed')),
+      contestedOf: () => undefined,
+      fetchRows: () => Promise.reject(new Error('not needed')),
       onConflicts: () => {},
     });
     others.push(applier);
@@ -38,7 +40,8 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     const after = await connect(epoch);
     await expect.poll(() => before.lost.aborted).toBe(true);
     const row = insert(await fixture.relation('t'), '1');
-    await after.apply({ changes: [row], endLsn: 0x2000n, commitTime: 0n, transactions: 1 });
+    const transactions = [transactionOf(0x1ff0n, [row])];
+    await after.apply({ transactions, endLsn: 0x2000n, commitTime: 0n });
     expect(await fixture.rows('t')).toEqual(['(1)']);
   });
 
@@ -61,7 +64,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
 
   test.each([
     ['a batch', async () => fixture.apply([insert(await fixture.relation('t'), '1')])],
-    ['a position', () => fixture.applier.pass(0x5000n)],
+    ['a position', () => fixture.applier.pass(0x5000n, undefined)],
   ])('a session that could not be ended cannot write %s', async (_, write) => {
     await fixture.target.query('update replicator.progress set epoch = 1');
     await expect(write()).rejects.toMatchObject({ code: 'FENCED' });

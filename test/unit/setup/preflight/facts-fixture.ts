@@ -113,6 +113,8 @@ export function table(name: string, changes: Partial<TableFacts> = {}): TableFac
         replicaIdentity: false,
         columns: ['id'],
         operators: [],
+        hashes: [],
+        collations: [],
       },
     ],
     changed: false,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RowChange } from '../../../../src/model/change.ts';
 import { type Tuple, unchanged } from '../../../../src/model/tuple.ts';
-import { coalesce, type Step } from '../../../../src/target/apply/coalesce.ts';
+import { coalesce, type Step, type TableChanges } from '../../../../src/target/apply/coalesce.ts';
 import { relationOf, targetTableOf } from '../../../support/model-values.ts';
 
 const relation = relationOf('t', ['id*', 'a', 'b']);
@@ -23,6 +23,14 @@ function remove(id: string): RowChange {
   return { kind: 'delete', relation, old: [id, null, null] };
 }
 
+/** The n-th change was committed at time n, from 1. */
+function timed(changes: RowChange[]): TableChanges {
+  return { changes, times: changes.map((_, i) => BigInt(i + 1)) };
+}
+
+const gone = (time: bigint, ...key: string[]) => ({ key, time });
+const write = (time: bigint, key: string, ...row: Tuple) => ({ key: [key], row, time });
+
 function step(rest: Partial<Step>): Step {
   return { deletes: [], expectedDeletes: 0, rekeys: [], updates: [], inserts: [], ...rest };
 }
@@ -32,67 +40,101 @@ test.each<[string, RowChange[], Step[]]>([
   [
     'an insert and its updates are one insert',
     [insert('1', 'a', 'b'), update('1', 'c', unchanged)],
-    [step({ inserts: [['1', 'c', 'b']] })],
+    [step({ inserts: [write(2n, '1', '1', 'c', 'b')] })],
   ],
   [
     'updates are one update, which keeps what the later did not send',
     [update('1', 'a', 'b'), update('1', 'c', unchanged)],
-    [step({ updates: [{ key: ['1'], row: ['1', 'c', 'b'] }] })],
+    [step({ updates: [write(2n, '1', '1', 'c', 'b')] })],
   ],
   [
     'what none of them sent stays out',
     [update('1', 'a', unchanged), update('1', 'c', unchanged)],
-    [step({ updates: [{ key: ['1'], row: ['1', 'c', unchanged] }] })],
+    [step({ updates: [write(2n, '1', '1', 'c', unchanged)] })],
   ],
   [
     'a row that came and went is removed if it is there, and not missed',
     [insert('1', 'a', 'b'), remove('1')],
-    [step({ deletes: [['1']] })],
+    [step({ deletes: [gone(2n, '1')] })],
   ],
   [
     'a row that went and came is removed and inserted, which undoes every column',
     [remove('1'), insert('1', 'a', 'b')],
-    [step({ deletes: [['1']], expectedDeletes: 1, inserts: [['1', 'a', 'b']] })],
+    [
+      step({
+        deletes: [gone(1n, '1')],
+        expectedDeletes: 1,
+        inserts: [write(2n, '1', '1', 'a', 'b')],
+      }),
+    ],
   ],
   [
     'a changed key is found by the old one',
     [rekey('1', '2', 'a', unchanged)],
-    [step({ rekeys: [{ key: ['1'], row: ['2', 'a', unchanged] }] })],
+    [step({ rekeys: [write(1n, '1', '2', 'a', unchanged)] })],
   ],
   [
     'keys that are swapped by way of a third go one after the other',
     [rekey('1', '9', 'a', 'b'), rekey('2', '1', 'c', 'd'), rekey('9', '2', 'a', 'b')],
     [
-      step({ rekeys: [{ key: ['1'], row: ['9', 'a', 'b'] }] }),
-      step({ rekeys: [{ key: ['2'], row: ['1', 'c', 'd'] }] }),
-      step({ rekeys: [{ key: ['9'], row: ['2', 'a', 'b'] }] }),
+      step({ rekeys: [write(1n, '1', '9', 'a', 'b')] }),
+      step({ rekeys: [write(2n, '2', '1', 'c', 'd')] }),
+      step({ rekeys: [write(3n, '9', '2', 'a', 'b')] }),
     ],
   ],
   [
     'a key that becomes free is taken only after that',
     [remove('2'), rekey('1', '2', 'a', 'b')],
     [
-      step({ deletes: [['2']], expectedDeletes: 1 }),
-      step({ rekeys: [{ key: ['1'], row: ['2', 'a', 'b'] }] }),
+      step({ deletes: [gone(1n, '2')], expectedDeletes: 1 }),
+      step({ rekeys: [write(2n, '1', '2', 'a', 'b')] }),
     ],
   ],
 ])('%s', (_, changes, steps) => {
-  expect(coalesce(table, changes)).toEqual(steps);
+  expect(coalesce(table, timed(changes))).toEqual(steps);
 });
 
 test('a table without a key takes inserts, every one of them', () => {
   const keyless = targetTableOf(relationOf('t', ['id', 'a', 'b']));
   const twice = [insert('1', 'a', 'b'), insert('1', 'a', 'b')];
-  expect(coalesce(keyless, twice)).toEqual([
+  expect(coalesce(keyless, timed(twice))).toEqual([
     step({
       inserts: [
-        ['1', 'a', 'b'],
-        ['1', 'a', 'b'],
+        { key: [], row: ['1', 'a', 'b'], time: 1n },
+        { key: [], row: ['1', 'a', 'b'], time: 2n },
       ],
     }),
   ]);
   for (const change of [update('1', 'a', 'b'), remove('1')])
-    expect(() => coalesce(keyless, [change])).toThrow(
+    expect(() => coalesce(keyless, timed([change]))).toThrow(
       expect.objectContaining({ code: 'REPLICA_IDENTITY' }),
     );
+});
+
+test('where several databases write, a changed key is a delete and an insert', () => {
+  const changes = [rekey('1', '9', 'a', unchanged), rekey('2', '1', 'c', 'd')];
+  const contested = {
+    ...table,
+    contested: { sync: 's', log: 'keys', windowMs: 0, pauses: false },
+  } as const;
+  expect(coalesce(contested, timed(changes))).toEqual([
+    step({
+      deletes: [gone(1n, '1'), gone(2n, '2')],
+      expectedDeletes: 2,
+      inserts: [write(2n, '1', '1', 'c', 'd'), write(1n, '9', '9', 'a', unchanged)],
+    }),
+  ]);
+});
+
+test('a large value that REPLICA IDENTITY FULL sent with the old row is taken from there', () => {
+  const full = { ...relation, replicaIdentity: 'full' as const };
+  const change: RowChange = {
+    kind: 'update',
+    relation: full,
+    old: ['1', 'a', 'large'],
+    new: ['1', 'c', unchanged],
+  };
+  expect(coalesce(table, timed([change]))).toEqual([
+    step({ updates: [write(1n, '1', '1', 'c', 'large')] }),
+  ]);
 });

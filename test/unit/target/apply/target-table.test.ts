@@ -35,6 +35,8 @@ function keyOf(columns: string[], rest: Partial<CatalogKey> = {}): CatalogKey {
     replicaIdentity: false,
     columns,
     operators: columns.map(() => 'operator(pg_catalog.=)'),
+    hashes: columns.map(() => null),
+    collations: columns.map(() => null),
     ...rest,
   };
 }
@@ -51,7 +53,7 @@ function match(columns: RelationColumn[], catalog: CatalogColumn[], keys: Catalo
     columns: catalog,
     keys,
   };
-  return matchTable(relation, table, 'b');
+  return matchTable(relation, table, 'b', undefined);
 }
 
 test('columns are matched by name, whatever their order; more on the target stay out', () => {
@@ -76,7 +78,7 @@ test('generated columns compute themselves', () => {
 test.each<[string, () => unknown, object]>([
   [
     'a table',
-    () => matchTable({ ...match([], []).relation, name: 'A b' }, undefined, 'b'),
+    () => matchTable({ ...match([], []).relation, name: 'A b' }, undefined, 'b', undefined),
     { message: 'b: table public."A b" does not exist' },
   ],
   [

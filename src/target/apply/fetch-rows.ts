@@ -1,0 +1,39 @@
+// Reads rows at the source: large values that an update did not touch were not sent with it.
+import type { DatabaseConfig } from '../../config/config.ts';
+import type { Tuple } from '../../model/tuple.ts';
+import { quoteIdentifier } from '../../postgres/identifiers.ts';
+import { Session } from '../../postgres/session.ts';
+import type { TargetTable } from './target-table.ts';
+
+/** The rows as they are at the source now, in the order of the keys; undefined for one that is gone. */
+export type FetchRows = (
+  table: TargetTable,
+  keys: readonly (readonly (string | null)[])[],
+) => Promise<(Tuple | undefined)[]>;
+
+/** Opens a connection each time: this is rare, and an idle one would pin the source's database. */
+export function fetchFrom(source: DatabaseConfig): FetchRows {
+  return async (table, keys) => {
+    await using session = await Session.connect(source, { purpose: 'fetch', name: source.name });
+    const { relation, key = [] } = table;
+    const selected = relation.columns.map(({ name }, i) => `t.${quoteIdentifier(name)} as c${i}`);
+    const arrays = key.map((_, i) => `$${i + 1}::text[]`).join(', ');
+    const names = key.map((_, i) => `k${i}`).join(', ');
+    const where = key.map(
+      (column, i) => `t.${column.quoted} ${column.equals} u.k${i}::${column.castType}`,
+    );
+    // Rows of tables that inherit from it are not its own; those of partitions are.
+    const own =
+      `(t.tableoid = ${relation.oid} or exists (select from pg_catalog.pg_partitioned_table ` +
+      `where partrelid = ${relation.oid}))`;
+    const found = await session.query(
+      `select u.n::text as n, ${selected.join(', ')} from unnest(${arrays}) with ordinality as u(${names}, n) ` +
+        `join ${table.quoted} as t on ${where.join(' and ')} and ${own}`,
+      key.map((_, i) => keys.map((values) => values[i] ?? null)),
+    );
+    const rows: (Tuple | undefined)[] = keys.map(() => undefined);
+    for (const row of found)
+      rows[Number(row['n']) - 1] = relation.columns.map((_, i) => row[`c${i}`] ?? null);
+    return rows;
+  };
+}

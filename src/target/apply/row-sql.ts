@@ -1,0 +1,51 @@
+// What all statements over many rows are made of: arrays of values, and how they become rows again.
+import { ReplicatorError } from '../../model/errors.ts';
+import type { Value } from '../../model/tuple.ts';
+import type { RowDelete, RowWrite } from './coalesce.ts';
+import type { KeyColumn, TargetTable } from './target-table.ts';
+import { encodeTextArray } from './text-array.ts';
+
+/** Not those of tables that inherit from it: they are published as their own, with keys of their own. */
+export function rowsOf({ quoted, partitioned }: TargetTable): string {
+  return partitioned ? quoted : `only ${quoted}`;
+}
+
+export function unnest(names: readonly string[]): string {
+  const arrays = names.map((_, i) => `$${i + 1}::text[]`).join(', ');
+  return `unnest(${arrays}) as u(${names.join(', ')})`;
+}
+
+/** The index's own equality, qualified: with an empty search_path `=` would miss citext's. */
+export function matches(
+  key: readonly KeyColumn[],
+  name: (column: KeyColumn, i: number) => string,
+): string {
+  return key
+    .map(
+      (column, i) => `t.${column.quoted} ${column.equals} u.${name(column, i)}::${column.castType}`,
+    )
+    .join(' and ');
+}
+
+/** One array per key column. */
+export function keyArrays(
+  key: readonly KeyColumn[],
+  rows: readonly (RowWrite | RowDelete)[],
+): Buffer[] {
+  return key.map((_, i) => arrayOf(rows.map((row) => row.key[i])));
+}
+
+/** The values of one column. Throws INTERNAL for one that was not sent. */
+export function columnArray(rows: readonly Pick<RowWrite, 'row'>[], index: number): Buffer {
+  return arrayOf(rows.map(({ row }) => row[index]));
+}
+
+/** Throws INTERNAL for a value that was not sent. */
+export function arrayOf(values: readonly (Value | undefined)[]): Buffer {
+  return encodeTextArray(values.map(textOf));
+}
+
+function textOf(value: Value | undefined): string | null {
+  if (typeof value === 'string' || value === null) return value;
+  throw new ReplicatorError('INTERNAL', 'a value that was not sent reached a statement');
+}

@@ -1,0 +1,125 @@
+// What begins and ends every transaction on a target: its progress, its origin's stamp, and where
+// several databases write, the order among all who apply there.
+import { formatCommitTime } from '../../model/commit-time.ts';
+import { ReplicatorError } from '../../model/errors.ts';
+import { formatLsn, type Lsn } from '../../model/lsn.ts';
+import type { TransactionPart } from '../../model/transaction.ts';
+import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
+import { advanceStatement, type ChangeCounts, type Progress } from '../progress/progress.ts';
+
+export interface FrameOptions {
+  readonly source: string;
+  readonly target: string;
+  /** The function that stamps a transaction; on 13 a wrapper of ours stands for it. */
+  readonly originXactSetup: string;
+}
+
+/** Where a transaction leads: the end of the source's last one in it, and the newest commit time. */
+export interface Destination {
+  readonly endLsn: Lsn;
+  readonly commitTime: bigint;
+}
+
+export const begin: Statement = { text: 'begin', name: 'begin' };
+export const commit: Statement = { text: 'commit', name: 'commit' };
+
+/** The transactions of a database's own stream can be in it before others see what they wrote. */
+export function awaitVisible(parts: readonly TransactionPart[]): Statement {
+  const xids = parts.map(({ transaction }) => transaction.xid);
+  return {
+    name: 'await_visible',
+    text: 'select replicator.await_visible($1)',
+    values: [`{${xids.join(',')}}`],
+  };
+}
+
+const nothing: ChangeCounts = { inserts: 0, updates: 0, deletes: 0, truncates: 0 };
+
+/** A number of ours, so that nobody else's advisory lock meets it. */
+const lockClass = 0x7265_706c;
+
+export class TransactionFrame {
+  readonly #options: FrameOptions;
+  #progress: Progress;
+
+  constructor(options: FrameOptions, progress: Progress) {
+    this.#options = options;
+    this.#progress = progress;
+  }
+
+  get progress(): Lsn {
+    return this.#progress.lsn;
+  }
+
+  advance({ endLsn, commitTime }: Destination, counts: ChangeCounts): Statement {
+    return this.#advance(endLsn, commitTime, counts);
+  }
+
+  /** To a position that was passed without any change; `seenTime`: the source's clock then. */
+  pass(endLsn: Lsn, seenTime: bigint | undefined): Statement {
+    return this.#advance(endLsn, undefined, nothing, seenTime);
+  }
+
+  /** Locks the progress row, which keeps a second replicator out, and leaves it as it is. */
+  touch(): Statement {
+    return this.#advance(this.#progress.lsn, undefined, nothing);
+  }
+
+  // In every transaction: PostgreSQL keeps the last one's for a session that does not say anew.
+  stamp({ endLsn, commitTime }: Destination): Statement {
+    return {
+      name: 'stamp',
+      text: `select ${this.#options.originXactSetup}($1, $2)`,
+      values: [formatLsn(endLsn), formatCommitTime(commitTime)],
+    };
+  }
+
+  /**
+   * A missing row has no lock to wait for, so where several databases write, all who apply here do so
+   * one after the other. Each a statement of its own: the next one's snapshot is taken after it.
+   */
+  contend(commitTime: bigint): Statement[] {
+    return [
+      {
+        name: 'await_clock',
+        text: 'select replicator.await_clock($1)',
+        values: [formatCommitTime(commitTime)],
+      },
+      { name: 'contend', text: `select pg_catalog.pg_advisory_xact_lock(${lockClass}, 0)` },
+    ];
+  }
+
+  /** Throws FENCED for what is applied: the swap on the server proves that nobody else moved it. */
+  refuseApplied(endLsn: Lsn): void {
+    if (endLsn > this.#progress.lsn) return;
+    const { source, target } = this.#options;
+    throw new ReplicatorError(
+      'FENCED',
+      `${source}:${target}: changes up to ${formatLsn(endLsn)} are applied already`,
+    );
+  }
+
+  /** COMMIT of a failed transaction succeeds as ROLLBACK; only the tag tells. */
+  committed(result: GroupResult | undefined, lsn: Lsn): void {
+    if (result?.command !== 'COMMIT')
+      throw new ReplicatorError('INTERNAL', `COMMIT ended as ${result?.command}`);
+    this.#progress = { ...this.#progress, lsn };
+  }
+
+  #advance(
+    next: Lsn,
+    commitTime: bigint | undefined,
+    counts: ChangeCounts,
+    seenTime?: bigint,
+  ): Statement {
+    const { source } = this.#options;
+    return advanceStatement({
+      source,
+      progress: this.#progress,
+      next,
+      commitTime,
+      seenTime,
+      counts,
+    });
+  }
+}

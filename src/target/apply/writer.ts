@@ -1,0 +1,119 @@
+// How the changes of a batch are written inside of a transaction that somebody else begins and ends.
+import type { TransactionPart } from '../../model/transaction.ts';
+import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
+import { needsCompletion } from '../conflict/complete-rows.ts';
+import type { ConflictLedger } from '../conflict/conflict-ledger.ts';
+import type { Contest } from '../conflict/contest.ts';
+import { applyCarefully } from './apply-carefully.ts';
+import type { FetchRows } from './fetch-rows.ts';
+import {
+  type Fold,
+  foldBatch,
+  type PlannedStatement,
+  planStep,
+  planTruncate,
+} from './plan-batch.ts';
+import type { TargetTables } from './target-tables.ts';
+import { planWholeRows } from './whole-row-statements.ts';
+
+export interface Writer {
+  /** What the changes come to. */
+  fold(parts: readonly TransactionPart[]): Fold[];
+  /** All at once, with the COMMIT behind them; undefined when that cannot be. */
+  plan(folds: readonly Fold[]): PlannedStatement[] | undefined;
+  /** What must go with the writes, known beforehand: raises nothing. */
+  accompany(folds: readonly Fold[], stamp: bigint): Statement[];
+  /** One step after the other, settling at once what the sets leave. */
+  writeStepwise(folds: readonly Fold[]): Promise<void>;
+  /** One change after the other. */
+  writeCarefully(parts: readonly TransactionPart[]): Promise<void>;
+  /** Counts the conflicts that the results of planned statements tell. */
+  count(plan: readonly PlannedStatement[], results: readonly GroupResult[]): void;
+}
+
+export interface SourceWriterOptions {
+  readonly tables: TargetTables;
+  readonly contest: Contest;
+  readonly fetchRows: FetchRows;
+  readonly execute: (statements: readonly Statement[]) => Promise<readonly GroupResult[]>;
+  readonly ledger: ConflictLedger;
+}
+
+/** Writes what another database has committed. */
+export class SourceWriter implements Writer {
+  readonly #options: SourceWriterOptions;
+
+  constructor(options: SourceWriterOptions) {
+    this.#options = options;
+  }
+
+  fold(parts: readonly TransactionPart[]): Fold[] {
+    return foldBatch(parts, (relation) => this.#options.tables.of(relation));
+  }
+
+  plan(folds: readonly Fold[]): PlannedStatement[] | undefined {
+    return needsCompletion(folds) ? undefined : folds.flatMap((fold) => this.#plan(fold));
+  }
+
+  accompany(folds: readonly Fold[], stamp: bigint): Statement[] {
+    return this.#options.contest.manifests(folds, stamp);
+  }
+
+  async writeStepwise(folds: readonly Fold[]): Promise<void> {
+    const { contest, execute } = this.#options;
+    for (const fold of folds) {
+      if (fold.kind === 'step' && fold.table.contested && fold.table.key !== undefined)
+        await contest.applyStep(fold.table, fold.table.key, fold.step);
+      else {
+        const plan = this.#plan(fold);
+        if (plan.length === 0) continue;
+        this.count(plan, await execute(plan.map(({ statement }) => statement)));
+      }
+    }
+  }
+
+  async writeCarefully(parts: readonly TransactionPart[]): Promise<void> {
+    const { tables, contest, fetchRows, execute, ledger } = this.#options;
+    await applyCarefully(parts, {
+      tableOf: (relation) => tables.of(relation),
+      execute: async (statement) => {
+        const [result] = await execute([statement]);
+        return result ?? { rows: [], command: '', rowCount: 0 };
+      },
+      fetchRows,
+      contest,
+      onConflict: (kind) => ledger.count(kind, resolutions[kind], 1),
+    });
+  }
+
+  count(plan: readonly PlannedStatement[], results: readonly GroupResult[]): void {
+    for (const [i, { expects }] of plan.entries()) {
+      const result = results[i];
+      if (result === undefined) continue;
+      const { ledger } = this.#options;
+      if (expects.kind === 'insert')
+        ledger.count('insert_exists', 'apply_remote', Number(result.rows[0]?.[0] ?? 0));
+      if (expects.kind === 'delete')
+        ledger.count('delete_missing', 'skip', expects.rows - result.rowCount);
+    }
+  }
+
+  #plan(fold: Fold): PlannedStatement[] {
+    const { tables, contest } = this.#options;
+    if (fold.kind === 'truncate')
+      return [planTruncate(fold.change, (relation) => tables.of(relation))];
+    if (fold.kind === 'whole rows') return planWholeRows(fold.table, fold.step);
+    const { table, step } = fold;
+    if (!table.contested || table.key === undefined) return planStep(table, step);
+    return contest
+      .plan(table, table.key, step)
+      .map((statement) => ({ statement, expects: { kind: 'nothing' } }));
+  }
+}
+
+/** Where one database writes, its change is always applied. */
+const resolutions = {
+  insert_exists: 'apply_remote',
+  update_missing: 'apply_remote',
+  delete_missing: 'skip',
+} as const;

@@ -1,0 +1,65 @@
+// Where several databases write, a row is written whole: what an update did not send is what its
+// source has, not what happens to be here, which may be older than the source's.
+import { type Tuple, unchanged } from '../../model/tuple.ts';
+import type { RowDelete, RowWrite } from '../apply/coalesce.ts';
+import type { FetchRows } from '../apply/fetch-rows.ts';
+import type { Fold } from '../apply/plan-batch.ts';
+import type { TargetTable } from '../apply/target-table.ts';
+
+export interface CompletedRows {
+  readonly whole: RowWrite[];
+  /** Gone at the source, whose delete is on the way: deleted with the version of the write. */
+  readonly gone: RowDelete[];
+}
+
+/** So many bytes of fetched values at a time: a row may hold a gigabyte of them. */
+const enoughBytes = 1024 * 1024;
+
+export function needsCompletion(folds: readonly Fold[]): boolean {
+  return folds.some(
+    (fold) =>
+      fold.kind === 'step' &&
+      fold.table.contested &&
+      (fold.step.updates.some(isIncomplete) || fold.step.inserts.some(isIncomplete)),
+  );
+}
+
+export function isIncomplete({ row }: RowWrite): boolean {
+  return row.includes(unchanged);
+}
+
+/** In pieces, each small enough to be held in memory; `writes` must all be incomplete. */
+export async function* completeRows(
+  table: TargetTable,
+  writes: readonly RowWrite[],
+  fetch: FetchRows,
+): AsyncGenerator<CompletedRows> {
+  let count = 1;
+  for (let start = 0; start < writes.length; ) {
+    const piece = writes.slice(start, start + count);
+    start += piece.length;
+    const present = await fetch(table, piece.map(keyOf));
+    const bytes = present.reduce((sum, row) => sum + sizeOf(row), 0);
+    count = bytes < enoughBytes ? count * 2 : Math.max(1, Math.floor(count / 2));
+    const whole = piece.flatMap((write, i) => fill(write, present[i]));
+    const gone = piece.filter((_, i) => present[i] === undefined);
+    yield { whole, gone: gone.map(({ key, time }) => ({ key, time })) };
+  }
+}
+
+function fill(write: RowWrite, present: Tuple | undefined): RowWrite[] {
+  if (present === undefined) return [];
+  const row = write.row.map((value, i) => (value === unchanged ? (present[i] ?? null) : value));
+  return [{ ...write, row }];
+}
+
+function keyOf({ key }: RowWrite): (string | null)[] {
+  return key.map((value) => (value === unchanged ? null : value));
+}
+
+function sizeOf(row: Tuple | undefined): number {
+  return (row ?? []).reduce(
+    (sum, value) => sum + (typeof value === 'string' ? value.length : 0),
+    0,
+  );
+}

@@ -1,0 +1,88 @@
+// What a settled row is as a conflict, if it is one at all, and whether it is worth telling.
+import { beforeAllTimes } from '../../model/commit-time.ts';
+import type {
+  Conflict,
+  ConflictKind,
+  ConflictResolution,
+  ConflictSide,
+  DecidingRule,
+} from '../../model/conflict.ts';
+import type { Version } from '../../model/version.ts';
+import { rowImage } from './conflict-log.ts';
+import type { Settled } from './settle-row.ts';
+
+/** Undefined when the row met nothing of another database's. */
+export function conflictOf(settled: Settled): Conflict | undefined {
+  const kind = kindOf(settled);
+  if (kind === undefined) return undefined;
+  const { table, key, incoming, version, presentRow } = settled;
+  const names = table.columns.map(({ name }) => name);
+  const other = otherVersion(settled);
+  const local: ConflictSide | undefined = other && {
+    version: other,
+    row: presentRow && rowImage(names, presentRow),
+  };
+  const values =
+    incoming.kind === 'delete'
+      ? undefined
+      : table.columns.map(({ index }) => incoming.row[index] ?? null);
+  return {
+    kind,
+    resolution: resolutionOf(settled),
+    rule: ruleOf(settled),
+    sync: table.contested?.sync ?? '',
+    table: table.relation,
+    key: rowImage(
+      key.map(({ name }) => name),
+      incoming.key,
+    ),
+    local,
+    remote: { version, row: values && rowImage(names, values) },
+  };
+}
+
+/** Whether a change lost, or overruled another database's of not long before it. */
+export function isWorthTelling({ resolution, local, remote }: Conflict, windowMs: number): boolean {
+  if (local === undefined || resolution === 'skip') return false;
+  const near = remote.version.time - local.version.time <= BigInt(windowMs) * 1000n;
+  return resolution === 'keep_local' || near;
+}
+
+/** By PostgreSQL's names. */
+function kindOf({
+  incoming,
+  version,
+  present,
+  presentRow,
+  table,
+}: Settled): ConflictKind | undefined {
+  const { row, tombstone } = present;
+  if (row === undefined) {
+    if (incoming.kind === 'delete') return 'delete_missing';
+    if (tombstone !== undefined && tombstone.rank !== version.rank) return 'update_deleted';
+    return incoming.kind === 'update' ? 'update_missing' : undefined;
+  }
+  if (row === 'own batch' || row.rank === version.rank || row.time === beforeAllTimes)
+    return undefined;
+  if (incoming.kind === 'delete') return 'delete_origin_differs';
+  const same = table.columns.every(({ index }, i) => incoming.row[index] === presentRow?.[i]);
+  if (same) return undefined;
+  return incoming.kind === 'insert' ? 'insert_exists' : 'update_origin_differs';
+}
+
+function otherVersion({ present }: Settled): Version | undefined {
+  return present.row === 'own batch' ? undefined : (present.row ?? present.tombstone);
+}
+
+function resolutionOf({ incoming, present, resolution }: Settled): ConflictResolution {
+  if (incoming.kind === 'delete' && present.row === undefined) return 'skip';
+  return resolution.action === 'keep' ? 'keep_local' : 'apply_remote';
+}
+
+function ruleOf(settled: Settled): DecidingRule {
+  const { present, version } = settled;
+  const other = otherVersion(settled);
+  if (other === undefined) return 'missing';
+  if (present.row === undefined) return 'tombstone';
+  return other.time === version.time ? 'rank' : 'newer';
+}

@@ -1,0 +1,87 @@
+// The conflicts of the batch that is being applied: what will be written of them with it, and the one
+// at which a person has to be asked first.
+import type {
+  Conflict,
+  ConflictCount,
+  ConflictCounts,
+  ConflictKind,
+  ConflictResolution,
+} from '../../model/conflict.ts';
+import { ReplicatorError } from '../../model/errors.ts';
+import { tableLabel } from '../../model/relation.ts';
+import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
+import { findDecision, recordUndecided } from './conflict-decision.ts';
+import { conflictOf, isWorthTelling } from './conflict-kind.ts';
+import { addConflictCounts, type ConflictToLog, logConflicts } from './conflict-log.ts';
+import type { Settled } from './settle-row.ts';
+
+export interface LedgerOptions {
+  readonly source: string;
+  readonly target: string;
+  readonly execute: (statements: readonly Statement[]) => Promise<readonly GroupResult[]>;
+}
+
+export class ConflictLedger {
+  readonly #options: LedgerOptions;
+  #counts: ConflictCount[] = [];
+  #told: ConflictToLog[] = [];
+  #undecided: Conflict | undefined;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+  }
+
+  /** Of a batch that begins, or begins anew. */
+  clear(): void {
+    this.#counts = [];
+    this.#told = [];
+    this.#undecided = undefined;
+  }
+
+  count(kind: ConflictKind, resolution: ConflictResolution, count: number): void {
+    if (count > 0) this.#counts.push({ kind, resolution, count });
+  }
+
+  /** Before it is carried out. Throws CONFLICT where a person is to say and has not. */
+  async decided(settled: Settled): Promise<void> {
+    const conflict = conflictOf(settled);
+    const { contested } = settled.table;
+    if (conflict === undefined || contested === undefined) return;
+    const told = isWorthTelling(conflict, contested.windowMs);
+    if (told && contested.pauses) {
+      const { source, target, execute } = this.#options;
+      const [found] = await execute([findDecision(source, conflict)]);
+      if (found?.rows.length !== 0) return;
+      this.#undecided = conflict;
+      const where = `${source}:${target}: ${tableLabel(conflict.table)}`;
+      throw new ReplicatorError(
+        'CONFLICT',
+        `${where}: a row was changed on both sides (${conflict.kind})`,
+      );
+    }
+    this.count(conflict.kind, conflict.resolution, 1);
+    if (told) this.#told.push({ ...conflict, log: contested.log });
+  }
+
+  /** For the transaction that decides; empty when there is nothing to tell. */
+  statements(): Statement[] {
+    if (this.#counts.length === 0) return [];
+    const { source } = this.#options;
+    const log = logConflicts(source, this.#told);
+    return [addConflictCounts(source, this.#counts), ...(log === undefined ? [] : [log])];
+  }
+
+  /** What a person is to decide, for a transaction of its own behind the rollback. */
+  undecided(): Statement[] {
+    return this.#undecided === undefined
+      ? []
+      : [recordUndecided(this.#options.source, this.#undecided)];
+  }
+
+  /** By kind, for the log. */
+  get summary(): ConflictCounts {
+    const summary: ConflictCounts = {};
+    for (const { kind, count } of this.#counts) summary[kind] = (summary[kind] ?? 0) + count;
+    return summary;
+  }
+}

@@ -1,0 +1,86 @@
+// The changes of one source to the tables that several databases write to: as sets at once, as sets
+// whose leftovers are settled one by one, or all one by one. All three come to the same rows.
+import type { Statement } from '../../postgres/statement-group.ts';
+import type { RowDelete, RowWrite, Step } from '../apply/coalesce.ts';
+import type { FetchRows } from '../apply/fetch-rows.ts';
+import type { Fold } from '../apply/plan-batch.ts';
+import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
+import { completeRows, isIncomplete } from './complete-rows.ts';
+import type { Guard } from './guarded-statements.ts';
+import { planGuarded, planManifests } from './plan-guarded.ts';
+import { type SettleContext, settleRow } from './settle-row.ts';
+
+export interface ContestOptions extends Omit<SettleContext, 'rank'> {
+  readonly guard: Guard;
+  readonly fetchRows: FetchRows;
+}
+
+export class Contest {
+  readonly #options: ContestOptions;
+  readonly #context: SettleContext;
+
+  constructor(options: ContestOptions) {
+    this.#options = options;
+    this.#context = { ...options, rank: options.guard.rank };
+  }
+
+  /** Statements that raise unless every row passes; the rows must be complete. */
+  plan(table: TargetTable, key: readonly KeyColumn[], step: Step): Statement[] {
+    return planGuarded(table, key, step, this.#options.guard).map(({ guarded }) => guarded.whole);
+  }
+
+  manifests(folds: readonly Fold[], stamp: bigint): Statement[] {
+    return planManifests(folds, this.#options.guard, stamp);
+  }
+
+  /** Sets first, then what they left; what was not sent is fetched in between. */
+  async applyStep(table: TargetTable, key: readonly KeyColumn[], step: Step): Promise<void> {
+    for await (const piece of this.#complete(table, step))
+      for (const { kind, guarded } of planGuarded(table, key, piece, this.#options.guard)) {
+        const [result] = await this.#options.execute([guarded.passing]);
+        if (result === undefined) continue;
+        for (const row of guarded.left(result)) await this.#settle(table, key, kind, row);
+      }
+  }
+
+  /** Each row by itself. */
+  async settleStep(table: TargetTable, key: readonly KeyColumn[], step: Step): Promise<void> {
+    for await (const piece of this.#complete(table, step)) {
+      for (const row of piece.deletes) await this.#settle(table, key, 'delete', row);
+      for (const row of piece.updates) await this.#settle(table, key, 'update', row);
+      for (const row of piece.inserts) await this.#settle(table, key, 'insert', row);
+    }
+  }
+
+  async #settle(
+    table: TargetTable,
+    key: readonly KeyColumn[],
+    kind: 'insert' | 'update' | 'delete',
+    row: RowWrite | RowDelete,
+  ): Promise<void> {
+    const incoming =
+      'row' in row && kind !== 'delete' ? { ...row, kind } : { ...row, kind: 'delete' as const };
+    await settleRow(table, key, incoming, this.#context);
+  }
+
+  /** The step in pieces of which every row is whole. */
+  async *#complete(table: TargetTable, step: Step): AsyncGenerator<Step> {
+    const updates = step.updates.filter((write) => !isIncomplete(write));
+    const inserts = step.inserts.filter((write) => !isIncomplete(write));
+    yield { ...step, updates, inserts };
+    const empty = { deletes: [], expectedDeletes: 0, rekeys: [], updates: [], inserts: [] };
+    const { fetchRows } = this.#options;
+    for await (const { whole, gone } of completeRows(
+      table,
+      step.updates.filter(isIncomplete),
+      fetchRows,
+    ))
+      yield { ...empty, deletes: gone, updates: whole };
+    for await (const { whole, gone } of completeRows(
+      table,
+      step.inserts.filter(isIncomplete),
+      fetchRows,
+    ))
+      yield { ...empty, deletes: gone, inserts: whole };
+  }
+}

@@ -1,0 +1,214 @@
+// The rule of resolve.ts as predicates inside of set-based statements, where they are evaluated again
+// after a wait for a lock. They see a row's stamp, which may be later than its exact version, so what
+// they let pass is right, and what they do not is looked at row by row.
+import { formatCommitTime } from '../../model/commit-time.ts';
+import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
+import { nameOf, type RowDelete, type RowWrite } from '../apply/coalesce.ts';
+import { columnArray, keyArrays, matches, rowsOf } from '../apply/row-sql.ts';
+import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
+import { encodeTimeArray } from '../apply/time-array.ts';
+import { givenKeyHash } from './key-hash.ts';
+
+/** The transaction's id as `xmin` of a row shows it: without the epoch. */
+export const ownXid = '(pg_catalog.txid_current() & 4294967295)';
+
+/** Who writes. */
+export interface Guard {
+  readonly rank: number;
+  /** Of the origin that tags us here; undefined on 13, where the server does not keep it. */
+  readonly originId: string | undefined;
+}
+
+export interface GuardedStatement<T = RowWrite | RowDelete> {
+  /** Raises unless every row passed. */
+  readonly whole: Statement;
+  /** The same for those that pass; its result tells which. */
+  readonly passing: Statement;
+  readonly rows: readonly T[];
+  /** The rows that `passing` left, from its result. */
+  readonly left: (result: GroupResult) => T[];
+}
+
+export function guardedUpdate(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  writes: readonly RowWrite[],
+  guard: Guard,
+): GuardedStatement<RowWrite> {
+  const set = writable(table);
+  const assignments = set.map((column, i) => `${column.quoted} = u.c${i}::${column.castType}`);
+  const given = new Given(key, writes);
+  for (const [i, { index }] of set.entries()) given.add(`c${i}`, columnArray(writes, index));
+  const passes = older(table, guard, given, 'u.commit_time');
+  const where = `where ${matchesKey(key)} and ${passes}`;
+  // Of a table that is nothing but its identity no row can be changed.
+  const update =
+    set.length > 0
+      ? `update ${rowsOf(table)} as t set ${assignments.join(', ')} from given u ${where} returning u.n`
+      : `select u.n from ${rowsOf(table)} as t, given u ${where}`;
+  const head = `with ${given.cte}, touched as (${update})`;
+  return {
+    whole: { text: `${head} ${expectAll}`, values: given.values },
+    passing: { text: `${head} select n from touched`, values: given.values },
+    rows: writes,
+    left: (result) => withoutOrdinals(writes, result),
+  };
+}
+
+export function guardedInsert(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  writes: readonly RowWrite[],
+  guard: Guard,
+): GuardedStatement<RowWrite> {
+  const given = new Given(key, writes);
+  for (const [i, { index }] of table.columns.entries())
+    given.add(`c${i}`, columnArray(writes, index));
+  const names = table.columns.map(({ quoted }) => quoted).join(', ');
+  const values = table.columns.map(({ castType }, i) => `u.c${i}::${castType}`).join(', ');
+  const set = writable(table)
+    .map(({ quoted }) => `${quoted} = excluded.${quoted}`)
+    .join(', ');
+  // What a row here is compared with cannot be the row's own time, so it is the oldest of all.
+  const oldest = writes.reduce(
+    (least, { time }) => (time < least ? time : least),
+    writes[0]?.time ?? 0n,
+  );
+  const rank = given.parameter(String(guard.rank), 'integer');
+  const passes = older(
+    table,
+    guard,
+    given,
+    given.parameter(formatCommitTime(oldest), 'timestamptz'),
+  );
+  const insert =
+    `insert into ${table.quoted} as t (${names}) overriding system value select ${values} from given u ` +
+    `where not exists (select from replicator.tombstones b where b.relation = ${table.oid} ` +
+    `and b.key_hash = ${givenKeyHash(key)} and (b.commit_time, b.rank) > (u.commit_time, ${rank})) ` +
+    `on conflict (${key.map(({ quoted }) => quoted).join(', ')}) ` +
+    `${set === '' ? 'do nothing' : `do update set ${set} where ${passes}`} ` +
+    `returning ${key.map(({ quoted }, i) => `t.${quoted} as k${i}`).join(', ')}`;
+  const head = `with ${given.cte}, touched as (${insert})`;
+  return {
+    whole: { text: `${head} ${expectAll}`, values: given.values },
+    passing: { text: `${head} select * from touched`, values: given.values },
+    rows: writes,
+    // One whose key is spelled otherwise here is taken for left, and found to be written already.
+    left: (result) => {
+      const touched = new Set(result.rows.map(nameOf));
+      return writes.filter((write) => !touched.has(nameOf(write.key)));
+    },
+  };
+}
+
+/** With the key, because equal keys may be spelled otherwise here: 1.0 and 1.00. */
+function writable(table: TargetTable): TargetColumn[] {
+  return table.columns.filter(({ identityAlways }) => !identityAlways);
+}
+
+/** Every key leaves a tombstone, also one whose row stays or is missing. */
+export function guardedDelete(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  deletes: readonly RowDelete[],
+  guard: Guard,
+): GuardedStatement<RowDelete> {
+  const given = new Given(key, deletes);
+  const passes = older(table, guard, given, 'u.commit_time');
+  const bury = buryGiven(table, key, given.parameter(String(guard.rank), 'integer'));
+  const remove =
+    `delete from ${rowsOf(table)} as t using given u where ${matchesKey(key)} and ${passes} ` +
+    'returning u.n';
+  const head = `with ${given.cte}, buried as (${bury}), touched as (${remove})`;
+  // A row that is missing needs no look; in most batches nobody has to find out.
+  const missing =
+    `(select count(*) from given u where not exists ` +
+    `(select from ${rowsOf(table)} as t where ${matchesKey(key)}))`;
+  return {
+    whole: {
+      text:
+        `${head} select replicator.expect_rows(count(*) + case when count(*) < ${given.count} ` +
+        `then ${missing} else 0 end, ${given.count}) from touched`,
+      values: given.values,
+    },
+    passing: { text: `${head} select n from touched`, values: given.values },
+    rows: deletes,
+    left: (result) => withoutOrdinals(deletes, result),
+  };
+}
+
+/** Writes the tombstones of the given keys where there is no greater one. */
+export function buryGiven(table: TargetTable, key: readonly KeyColumn[], rank: string): string {
+  return (
+    'insert into replicator.tombstones as b (relation, key_hash, commit_time, rank) ' +
+    `select ${table.oid}, ${givenKeyHash(key)}, max(u.commit_time), ${rank} from given u group by 2 ` +
+    'on conflict (relation, key_hash) do update set commit_time = excluded.commit_time, ' +
+    'rank = excluded.rank where (excluded.commit_time, excluded.rank) > (b.commit_time, b.rank)'
+  );
+}
+
+/** The rows that come with a statement: their key, commit time and further columns, in arrays. */
+export class Given {
+  readonly values: (Buffer | string)[];
+  readonly #names: string[];
+  readonly #types: string[];
+  #scalars = 0;
+
+  constructor(key: readonly KeyColumn[], rows: readonly (RowWrite | RowDelete)[]) {
+    this.values = [...keyArrays(key, rows), encodeTimeArray(rows.map(({ time }) => time))];
+    this.#names = [...key.map((_, i) => `k${i}`), 'commit_time'];
+    this.#types = [...key.map(() => 'text'), 'timestamptz'];
+  }
+
+  /** Before any `parameter`. */
+  add(name: string, array: Buffer): void {
+    this.values.push(array);
+    this.#names.push(name);
+    this.#types.push('text');
+  }
+
+  /** A single value for all rows; gives its SQL. */
+  parameter(value: string, type: string): string {
+    this.values.push(value);
+    this.#scalars += 1;
+    return `$${this.#names.length + this.#scalars}::${type}`;
+  }
+
+  /** SQL of how many they are. */
+  readonly count = 'cardinality($1::text[])::bigint';
+
+  /** `given as (…)`, for a WITH clause. */
+  get cte(): string {
+    const arrays = this.#types.map((type, i) => `$${i + 1}::${type}[]`).join(', ');
+    return `given as (select * from unnest(${arrays}) with ordinality as u(${this.#names.join(', ')}, n))`;
+  }
+}
+
+export function matchesKey(key: readonly KeyColumn[]): string {
+  return matches(key, (_, i) => `k${i}`);
+}
+
+/**
+ * Written by the same source, or longer ago than the window. A row that this transaction has written
+ * has no commit time yet: it is the same source's. One without any is older than everything.
+ */
+function older(
+  { contested }: TargetTable,
+  { originId, rank }: Guard,
+  given: Given,
+  time: string,
+): string {
+  const window = given.parameter(`${contested?.windowMs ?? 0} ms`, 'interval');
+  const isOlder = `coalesce(pg_catalog.pg_xact_commit_timestamp(t.xmin) < ${time} - ${window}, true)`;
+  return originId === undefined
+    ? `(${isOlder} or replicator.rank_of(t.xmin) = ${given.parameter(String(rank), 'integer')})`
+    : `(${isOlder} or (pg_catalog.pg_xact_commit_timestamp_origin(t.xmin)).roident = ${given.parameter(originId, 'oid')})`;
+}
+
+const expectAll =
+  'select replicator.expect_rows(count(*), cardinality($1::text[])::bigint) from touched';
+
+function withoutOrdinals<T>(rows: readonly T[], { rows: touched }: GroupResult): T[] {
+  const passed = new Set(touched.map(([ordinal]) => Number(ordinal)));
+  return rows.filter((_, i) => !passed.has(i + 1));
+}

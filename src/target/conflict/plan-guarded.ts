@@ -1,0 +1,83 @@
+// The statements of a table that several databases write to: guarded ones for its rows, and the
+// manifest, which keeps what the one stamp of the transaction hides.
+import { formatCommitTime } from '../../model/commit-time.ts';
+import type { Statement } from '../../postgres/statement-group.ts';
+import type { RowWrite, Step } from '../apply/coalesce.ts';
+import type { Fold } from '../apply/plan-batch.ts';
+import { slices } from '../apply/slices.ts';
+import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
+import {
+  Given,
+  type Guard,
+  type GuardedStatement,
+  guardedDelete,
+  guardedInsert,
+  guardedUpdate,
+  ownXid,
+} from './guarded-statements.ts';
+import { givenKeyHash } from './key-hash.ts';
+
+export interface GuardedPlan {
+  readonly table: TargetTable;
+  readonly key: readonly KeyColumn[];
+  readonly kind: 'insert' | 'update' | 'delete';
+  readonly guarded: GuardedStatement;
+}
+
+export function planGuarded(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  step: Step,
+  guard: Guard,
+): GuardedPlan[] {
+  const plan: GuardedPlan[] = [];
+  for (const rows of slices(step.deletes, (each) => each.key))
+    plan.push({ table, key, kind: 'delete', guarded: guardedDelete(table, key, rows, guard) });
+  for (const rows of slices(step.updates, ({ row }) => row))
+    plan.push({ table, key, kind: 'update', guarded: guardedUpdate(table, key, rows, guard) });
+  for (const rows of slices(step.inserts, ({ row }) => row))
+    plan.push({ table, key, kind: 'insert', guarded: guardedInsert(table, key, rows, guard) });
+  return plan;
+}
+
+/**
+ * What the stamp does not tell of the rows that are written: their own commit times. On 13, where the
+ * server does not keep who wrote either, every transaction leaves one per table.
+ */
+export function planManifests(folds: readonly Fold[], guard: Guard, stamp: bigint): Statement[] {
+  const writes = new Map<TargetTable, RowWrite[]>();
+  for (const fold of folds) {
+    if (fold.kind !== 'step' || !fold.table.contested) continue;
+    const hidden = [...fold.step.updates, ...fold.step.inserts].filter(
+      ({ time }) => time !== stamp,
+    );
+    if (hidden.length > 0 || guard.originId === undefined)
+      writes.set(fold.table, [...(writes.get(fold.table) ?? []), ...hidden]);
+  }
+  return [...writes].flatMap(([table, rows]) =>
+    table.key === undefined ? [] : manifest(table, table.key, rows, guard, stamp),
+  );
+}
+
+function manifest(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  rows: readonly RowWrite[],
+  { rank }: Guard,
+  stamp: bigint,
+): Statement {
+  const given = new Given(key, rows);
+  const stampedBy = given.parameter(String(rank), 'integer');
+  const stampedAt = given.parameter(formatCommitTime(stamp), 'timestamptz');
+  return {
+    text:
+      `with ${given.cte} insert into replicator.manifests as m ` +
+      '(xid, relation, rank, stamp, key_hashes, commit_times) ' +
+      `select ${ownXid}, ${table.oid}, ${stampedBy}, ${stampedAt}, ` +
+      `coalesce(array_agg(${givenKeyHash(key)}), '{}'), coalesce(array_agg(u.commit_time), '{}') ` +
+      'from given u on conflict (xid, relation) do update set ' +
+      'key_hashes = excluded.key_hashes || m.key_hashes, ' +
+      'commit_times = excluded.commit_times || m.commit_times',
+    values: given.values,
+  };
+}
