@@ -162,21 +162,21 @@ export class Replicator {
       limits: { changes: config.apply.batchChanges, bytes: config.apply.batchBytes },
       queueBytes: config.apply.queueBytes,
       connect: async () => {
-        if (source === target)
-          await this.#setup.untilMadeForOwn(source.name, this.#stopApplying.signal);
+        const stop = this.#stopApplying.signal;
+        if (source === target) await this.#setup.untilMadeForOwn(source.name, stop);
         else await this.#setup.ensure(source.name, target.name);
-        const { epoch, lost } = await ownership.term(this.#stopApplying.signal);
+        const { epoch, lineage, lost } = await ownership.term(stop);
         const applier = await Applier.connect({
           source: source.name,
           target,
           epoch,
+          lineage,
           lockTimeoutMs: config.apply.lockTimeoutMs,
           contestedOf: (table) => contestedAt(config, subscription, table),
           fetchRows: fetchFrom(source),
           onConflicts: (counts) => log.warn({ subscription: name, ...counts }, 'conflicts'),
-        }).catch((error) => {
-          if (error instanceof Outranked) ownership.outranked(error.epoch);
-          throw error;
+        }).catch(async (error) => {
+          throw error instanceof Outranked ? await ownership.outranked(error, epoch, stop) : error;
         });
         if (lost.aborted) applier.destroy();
         lost.addEventListener('abort', () => applier.destroy(), { signal: applier.lost });
@@ -226,8 +226,8 @@ export class Replicator {
     while (!stop.aborted) {
       const startedAt = Date.now();
       try {
-        const { lost } = await ownership.term(stop);
-        await reader.run(AbortSignal.any([stop, lost]));
+        const { lineage, lost } = await ownership.term(stop);
+        await reader.run(AbortSignal.any([stop, lost]), lineage.timeline);
       } catch (thrown) {
         if (stop.aborted) return;
         const error = asReplicatorError(thrown);

@@ -9,6 +9,8 @@ export interface ServerFacts {
   /** Of the cluster; the same on its physical standbys and copies. */
   readonly systemIdentifier: string;
   readonly databaseOid: string;
+  /** Another one after every promotion or recovery to a point in time; 0 on a standby. */
+  readonly timeline: bigint;
   /** A standby: it cannot be written to. */
   readonly inRecovery: boolean;
   /** End of the WAL that is on disk; on a standby of what was replayed. */
@@ -22,6 +24,9 @@ const factsQuery = `
          (select oid::text from pg_catalog.pg_database where datname = current_database())
            as database_oid,
          pg_is_in_recovery()::text as in_recovery,
+         -- That of the last checkpoint would still be the former one for a while.
+         case when pg_is_in_recovery() then '00000000'
+              else left(pg_walfile_name(pg_current_wal_lsn()), 8) end as timeline,
          case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
               else pg_current_wal_flush_lsn() end::text as wal_flush_lsn,
          (select rolsuper::text from pg_catalog.pg_roles where rolname = current_user) as superuser
@@ -32,6 +37,7 @@ export async function serverFacts(session: Session): Promise<ServerFacts> {
     version: string;
     system_identifier: string;
     database_oid: string;
+    timeline: string;
     in_recovery: string;
     wal_flush_lsn: string;
     superuser: string;
@@ -42,6 +48,7 @@ export async function serverFacts(session: Session): Promise<ServerFacts> {
     major: Math.floor(version / 10_000),
     systemIdentifier: row.system_identifier,
     databaseOid: row.database_oid,
+    timeline: BigInt(`0x${row.timeline}`),
     inRecovery: row.in_recovery === 'true',
     walFlushLsn: parseLsn(row.wal_flush_lsn),
     superuser: row.superuser === 'true',

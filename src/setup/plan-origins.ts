@@ -7,6 +7,7 @@ import { quoteLiteral } from '../postgres/identifiers.ts';
 import { originName, slotName } from '../postgres/object-names.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
+import { serverFacts } from '../postgres/server-facts.ts';
 import type { Session } from '../postgres/session.ts';
 import { type SetupSessions, type SetupStep, sessionOf } from './setup-step.ts';
 
@@ -101,15 +102,16 @@ async function* createOrigin(
     database: to.database.name,
     sql:
       `with origin as (select ${await originFunctions(to)}create(${quoteLiteral(origin)}))\n` +
-      'insert into replicator.progress (source, origin, lsn)\n' +
-      `select ${quoteLiteral(source)}, ${quoteLiteral(origin)}, $1::pg_lsn from origin`,
-    why: `$1: confirmed_flush_lsn of slot ${slot} on ${source}`,
+      'insert into replicator.progress (source, origin, lsn, timeline)\n' +
+      `select ${quoteLiteral(source)}, ${quoteLiteral(origin)}, $1::pg_lsn, $2::bigint from origin`,
+    why: `$1: confirmed_flush_lsn of slot ${slot} on ${source}; $2: timeline of ${source}`,
     values: async () => {
       const { lsn } = await from.one<{ lsn: string }>(
         'select confirmed_flush_lsn::text as lsn from pg_catalog.pg_replication_slots where slot_name = $1',
         [slot],
       );
-      return [lsn];
+      const { timeline } = await serverFacts(from);
+      return [lsn, String(timeline)];
     },
   };
 }

@@ -4,6 +4,7 @@ import { ReplicatorError } from '../model/errors.ts';
 import { quoteLiteral } from '../postgres/identifiers.ts';
 import { publicationName, slotName } from '../postgres/object-names.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
+import { serverFacts } from '../postgres/server-facts.ts';
 import type { Session } from '../postgres/session.ts';
 import type { SetupStep } from './setup-step.ts';
 
@@ -37,17 +38,22 @@ export async function* planSlot(session: Session): AsyncGenerator<SetupStep> {
   if (existing === undefined)
     yield {
       database: source,
-      sql: `select pg_catalog.pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput')`,
+      sql: `select pg_catalog.pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput'${await failover(session)})`,
     };
   yield {
     database: source,
     sql:
       `update replicator.slots set state = 'created',\n` +
-      '  timeline = (select timeline_id from pg_catalog.pg_control_checkpoint()),\n' +
       `  publication_oid = (select oid from pg_catalog.pg_publication where pubname = ${quoteLiteral(publicationName(source))}),\n` +
       `  consistent_lsn = (select confirmed_flush_lsn from pg_catalog.pg_replication_slots where slot_name = ${quoteLiteral(slot)})\n` +
       `where slot_name = ${quoteLiteral(slot)}`,
   };
+}
+
+/** From 17 on standbys can keep a copy of the slot, so that it is there after a promotion. */
+async function failover(session: Session): Promise<string> {
+  const { major } = await serverFacts(session);
+  return major >= 17 ? ', failover => true' : '';
 }
 
 async function recordedState(session: Session, slot: string): Promise<string | undefined> {

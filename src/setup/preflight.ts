@@ -17,6 +17,7 @@ import { differences } from './preflight/checks/differences.ts';
 import { emptyPattern } from './preflight/checks/empty-pattern.ts';
 import { encoding } from './preflight/checks/encoding.ts';
 import { enumLabels } from './preflight/checks/enum-labels.ts';
+import { failover } from './preflight/checks/failover.ts';
 import { firingTriggers } from './preflight/checks/firing-triggers.ts';
 import { installation } from './preflight/checks/installation.ts';
 import { nativeSubscription } from './preflight/checks/native-subscription.ts';
@@ -57,6 +58,7 @@ export const checks: readonly Check[] = [
   capacity,
   slotSettings,
   synchronousStandby,
+  failover,
   encoding,
   clockSkew,
   ...privilegeChecks,

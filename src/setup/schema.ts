@@ -25,7 +25,6 @@ export const schemaStatements: readonly string[] = [
   `create table replicator.slots (
   slot_name text primary key,
   state text not null check (state in ('creating', 'created')),
-  timeline bigint,
   publication_oid oid,
   consistent_lsn pg_lsn,
   created_at timestamptz not null default now())`,
@@ -54,6 +53,15 @@ export const schemaStatements: readonly string[] = [
   backend_start timestamptz)`,
   'insert into replicator.lease default values',
 
+  // Every owner that there was: what a target was written by and this does not know shows that this
+  // database was restored to an earlier state.
+  `create table replicator.owners (
+  epoch bigint primary key,
+  owner uuid not null,
+  host text not null,
+  pid integer not null,
+  since timestamptz not null)`,
+
   // This database as a target: how far each source is applied here; on which timeline of the source,
   // since a position says nothing beyond a promotion; by which owner, and through which session.
   `create table replicator.progress (
@@ -62,6 +70,7 @@ export const schemaStatements: readonly string[] = [
   lsn pg_lsn not null,
   timeline bigint,
   epoch bigint not null default 0,
+  owner uuid,
   backend_pid integer,
   backend_start timestamptz,
   commit_time timestamptz,

@@ -52,11 +52,11 @@ export class SourceReader {
   }
 
   /**
-   * One attempt: waits until a target is attached, verifies the slot, and streams until the
+   * One attempt, on the timeline on which the targets were judged: waits until a target is attached, verifies the slot, and streams until the
    * connection breaks, `restart` is called, nobody is served any more, or `stop` is aborted.
    * Throws ReplicatorError for the first of these only.
    */
-  async run(stop: AbortSignal): Promise<void> {
+  async run(stop: AbortSignal, timeline: bigint): Promise<void> {
     const { database, log } = this.#options;
     this.#restart = new AbortController();
     if (!this.#options.subscribers.some(({ attachment }) => attachment !== 0)) {
@@ -69,14 +69,14 @@ export class SourceReader {
       purpose: 'control',
       name: database.name,
     });
-    const position = await verifySlot(control, slot);
+    const position = await verifySlot(control, slot, timeline);
     this.#refuseGaps(position);
     this.#begin(position);
     if (this.#served.length === 0) return;
     const stream = await ReplicationStream.open(database, {
       slot,
       publication: publicationName(database.name),
-      serverMajor: position.facts.major,
+      server: position.facts,
       onMessage: (message) => this.#onMessage(message),
       onKeepalive: (walEnd, replyRequested, sentAt) =>
         this.#onKeepalive(walEnd, replyRequested, sentAt),

@@ -10,7 +10,7 @@ import { type Major, type PostgresBinaries, postgresBinaries } from './postgres-
 import type { PostgresServer, ServerOptions, ShutdownMode } from './postgres-server.ts';
 import { PortTakenError, Postmaster } from './postmaster.ts';
 import { signalIfRunning } from './process-tree.ts';
-import { serverUser } from './server-user.ts';
+import { runAsServerUser, serverUser } from './server-user.ts';
 import { createServerFolder, type TemporaryFolder } from './temporary-folder.ts';
 import { queryText, type Row } from './text-query.ts';
 
@@ -55,6 +55,37 @@ export class OwnServer implements PostgresServer {
       folder.guardian.close();
       throw error;
     }
+  }
+
+  /** Of one that is stopped. `prepare` may change the copy before it starts on a port of its own. */
+  static async copyOf(
+    original: OwnServer,
+    prepare: (dataDirectory: string) => Promise<void>,
+  ): Promise<OwnServer> {
+    const folder = createServerFolder(`postgres-${original.major}-copy`);
+    try {
+      const dataDirectory = join(folder.path, 'data');
+      await runAsServerUser('cp', ['-a', original.dataDirectory, dataDirectory]);
+      await prepare(dataDirectory);
+      const server = new OwnServer(
+        original.major,
+        original.#binaries,
+        folder,
+        dataDirectory,
+        original.#env,
+      );
+      await server.#startOnFreePort();
+      return server;
+    } catch (error) {
+      folder.guardian.close();
+      throw error;
+    }
+  }
+
+  /** Of one that is stopped: the data directory becomes that of the other, which is stopped too. */
+  async becomeCopyOf(other: OwnServer): Promise<void> {
+    await rm(this.dataDirectory, { recursive: true });
+    await runAsServerUser('cp', ['-a', other.dataDirectory, this.dataDirectory]);
   }
 
   get port(): number {

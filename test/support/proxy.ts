@@ -19,7 +19,8 @@ export async function createProxy(targetPort: number): Promise<TcpProxy> {
 
 export class TcpProxy {
   readonly port: number;
-  readonly targetPort: number;
+  /** May be changed: what connects from then on goes there. */
+  targetPort: number;
   /** Holds up every chunk in both directions. */
   delayMs = 0;
   onClientData: ChunkHook | undefined;

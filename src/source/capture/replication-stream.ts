@@ -10,6 +10,7 @@ import { ReplicatorError } from '../../model/errors.ts';
 import { type Lsn, parseLsn } from '../../model/lsn.ts';
 import { connectError } from '../../postgres/connect-error.ts';
 import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
+import type { ServerFacts } from '../../postgres/server-facts.ts';
 import { clientConfig, newerSettings } from '../../postgres/session.ts';
 import { fromPostgres } from '../../postgres/sqlstate.ts';
 import { encodeStandbyStatus, type StandbyStatus } from './standby-status.ts';
@@ -17,8 +18,8 @@ import { encodeStandbyStatus, type StandbyStatus } from './standby-status.ts';
 export interface StreamOptions {
   readonly slot: string;
   readonly publication: string;
-  /** `origin 'none'` filters at the source, on 16 and newer. */
-  readonly serverMajor: number;
+  /** The server that was verified; another one may answer by now. */
+  readonly server: Pick<ServerFacts, 'major' | 'systemIdentifier' | 'timeline'>;
   /** One pgoutput message; the bytes are only valid during the call (the driver reuses them). */
   readonly onMessage: (message: Buffer) => void;
   /** `sentAt`: the server's clock, as a commit time. */
@@ -53,13 +54,15 @@ class RawPlugin {
     const wire = client as unknown as { connection: WireConnection; processID: number };
     this.connection = wire.connection;
     this.pid = wire.processID;
-    const { publication, serverMajor } = this.options;
+    const { publication, server } = this.options;
     const options = [
       "proto_version '1'",
       `publication_names ${quoteLiteral(quoteIdentifier(publication))}`,
-      ...(serverMajor >= 16 ? ["origin 'none'"] : []),
+      // Filters at the source.
+      ...(server.major >= 16 ? ["origin 'none'"] : []),
     ];
     await client.query(newerSettings);
+    refuseAnother(server, (await client.query('IDENTIFY_SYSTEM')).rows[0]);
     // 0/0: the slot itself knows where it stands.
     return await client.query(
       `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL 0/0 (${options.join(', ')})`,
@@ -84,6 +87,19 @@ class RawPlugin {
 
 /** The library takes 2000-01-01 for a week earlier. */
 const libraryEpochMs = 7 * 24 * 3_600_000;
+
+/** An address may lead to a standby that was promoted a moment ago. */
+function refuseAnother(
+  verified: StreamOptions['server'],
+  found: Readonly<Record<string, unknown>> | undefined,
+): void {
+  if (
+    String(found?.['systemid']) === verified.systemIdentifier &&
+    BigInt(String(found?.['timeline'])) === verified.timeline
+  )
+    return;
+  throw new ReplicatorError('SERVER_BUSY', 'another server answers than a moment ago');
+}
 
 export class ReplicationStream {
   readonly #plugin: RawPlugin;

@@ -14,26 +14,39 @@ export interface SlotPosition {
 
 const slotQuery = `
   select i.system_identifier, i.database_oid::text as database_oid,
-         s.state as recorded_state, s.timeline::text as timeline,
+         s.state as recorded_state,
          s.publication_oid::text as publication_oid,
          (select p.oid::text from pg_catalog.pg_publication p where p.pubname = $1)
            as found_publication_oid,
          r.plugin, r.database, r.confirmed_flush_lsn::text as confirmed_lsn, r.wal_status,
          (r.slot_name is not null)::text as found,
-         (select timeline_id::text from pg_catalog.pg_control_checkpoint()) as found_timeline,
+         (select string_agg(format('%I.%I', t.schemaname, t.tablename), ', ' order by 1)
+          from pg_catalog.pg_publication_tables t
+          where t.pubname = $1 and t.schemaname <> 'replicator') as tables,
          (select setting from pg_catalog.pg_settings where name = 'wal_sender_timeout')
            as wal_sender_timeout
   from replicator.installation i
   left join replicator.slots s on s.slot_name = $1
   left join pg_catalog.pg_replication_slots r on r.slot_name = $1`;
 
-/** Throws IDENTITY, SLOT_MISSING, SLOT_LOST, PUBLICATION_CHANGED or NOT_SET_UP. */
-export async function verifySlot(session: Session, slot: string): Promise<SlotPosition> {
+/**
+ * `timeline`: the one on which it was judged whether source and targets meet. Throws IDENTITY, SLOT_MISSING, SLOT_LOST, PUBLICATION_CHANGED or NOT_SET_UP;
+ * SERVER_BUSY when it is on another one by now.
+ */
+export async function verifySlot(
+  session: Session,
+  slot: string,
+  timeline: bigint,
+): Promise<SlotPosition> {
   const name = session.database.name;
   const facts = await serverFacts(session);
   const [row] = await session.query(slotQuery, [slot]);
   const refuse = (code: ConstructorParameters<typeof ReplicatorError>[0], what: string): never => {
-    throw new ReplicatorError(code, `${name}: ${what}`);
+    const isLost =
+      code === 'SLOT_MISSING' || code === 'SLOT_LOST' || code === 'PUBLICATION_CHANGED';
+    const hint =
+      isLost && row?.['tables'] ? { hint: `resync on its targets: ${row['tables']}` } : {};
+    throw new ReplicatorError(code, `${name}: ${what}`, hint);
   };
   if (row === undefined || row['recorded_state'] !== 'created')
     return refuse('NOT_SET_UP', `slot ${slot} was never created`);
@@ -43,12 +56,8 @@ export async function verifySlot(session: Session, slot: string): Promise<SlotPo
     row['database_oid'] !== facts.databaseOid
   )
     return refuse('IDENTITY', 'another cluster or database answers than the one that was set up');
-  if (row['timeline'] !== row['found_timeline'])
-    return refuse(
-      'IDENTITY',
-      `it is on timeline ${row['found_timeline']}, and was set up on ${row['timeline']}: it was ` +
-        'promoted or restored, and what was written before may differ',
-    );
+  if (facts.timeline !== timeline)
+    return refuse('SERVER_BUSY', `it was promoted: it is on timeline ${facts.timeline} now`);
   if (row['found'] !== 'true') return refuse('SLOT_MISSING', `slot ${slot} is gone`);
   if (row['plugin'] !== 'pgoutput' || row['database'] !== session.database.dbname)
     return refuse(

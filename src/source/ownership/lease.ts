@@ -71,12 +71,23 @@ export async function takeLease(
   floor: bigint,
 ): Promise<bigint | undefined> {
   const [row] = await session.query<{ epoch: string }>(
-    `update replicator.lease
-     set epoch = greatest(epoch, $1) + 1, owner = $2, host = $3, pid = $4, since = now(), ${throughThisSession}
-     where epoch = $5 and owner is not distinct from $6 returning epoch::text`,
+    `with taken as (
+       update replicator.lease
+       set epoch = greatest(epoch, $1) + 1, owner = $2, host = $3, pid = $4, since = now(), ${throughThisSession}
+       where epoch = $5 and owner is not distinct from $6 returning epoch, owner, host, pid, since)
+     insert into replicator.owners (epoch, owner, host, pid, since) select * from taken
+     returning epoch::text`,
     [floor, owner.id, owner.host, owner.pid, seen.epoch, seen.owner?.id ?? null],
   );
   return row === undefined ? undefined : BigInt(row.epoch);
+}
+
+/** Of every owner that there was, by epoch: its id. */
+export async function readOwners(session: Session): Promise<ReadonlyMap<bigint, string>> {
+  const rows = await session.query<{ epoch: string; owner: string }>(
+    'select epoch::text as epoch, owner::text as owner from replicator.owners',
+  );
+  return new Map(rows.map(({ epoch, owner }) => [BigInt(epoch), owner]));
 }
 
 /** From now on this is the session that shows whether the owner lives. False when it lost the lease. */

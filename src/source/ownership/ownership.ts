@@ -5,6 +5,8 @@ import type { Logger } from 'pino';
 import type { DatabaseConfig } from '../../config/config.ts';
 import { backoffMs } from '../../model/backoff.ts';
 import { asReplicatorError, ReplicatorError } from '../../model/errors.ts';
+import type { Lineage } from '../../model/timeline.ts';
+import { serverFacts } from '../../postgres/server-facts.ts';
 import { Session } from '../../postgres/session.ts';
 import { endReaders } from './end-readers.ts';
 import {
@@ -12,24 +14,36 @@ import {
   moveLease,
   type Owner,
   readLease,
+  readOwners,
   releaseLease,
   renewLease,
   takeLease,
 } from './lease.ts';
 import { frozenAfterMs, LeaseWatch, lookEveryMs, renewEveryMs } from './lease-watch.ts';
+import { lineageOf } from './timeline-history.ts';
 
 /** From taking a source until it is lost. */
 export interface Term {
   readonly epoch: bigint;
+  readonly lineage: Lineage;
   /** Aborted as soon as it is known that another process has the source. */
   readonly lost: AbortSignal;
 }
 
 interface HeldTerm {
   readonly epoch: bigint;
+  readonly lineage: Lineage;
   readonly end: AbortController;
   /** When the renewal was sent that was answered last. */
   renewedAt: number;
+}
+
+/** Says that an owner has written to a target that we know nothing of. */
+export interface Outranking extends ReplicatorError {
+  readonly target: string;
+  readonly tables: readonly string[];
+  readonly epoch: bigint;
+  readonly isAncestor: boolean;
 }
 
 export interface OwnershipOptions {
@@ -72,24 +86,28 @@ export class Ownership {
       stop.throwIfAborted();
       const term = this.#term;
       if (term !== undefined && performance.now() - term.renewedAt < frozenAfterMs)
-        return { epoch: term.epoch, lost: term.end.signal };
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-        stop.addEventListener('abort', () => resolve(), { once: true });
-        this.look();
-      });
+        return { epoch: term.epoch, lineage: term.lineage, lost: term.end.signal };
+      await this.#nextLook(stop);
     }
   }
 
-  /** Looks at the lease now: the source was set up, or something says that the lease is lost. */
-  look(): void {
-    this.#wake();
-  }
-
-  /** A target was written by an owner with this epoch: ours must be greater, if the source is ours. */
-  outranked(epoch: bigint): void {
-    this.#floor = epoch > this.#floor ? epoch : this.#floor;
-    this.look();
+  /**
+   * A target was written by an owner that we know nothing of. `isAncestor`: before a promotion, which
+   * may have lost it; then the next epoch must be greater than that one's. Else either another process
+   * has the source by now, or the source went back to an earlier state. Gives the error that tells.
+   */
+  async outranked(by: Outranking, epoch: bigint, stop: AbortSignal): Promise<ReplicatorError> {
+    const askedAt = performance.now();
+    if (by.isAncestor) this.#floor = by.epoch > this.#floor ? by.epoch : this.#floor;
+    while (this.#term?.epoch === epoch && this.#term.renewedAt < askedAt)
+      await this.#nextLook(stop);
+    if (by.isAncestor || this.#term?.epoch !== epoch) return by;
+    const { name } = this.#options.database;
+    return new ReplicatorError(
+      'IDENTITY',
+      `${name}: does not know owner ${by.epoch}, which has written to ${by.target}: it was restored or rewound`,
+      { hint: `resync on ${by.target}: ${by.tables.join(', ')}` },
+    );
   }
 
   /** Runs until `close` is called; never throws. */
@@ -135,16 +153,35 @@ export class Ownership {
     });
     // What was seen before the gap says nothing: the owner was perhaps cut off like us.
     const watch = new LeaseWatch(() => performance.now());
+    const { timeline, inRecovery } = await serverFacts(session);
+    // Once it is promoted this session would still have what it was told now.
+    if (inRecovery)
+      throw new ReplicatorError(
+        'READ_ONLY',
+        `${database.name}: is a standby and cannot be written to`,
+      );
+    // Positions mean something else now: what the targets have is to be judged anew.
+    if (this.#term !== undefined && this.#term.lineage.timeline !== timeline) this.#end();
     if (this.#term !== undefined && !(await moveLease(session, owner, this.#term.epoch)))
       this.#lose();
     while (!stop.aborted) {
       if (session.lost.aborted) throw session.lost.reason;
-      if (this.#term === undefined) await this.#challenge(session, watch);
+      if (this.#term === undefined) await this.#challenge(session, watch, timeline);
       else await this.#renew(session, this.#term);
       onAnswer();
       this.#trouble = undefined;
       await this.#pause(this.#term === undefined ? lookEveryMs : renewEveryMs);
     }
+  }
+
+  /** Until the lease was looked at once more. */
+  async #nextLook(stop: AbortSignal): Promise<void> {
+    stop.throwIfAborted();
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+      stop.addEventListener('abort', () => resolve(), { once: true });
+      this.#wake();
+    });
   }
 
   async #renew(session: Session, term: HeldTerm): Promise<void> {
@@ -160,7 +197,7 @@ export class Ownership {
     else this.#admit();
   }
 
-  async #challenge(session: Session, watch: LeaseWatch): Promise<void> {
+  async #challenge(session: Session, watch: LeaseWatch, timeline: bigint): Promise<void> {
     const { owner } = this.#options;
     const askedAt = performance.now();
     const lease = await readLease(session);
@@ -170,18 +207,22 @@ export class Ownership {
     const epoch = await takeLease(session, owner, lease, this.#floor);
     if (epoch === undefined) return;
     await endReaders(session, lease.owner?.id === owner.id ? undefined : lease.backend);
-    this.#take(epoch, lease, askedAt);
+    const lineage = lineageOf(this.#options.database, timeline, await readOwners(session));
+    this.#take({ epoch, lineage, end: new AbortController(), renewedAt: askedAt }, lease);
   }
 
-  #take(epoch: bigint, { owner }: Lease, renewedAt: number): void {
-    const end = new AbortController();
+  #take(term: HeldTerm, { owner }: Lease): void {
     // Each of any number of subscriptions listens to it.
-    setMaxListeners(0, end.signal);
-    this.#term = { epoch, end, renewedAt };
+    setMaxListeners(0, term.end.signal);
+    this.#term = term;
     this.#standingBy = undefined;
     const from = owner !== undefined && owner.id !== this.#options.owner.id;
     this.#options.log.info(
-      { ...this.#facts, epoch: String(epoch), ...(from && { host: owner.host, pid: owner.pid }) },
+      {
+        ...this.#facts,
+        epoch: String(term.epoch),
+        ...(from && { host: owner.host, pid: owner.pid }),
+      },
       from ? 'took the source over' : 'took the source',
     );
     this.#admit();

@@ -14,7 +14,7 @@ import { OwnWriter } from '../conflict/own-writer.ts';
 import { readGuard } from '../conflict/read-guard.ts';
 import type { Settled } from '../conflict/settle-row.ts';
 import { type ChangeCounts, readProgress } from '../progress/progress.ts';
-import { openApplySession } from './apply-session.ts';
+import { type ApplySessionOptions, openApplySession } from './apply-session.ts';
 import { expectShapes } from './expect-shapes.ts';
 import type { FetchRows } from './fetch-rows.ts';
 import { countChanges, type Fold, type PlannedStatement } from './plan-batch.ts';
@@ -29,13 +29,8 @@ import {
 } from './transaction-frame.ts';
 import { SourceWriter, type Writer } from './writer.ts';
 
-export interface ApplierOptions {
-  /** The target itself for its own stream. */
-  readonly source: string;
+export interface ApplierOptions extends ApplySessionOptions {
   readonly target: DatabaseConfig;
-  /** Of the owner of the source that this process is. */
-  readonly epoch: bigint;
-  readonly lockTimeoutMs: number;
   readonly contestedOf: ContestedOf;
   readonly fetchRows: FetchRows;
   readonly onConflicts: (counts: ConflictCounts) => void;

@@ -5,7 +5,7 @@ import { originName } from '../../postgres/object-names.ts';
 import { originFunctions } from '../../postgres/origin-functions.ts';
 import { Session } from '../../postgres/session.ts';
 import { sqlstateOf } from '../../postgres/sqlstate.ts';
-import { claimProgress } from '../progress/claim.ts';
+import { type Claim, claimProgress } from '../progress/claim.ts';
 
 const settings = {
   // Confirmed to the source as soon as the COMMIT is answered, so it must be on disk by then.
@@ -25,30 +25,29 @@ export interface ApplySession {
   readonly originXactSetup: string;
 }
 
-export interface ApplySessionOptions {
-  readonly source: string;
-  /** Of the owner of the source that this process is. */
-  readonly epoch: bigint;
+export interface ApplySessionOptions extends Claim {
   readonly lockTimeoutMs: number;
 }
 
 /** Ends the session that did so before: only one can hold an origin. */
 export async function openApplySession(
   target: DatabaseConfig,
-  { source, epoch, lockTimeoutMs }: ApplySessionOptions,
+  { lockTimeoutMs, ...claim }: ApplySessionOptions,
 ): Promise<ApplySession> {
   const session = await Session.connect(target, {
     purpose: 'apply',
-    name: `${source}:${target.name}`,
+    name: `${claim.source}:${target.name}`,
     settings: { ...settings, lock_timeout: `${lockTimeoutMs}ms` },
     replyTimeoutMs: 15 * 60_000,
   });
   try {
     await becomeReplica(session);
-    await claimProgress(session, source, epoch);
+    await claimProgress(session, claim);
     const prefix = await originFunctions(session);
     // Outside a transaction and once: the origin is attached to each WAL record as it is written.
-    await session.query(`select ${prefix}session_setup($1)`, [originName(source, target.name)]);
+    await session.query(`select ${prefix}session_setup($1)`, [
+      originName(claim.source, target.name),
+    ]);
     return { session, originXactSetup: `${prefix}xact_setup` };
   } catch (error) {
     session.destroy();

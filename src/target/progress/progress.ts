@@ -5,7 +5,6 @@ import { ReplicatorError } from '../../model/errors.ts';
 import { formatLsn, type Lsn, parseLsn } from '../../model/lsn.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
-import { Outranked } from './claim.ts';
 
 export interface Progress {
   readonly lsn: Lsn;
@@ -23,7 +22,7 @@ export interface ChangeCounts {
 /**
  * Waits for an earlier session of ours that may still be committing: only then is the outcome of a
  * COMMIT known whose reply was lost. Throws GAP when the row is gone although it was there once,
- * Outranked when an owner with a greater epoch has claimed it.
+ * FENCED when an owner with a greater epoch has claimed it.
  */
 export async function readProgress(
   session: Session,
@@ -40,7 +39,10 @@ export async function readProgress(
       `${session.database.name}: the progress of ${source} is missing in replicator.progress`,
     );
   if (BigInt(row.epoch) > epoch)
-    throw new Outranked(`${source}:${session.database.name}`, BigInt(row.epoch));
+    throw new ReplicatorError(
+      'FENCED',
+      `${source}:${session.database.name}: another replicator has taken the source over`,
+    );
   return { lsn: parseLsn(row.lsn), epoch };
 }
 

@@ -104,7 +104,8 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     expect(briefly(await preflight(config)).filter((line) => line.startsWith('error'))).toEqual([]);
     const target = config.databases.get('b');
     if (!target) throw new Error('no target');
-    const options = { source: 'a', epoch: 1n, lockTimeoutMs: 1000 };
+    const lineage = { owners: new Map(), timeline: 1n, leftAt: async () => undefined };
+    const options = { source: 'a', epoch: 1n, lineage, lockTimeoutMs: 1000 };
     const { session } = await openApplySession(target, options);
     await session.query(`insert into "select"."a""b" values (1, 'x')`);
     await session.query(`update replicator.progress set epoch = epoch + 1`);

@@ -26,8 +26,8 @@ beforeEach(async () => {
     select 1, 'a', system_identifier::text, d.oid from pg_control_system(), pg_database d
     where datname = current_database()`);
   await database.query(`select pg_create_logical_replication_slot('replicator_a', 'pgoutput')`);
-  await database.query(`insert into replicator.slots (slot_name, state, timeline, publication_oid)
-    select 'replicator_a', 'created', timeline_id, oid from pg_publication, pg_control_checkpoint()`);
+  await database.query(`insert into replicator.slots (slot_name, state, publication_oid)
+    select 'replicator_a', 'created', oid from pg_publication`);
   stop = new AbortController();
 });
 
@@ -83,7 +83,7 @@ function read(...subscribers: Target[]): void {
     log: pino({ enabled: false }),
   });
   reading = (async () => {
-    while (!stop.signal.aborted) await reader.run(stop.signal);
+    while (!stop.signal.aborted) await reader.run(stop.signal, 1n);
   })();
 }
 

@@ -25,6 +25,11 @@ export interface ServerState {
   /** Of those, the ones that stream this database's slot to us. */
   readonly ourWalSenders: number;
   readonly origins: readonly string[];
+  /** Connections that stream WAL as it is, and slots that are kept for such. */
+  readonly standbys: number;
+  readonly physicalSlots: readonly string[];
+  /** Null before 17. */
+  readonly synchronizedStandbySlots: string | null;
   /** The slot of this database as a source; undefined when there is none of that name. */
   readonly slot: SlotFacts | undefined;
 }
@@ -34,6 +39,8 @@ export interface SlotFacts {
   readonly database: string;
   readonly temporary: boolean;
   readonly twoPhase: boolean;
+  /** Standbys may keep a copy of it; never before 17. */
+  readonly failover: boolean;
   readonly walStatus: string | null;
 }
 
@@ -61,9 +68,17 @@ const serverQuery = `
                       where application_name = $2),
     'origins', (select coalesce(json_agg(roname order by roname), '[]')
                 from pg_catalog.pg_replication_origin),
+    'standbys', (select count(*) from pg_catalog.pg_stat_replication r
+                 where not exists (select from pg_catalog.pg_replication_slots s
+                                   where s.active_pid = r.pid and s.slot_type = 'logical')),
+    'physicalSlots', (select coalesce(json_agg(slot_name order by slot_name), '[]')
+                      from pg_catalog.pg_replication_slots
+                      where slot_type = 'physical' and not temporary),
+    'synchronizedStandbySlots', current_setting('synchronized_standby_slots', true),
     'slot', (select json_build_object(
                'plugin', s.plugin, 'database', s.database, 'temporary', s.temporary,
                'twoPhase', coalesce((to_jsonb(s) ->> 'two_phase')::boolean, false),
+               'failover', coalesce((to_jsonb(s) ->> 'failover')::boolean, false),
                'walStatus', s.wal_status)
              from pg_catalog.pg_replication_slots s where s.slot_name = $1))::text as json`;
 

@@ -2,6 +2,8 @@
 // long as its slowest target.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { serverFacts } from '../../../../src/postgres/server-facts.ts';
+import { Session } from '../../../../src/postgres/session.ts';
 import { ReplicationStream } from '../../../../src/source/capture/replication-stream.ts';
 import { createDatabase } from '../../../support/database.ts';
 import { databaseConfig } from '../../../support/database-config.ts';
@@ -18,11 +20,15 @@ test.runIf(newest >= 17)('transaction_timeout', async () => {
   );
   await database.query(`alter database ${database.name} set transaction_timeout = '500ms'`);
 
+  await using session = await Session.connect(databaseConfig(database), {
+    purpose: 'control',
+    name: 'a',
+  });
   const tags: string[] = [];
   const stream = await ReplicationStream.open(databaseConfig(database), {
     slot: 'server_timeouts',
     publication: 'p',
-    serverMajor: newest,
+    server: await serverFacts(session),
     onMessage: (message) => tags.push(message.toString('latin1', 0, 1)),
     onKeepalive: () => {},
   });
@@ -33,5 +39,6 @@ test.runIf(newest >= 17)('transaction_timeout', async () => {
   expect(stream.ended.reason).toBeUndefined();
   expect(tags.filter((tag) => tag === 'I')).toHaveLength(50_000);
   await stream.close();
+  await session.close();
   await database.drop();
 });

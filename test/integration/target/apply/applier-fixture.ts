@@ -49,6 +49,7 @@ export class ApplierFixture {
       source: 'a',
       target: databaseConfig(this.target, { name: 'b' }),
       epoch: 0n,
+      lineage: { owners: new Map(), timeline: 1n, leftAt: async () => undefined },
       lockTimeoutMs: 1_000,
       contestedOf: () => undefined,
       fetchRows: fetchFrom(databaseConfig(this.source, { name: 'a' })),

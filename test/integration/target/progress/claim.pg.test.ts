@@ -7,9 +7,12 @@ import { transactionOf } from '../../../support/model-values.ts';
 import { majors } from '../../../support/servers-for-tests.ts';
 import { ApplierFixture, insert } from '../apply/applier-fixture.ts';
 
+const ownerOf = (epoch: bigint) => `00000000-0000-0000-0000-00000000000${epoch}`;
+
 describe.each(majors)('PostgreSQL %i', (major) => {
   let fixture: ApplierFixture;
   const others: Applier[] = [];
+  const owners = new Map([1n, 4n, 5n].map((epoch) => [epoch, ownerOf(epoch)]));
 
   beforeEach(async () => {
     fixture = await ApplierFixture.create(major);
@@ -26,6 +29,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
       source: 'a',
       target: databaseConfig(fixture.target, { name: 'b' }),
       epoch,
+      lineage: { owners, timeline: 1n, leftAt: async () => undefined },
       lockTimeoutMs: 1_000,
       contestedOf: () => undefined,
       fetchRows: () => Promise.reject(new Error('not needed')),
@@ -43,6 +47,15 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     const transactions = [transactionOf(0x1ff0n, [row])];
     await after.apply({ transactions, endLsn: 0x2000n, commitTime: 0n });
     expect(await fixture.rows('t')).toEqual(['(1)']);
+  });
+
+  test('an owner of the same epoch that the source does not know is told as well', async () => {
+    await connect(5n);
+    await fixture.target.query('update replicator.progress set owner = $1', [ownerOf(9n)]);
+    await expect(connect(5n)).rejects.toThrow(Outranked);
+    owners.set(6n, ownerOf(6n));
+    await expect(connect(6n)).rejects.toThrow(Outranked);
+    owners.delete(6n);
   });
 
   test('what it has open is undone before the next one begins', async () => {

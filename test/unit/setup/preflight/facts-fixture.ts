@@ -33,6 +33,7 @@ export function database(name: string, changes: Changes<DatabaseFacts> = {}): Da
       major: 18,
       systemIdentifier: `system of ${name}`,
       databaseOid: '16384',
+      timeline: 1n,
       inRecovery: false,
       walFlushLsn: 0n,
       superuser: false,
@@ -61,6 +62,9 @@ export function database(name: string, changes: Changes<DatabaseFacts> = {}): Da
       walSendersInUse: 0,
       ourWalSenders: 0,
       origins: [],
+      standbys: 0,
+      physicalSlots: [],
+      synchronizedStandbySlots: '',
       slot: undefined,
     },
     role: {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { capacity } from '../../../../src/setup/preflight/checks/capacity.ts';
 import { clockSkew } from '../../../../src/setup/preflight/checks/clock-skew.ts';
+import { failover } from '../../../../src/setup/preflight/checks/failover.ts';
 import { slotSettings } from '../../../../src/setup/preflight/checks/slot-settings.ts';
 import { standbyNames } from '../../../../src/setup/preflight/checks/synchronous-standby.ts';
 import { version } from '../../../../src/setup/preflight/checks/version.ts';
@@ -82,6 +83,55 @@ describe('synchronous_standby_names', () => {
   });
 });
 
+describe('failover', () => {
+  const slot = {
+    plugin: 'pgoutput',
+    database: 'db a',
+    temporary: false,
+    twoPhase: false,
+    failover: true,
+    walStatus: 'reserved',
+  };
+  const ofSource = (server: Partial<ServerState>, major = 18) =>
+    told(failover.find(oneWay(database('a', { server, identity: { major } }), database('b')))).map(
+      (line) => line.slice(0, 40),
+    );
+
+  test('is nothing without standbys', () => {
+    expect(ofSource({})).toEqual([]);
+    expect(ofSource({ slot: { ...slot, failover: false } })).toEqual([]);
+  });
+
+  test('is nothing where the stream waits for every standby', () => {
+    const physicalSlots = ['s1', 's2'];
+    const waited = { physicalSlots, slot, synchronizedStandbySlots: 's2, s1' };
+    expect(ofSource(waited)).toEqual([]);
+    expect(ofSource({ ...waited, slot: undefined })).toEqual([]);
+    expect(ofSource({ ...waited, synchronizedStandbySlots: 's1' })).toEqual([
+      'warning: a: targets may get what its sta',
+    ]);
+  });
+
+  test('is told of standbys without a slot of their own', () => {
+    expect(ofSource({ standbys: 1, slot })).toEqual(['warning: a: targets may get what its sta']);
+  });
+
+  test('is told of a slot that stays behind', () => {
+    const server = { physicalSlots: ['s1'], slot: { ...slot, failover: false } };
+    expect(ofSource(server)).toEqual(['warning: a: has standbys, and slot repli']);
+    expect(ofSource(server, 16)).toEqual(['notice: a: has standbys, and before Post']);
+  });
+
+  test('is told of a target whose standbys are behind', () => {
+    const find = (synchronousStandbyNames: string) =>
+      failover.find(
+        oneWay(database('a'), database('b', { server: { standbys: 1, synchronousStandbyNames } })),
+      );
+    expect(find('').map(({ severity }) => severity)).toEqual(['notice']);
+    expect(find('s1')).toEqual([]);
+  });
+});
+
 describe('clock-skew', () => {
   const clocks = (...offsets: [offsetMs: number, uncertaintyMs: number][]) => {
     const databases = offsets.map(([offsetMs, uncertaintyMs], i) =>
@@ -118,6 +168,7 @@ describe('capacity', () => {
     database: 'db a',
     temporary: false,
     twoPhase: false,
+    failover: false,
     walStatus: 'reserved',
   };
   const find = (...args: Parameters<typeof bothWays>) => told(capacity.find(bothWays(...args)));

@@ -23,6 +23,7 @@ function setUp(name: string, content: Partial<OwnContent>, found?: Partial<SlotF
     database: facts.config.dbname,
     temporary: false,
     twoPhase: false,
+    failover: true,
     walStatus: 'reserved',
     ...found,
   };

@@ -1,0 +1,48 @@
+// After a promotion of a source, or its recovery to a point in time: is all that came from it before
+// still on it? Only then do its positions, and ours, mean the same.
+import { ReplicatorError } from '../../model/errors.ts';
+import { formatLsn, parseLsn } from '../../model/lsn.ts';
+import { tableLabel } from '../../model/relation.ts';
+import type { Lineage } from '../../model/timeline.ts';
+import type { Session } from '../../postgres/session.ts';
+
+/** Throws GAP, with the tables to be copied anew, when something is here that the source has not. */
+export async function verifyLineage(
+  session: Session,
+  source: string,
+  lineage: Lineage,
+  earlier: bigint,
+): Promise<void> {
+  const { name } = session.database;
+  const left = await lineage.leftAt(earlier);
+  const reached = await reachedLsn(session, source);
+  if (left !== undefined && reached <= left) return;
+  const what =
+    left === undefined
+      ? `${source} is on timeline ${lineage.timeline}, and ${name} has changes of its timeline ${earlier}, of which it knows nothing`
+      : `${source} left timeline ${earlier} at ${formatLsn(left)}, and ${name} has changes of it up to ${formatLsn(reached)}, which it lost`;
+  throw new ReplicatorError('GAP', `${source}:${name}: ${what}`, {
+    hint: `resync on ${name}: ${(await joinedTables(session, source)).join(', ')}`,
+  });
+}
+
+/** The greatest position of which something is here, in the stream's changes or in a copy. */
+async function reachedLsn(session: Session, source: string): Promise<bigint> {
+  const { lsn } = await session.one<{ lsn: string }>(
+    `select greatest(p.lsn, (select max(t.copied_at) from replicator.tables t
+                             where t.source = p.source))::text as lsn
+     from replicator.progress p where p.source = $1`,
+    [source],
+  );
+  return parseLsn(lsn);
+}
+
+/** Labels of the tables that would have to be copied anew. */
+export async function joinedTables(session: Session, source: string): Promise<string[]> {
+  const rows = await session.query<{ schema: string; name: string }>(
+    `select table_schema as schema, table_name as name from replicator.tables
+     where source = $1 order by 1, 2`,
+    [source],
+  );
+  return rows.map(tableLabel);
+}
