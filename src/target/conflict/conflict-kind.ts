@@ -17,10 +17,12 @@ export function conflictOf(settled: Settled): Conflict | undefined {
   if (kind === undefined) return undefined;
   const { table, key, incoming, version, presentRow } = settled;
   const names = table.columns.map(({ name }) => name);
+  // What a person is to decide on must be whole.
+  const characters = table.contested?.pauses ? Number.POSITIVE_INFINITY : undefined;
   const other = otherVersion(settled);
   const local: ConflictSide | undefined = other && {
     version: other,
-    row: presentRow && rowImage(names, presentRow),
+    row: presentRow && rowImage(names, presentRow, characters),
   };
   const values =
     incoming.kind === 'delete'
@@ -37,7 +39,7 @@ export function conflictOf(settled: Settled): Conflict | undefined {
       incoming.key,
     ),
     local,
-    remote: { version, row: values && rowImage(names, values) },
+    remote: { version, row: values && rowImage(names, values, characters) },
   };
 }
 

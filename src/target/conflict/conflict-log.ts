@@ -12,7 +12,7 @@ const imageCharacters = 1_000_000;
 
 /**
  * The values under their columns' names, without those that were not sent, or would make it longer
- * than `characters`; what a person is to decide on must be whole.
+ * than `characters`.
  */
 export function rowImage(
   names: readonly string[],
@@ -35,12 +35,12 @@ export interface ConflictToLog extends Conflict {
   readonly log: ConflictLog;
 }
 
-/** Undefined when there is nothing to keep. Two that wrote the same row are in no conflict. */
+/** Undefined when there is nothing to keep. */
 export function logConflicts(
   source: string,
   conflicts: readonly ConflictToLog[],
 ): Statement | undefined {
-  const kept = conflicts.filter((each) => each.log !== 'off' && !isSameRow(each));
+  const kept = conflicts.filter((each) => each.log !== 'off');
   if (kept.length === 0) return undefined;
   const rows = kept.map((conflict) => conflictColumns(conflict, imagesToKeep(conflict)));
   const columns = Object.keys(rows[0] ?? {});
@@ -93,13 +93,6 @@ function imagesToKeep({ log, resolution }: ConflictToLog): { local: boolean; rem
     local: full || resolution === 'apply_remote',
     remote: full || resolution === 'keep_local',
   };
-}
-
-function isSameRow({ local, remote }: Conflict): boolean {
-  if (local?.row === undefined || remote.row === undefined)
-    return local !== undefined && local.row === remote.row;
-  const there = local.row;
-  return Object.entries(remote.row).every(([name, value]) => there[name] === value);
 }
 
 function timeOf(side: ConflictSide | undefined): string | null {

@@ -67,7 +67,6 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       `error b: synchronous_standby_names = 'FIRST 1 (s1, "Replicator/B/walsender")' counts replicator as a standby: every commit would wait for it`,
       'error a: track_commit_timestamp is off, and rows here have several writers: the later commit could not be told',
       'error b: track_commit_timestamp is off, and rows here have several writers: the later commit could not be told',
-      "notice sync s: when a and b change one row at the same time, each applies the other's change for now and counts the conflict",
     ]);
   });
 

@@ -1,4 +1,4 @@
-// What `conflict: latest` does today, said where it matters.
+// A decision about a paused conflict is a write on the database that paused: it must go to the others.
 import type { Check } from '../finding.ts';
 import { multiSourceSyncs } from '../members.ts';
 
@@ -6,11 +6,17 @@ export const conflictRule: Check = {
   name: 'conflict-rule',
   category: 'conflict',
   find: ({ config }) =>
-    multiSourceSyncs(config).map(({ sync, sources }) => ({
-      severity: 'notice',
-      code: 'CONFIGURATION',
-      database: sources[0] ?? '',
-      message: `sync ${sync.name}: when ${sources.join(' and ')} change one row at the same time, each applies the other's change for now and counts the conflict`,
-      hint: 'let each row be written on one database, until versions of rows decide',
-    })),
+    multiSourceSyncs(config)
+      .filter(({ sync }) => sync.conflict === 'pause')
+      .flatMap(({ sync, sources }) =>
+        [...sync.members.keys()]
+          .filter((name) => !sources.includes(name))
+          .map((database) => ({
+            severity: 'notice',
+            code: 'CONFIGURATION',
+            database,
+            message: `${database}: receives only, so conflict: pause of sync ${sync.name} is latest here`,
+            hint: 'nothing to do: the sources of the sync pause, and it follows them',
+          })),
+      ),
 };

@@ -103,7 +103,6 @@ describe.each(majors)('PostgreSQL %i', (major) => {
       more({ log: 'full' }),
       more({ log: 'off' }),
       more({ resolution: 'skip', remote: side(1, noon) }),
-      more({ remote: side(1, noon, conflict.local?.row) }),
     );
     const local = { id: '1', v: `it's "here"\n` };
     const remote = { id: '1', v: null };
