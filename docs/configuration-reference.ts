@@ -18,8 +18,10 @@ key with a comment, [config/examples](../../config/examples) has one file per to
 - Relative paths start at the folder of the file.
 - Names of databases: up to 20 lower-case letters and digits, with single underscores between them.
 - Changes take effect at the next start, \`log.level\` too for now.
-- \`conflict: latest\` and the order of the databases decide nothing yet: the incoming change is applied and
-  counted (see [limits](limits.md)). \`max_clock_skew\` is what \`check\` warns of.
+- What \`conflict\` and the keys beside it mean is told in [conflicts](conflicts.md). \`max_clock_skew\` is what
+  \`check\` warns of.
+- Tables that are to be treated differently get a relgroup and a sync of their own, and are excluded from
+  the other relgroup.
 
 \`replicator config validate\` reads the file and nothing else, \`replicator config print\` shows what it
 means with all defaults and without passwords, \`replicator config schema\` prints the JSON Schema that
