@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config, DatabaseConfig, SubscriptionConfig } from './config/config.ts';
-import { contestedAt } from './config/writers.ts';
+import { contendersAt, contestedAt } from './config/writers.ts';
 import { backoffMs } from './model/backoff.ts';
 import { asReplicatorError, ReplicatorError } from './model/errors.ts';
 import { subscriptionName } from './postgres/object-names.ts';
@@ -173,6 +173,8 @@ export class Replicator {
           lineage,
           lockTimeoutMs: config.apply.lockTimeoutMs,
           contestedOf: (table) => contestedAt(config, subscription, table),
+          contenders: contendersAt(config, target.name),
+          conflictRetentionMs: config.conflictRetentionMs,
           fetchRows: fetchFrom(source),
           onConflicts: (counts) => log.warn({ subscription: name, ...counts }, 'conflicts'),
         }).catch(async (error) => {

@@ -48,3 +48,14 @@ export function contestedAt(
     pauses: sync?.conflict === 'pause' && writers.includes(target),
   };
 }
+
+/** Whose changes come to the database, its own stream among them; empty when there is only one. */
+export function contendersAt(
+  { subscriptions, ownStreams }: Pick<Config, 'subscriptions' | 'ownStreams'>,
+  database: string,
+): string[] {
+  const sources = subscriptions.filter(({ target }) => target === database);
+  const all = sources.map(({ source }) => source);
+  if (ownStreams.includes(database)) all.push(database);
+  return all.length > 1 ? all : [];
+}

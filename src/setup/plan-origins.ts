@@ -102,16 +102,18 @@ async function* createOrigin(
     database: to.database.name,
     sql:
       `with origin as (select ${await originFunctions(to)}create(${quoteLiteral(origin)}))\n` +
-      'insert into replicator.progress (source, origin, lsn, timeline)\n' +
-      `select ${quoteLiteral(source)}, ${quoteLiteral(origin)}, $1::pg_lsn, $2::bigint from origin`,
-    why: `$1: confirmed_flush_lsn of slot ${slot} on ${source}; $2: timeline of ${source}`,
+      'insert into replicator.progress (source, origin, lsn, timeline, seen_time)\n' +
+      `select ${quoteLiteral(source)}, ${quoteLiteral(origin)}, $1::pg_lsn, $2::bigint, $3::timestamptz from origin`,
+    why: `$1: confirmed_flush_lsn of slot ${slot} on ${source}; $2: timeline of ${source}; $3: when the slot was made`,
     values: async () => {
-      const { lsn } = await from.one<{ lsn: string }>(
-        'select confirmed_flush_lsn::text as lsn from pg_catalog.pg_replication_slots where slot_name = $1',
+      const { lsn, created } = await from.one<{ lsn: string; created: string }>(
+        `select p.confirmed_flush_lsn::text as lsn, s.created_at::text as created
+         from pg_catalog.pg_replication_slots p join replicator.slots s using (slot_name)
+         where slot_name = $1`,
         [slot],
       );
       const { timeline } = await serverFacts(from);
-      return [lsn, String(timeline)];
+      return [lsn, String(timeline), created];
     },
   };
 }

@@ -11,6 +11,7 @@ import { quoteIdentifier, quoteLiteral, quoteTable } from '../postgres/identifie
 import { schemaExists } from '../postgres/own-schema.ts';
 import type { Session } from '../postgres/session.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
+import { copyVersions } from './copy-versions.ts';
 import type { ExportedSnapshot } from './exported-snapshot.ts';
 
 export interface CopyProgress {
@@ -32,6 +33,8 @@ export interface CopyOptions {
   readonly snapshot: ExportedSnapshot;
   /** The copied database first, then the others that bring the table to the target. */
   readonly feeds: readonly Feed[];
+  /** Whose changes meet in the table on the target; empty when only the source's come. */
+  readonly contenders: readonly string[];
   readonly onProgress: (progress: CopyProgress) => void;
 }
 
@@ -51,6 +54,7 @@ export async function copyTable(table: TableName, options: CopyOptions): Promise
     await source.transaction(async () => {
       await source.query(`set transaction snapshot ${quoteLiteral(snapshot.name)}`);
       await streamRows(described, options);
+      if (options.contenders.length > 0) await copyVersions(described, options);
       await recordCopied(table, options);
     }, 'begin isolation level repeatable read read only');
   });

@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import { matchTables } from '../config/match-tables.ts';
 import { mergeSyncs, type TableOptions } from '../config/merge-syncs.ts';
+import { contendersAt, hasSeveralWriters } from '../config/writers.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, parseLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
@@ -113,7 +114,7 @@ async function joinWithoutCopy(
 }
 
 async function copyAll(tables: readonly TableOptions[], options: JoinOptions): Promise<void> {
-  const { source, target, log, onProgress, subscription } = options;
+  const { config, source, target, log, onProgress, subscription } = options;
   // Published before the snapshot: what is written after it is in the stream.
   for (const { table } of tables) await addToPublication(source, table, 'without a lock');
   // Slots are shared by the cluster, so the name says whose it is.
@@ -122,7 +123,9 @@ async function copyAll(tables: readonly TableOptions[], options: JoinOptions): P
   for (const found of tables) {
     const { table } = found;
     const feeds = feedsOf(found, options);
-    await copyTable(table, { source, target, snapshot, feeds, onProgress });
+    const isContested = hasSeveralWriters(config, subscription.target, table);
+    const contenders = isContested ? contendersAt(config, subscription.target) : [];
+    await copyTable(table, { source, target, snapshot, feeds, contenders, onProgress });
     log.info(
       {
         subscription: nameOf(options),

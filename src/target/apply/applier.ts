@@ -9,7 +9,9 @@ import type { TransactionPart } from '../../model/transaction.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { ConflictLedger } from '../conflict/conflict-ledger.ts';
+import { forgetConflicts } from '../conflict/conflict-log.ts';
 import { Contest } from '../conflict/contest.ts';
+import { forgetVersions } from '../conflict/forget-versions.ts';
 import { OwnWriter } from '../conflict/own-writer.ts';
 import { readGuard } from '../conflict/read-guard.ts';
 import type { Settled } from '../conflict/settle-row.ts';
@@ -24,6 +26,7 @@ import {
   awaitVisible,
   begin,
   commit,
+  contend,
   type Destination,
   TransactionFrame,
 } from './transaction-frame.ts';
@@ -33,6 +36,9 @@ export interface ApplierOptions extends ApplySessionOptions {
   readonly target: DatabaseConfig;
   readonly contestedOf: ContestedOf;
   readonly fetchRows: FetchRows;
+  /** All whose changes meet in the target's tables, itself among them; empty when none do. */
+  readonly contenders: readonly string[];
+  readonly conflictRetentionMs: number;
   readonly onConflicts: (counts: ConflictCounts) => void;
 }
 
@@ -42,6 +48,8 @@ interface OpenTransaction {
   contended: boolean;
 }
 
+const forgetPauseMs = 60_000;
+
 export class Applier {
   readonly #options: ApplierOptions;
   readonly #session: Session;
@@ -49,6 +57,7 @@ export class Applier {
   readonly #tables: TargetTables;
   readonly #writer: Writer;
   readonly #names = new StatementNames();
+  #forgetAt = Date.now() + forgetPauseMs * Math.random();
   readonly #ledger: ConflictLedger;
   #open: OpenTransaction | undefined;
 
@@ -113,6 +122,11 @@ export class Applier {
 
   /** Applies whole transactions as one. Once it resolves they are durable on the target. */
   async apply(batch: Batch): Promise<void> {
+    await this.#apply(batch);
+    await this.#forget();
+  }
+
+  async #apply(batch: Batch): Promise<void> {
     const { transactions, endLsn, commitTime } = batch;
     this.#frame.refuseApplied(endLsn);
     const { tables, allNew } = await this.#tables.load(transactions);
@@ -186,6 +200,7 @@ export class Applier {
       throw new ReplicatorError('INTERNAL', 'a position would be stored inside a transaction');
     const results = await this.#session.group([begin, this.#frame.pass(lsn, seenTime), commit]);
     this.#frame.committed(results.at(-1), lsn);
+    await this.#forget();
   }
 
   async close(): Promise<void> {
@@ -276,6 +291,15 @@ export class Applier {
     if (open.contended || !isContended(folds)) return;
     open.contended = true;
     await this.#session.group(this.#frame.contend(time));
+  }
+
+  /** What decides nothing any more, from time to time. */
+  async #forget(): Promise<void> {
+    const { contenders, conflictRetentionMs } = this.#options;
+    if (contenders.length === 0 || Date.now() < this.#forgetAt) return;
+    this.#forgetAt = Date.now() + forgetPauseMs;
+    const forget = [forgetVersions(contenders), forgetConflicts(conflictRetentionMs)];
+    await this.#session.group([begin, contend, ...forget, commit]);
   }
 
   /** What a person has to decide must be there for them to see. */

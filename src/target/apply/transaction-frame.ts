@@ -38,6 +38,11 @@ const nothing: ChangeCounts = { inserts: 0, updates: 0, deletes: 0, truncates: 0
 /** A number of ours, so that nobody else's advisory lock meets it. */
 const lockClass = 0x7265_706c;
 
+export const contend: Statement = {
+  name: 'contend',
+  text: `select pg_catalog.pg_advisory_xact_lock(${lockClass}, 0)`,
+};
+
 export class TransactionFrame {
   readonly #options: FrameOptions;
   #progress: Progress;
@@ -85,7 +90,7 @@ export class TransactionFrame {
         text: 'select replicator.await_clock($1)',
         values: [formatCommitTime(commitTime)],
       },
-      { name: 'contend', text: `select pg_catalog.pg_advisory_xact_lock(${lockClass}, 0)` },
+      contend,
     ];
   }
 

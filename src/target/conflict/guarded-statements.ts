@@ -2,12 +2,12 @@
 // after a wait for a lock. They see a row's stamp, which may be later than its exact version, so what
 // they let pass is right, and what they do not is looked at row by row.
 import { formatCommitTime } from '../../model/commit-time.ts';
+import { givenKeyHash } from '../../postgres/key-hash.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { nameOf, type RowDelete, type RowWrite } from '../apply/coalesce.ts';
 import { columnArray, keyArrays, matches, rowsOf } from '../apply/row-sql.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
 import { encodeTimeArray } from '../apply/time-array.ts';
-import { givenKeyHash } from './key-hash.ts';
 
 /** The transaction's id as `xmin` of a row shows it: without the epoch. */
 export const ownXid = '(pg_catalog.txid_current() & 4294967295)';

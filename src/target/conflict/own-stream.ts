@@ -1,14 +1,14 @@
 // A database's own changes, read late from its own stream: `resolveOwn` for many rows at a time. A
 // delete leaves its tombstone, and what came meanwhile and is older goes; a write goes that a delete
 // from elsewhere has beaten. Versions are exact here, so nothing is left to be looked at.
+
+import { givenKeyHash, rowKeyHash } from '../../postgres/key-hash.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowDelete, Step } from '../apply/coalesce.ts';
-
 import { rowsOf } from '../apply/row-sql.ts';
 import { slices } from '../apply/slices.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { buryGiven, Given, matchesKey } from './guarded-statements.ts';
-import { givenKeyHash, rowKeyHash } from './key-hash.ts';
 
 export function planOwn(
   table: TargetTable,

@@ -1,6 +1,7 @@
 // The statements of a table that several databases write to: guarded ones for its rows, and the
 // manifest, which keeps what the one stamp of the transaction hides.
 import { formatCommitTime } from '../../model/commit-time.ts';
+import { givenKeyHash } from '../../postgres/key-hash.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowWrite, Step } from '../apply/coalesce.ts';
 import type { Fold } from '../apply/plan-batch.ts';
@@ -15,7 +16,6 @@ import {
   guardedUpdate,
   ownXid,
 } from './guarded-statements.ts';
-import { givenKeyHash } from './key-hash.ts';
 
 export interface GuardedPlan {
   readonly table: TargetTable;

@@ -3,6 +3,7 @@
 import { beforeAllTimes, parseCommitTime } from '../../model/commit-time.ts';
 import type { Tuple } from '../../model/tuple.ts';
 import type { Version } from '../../model/version.ts';
+import { givenKeyHash, rowKeyHash } from '../../postgres/key-hash.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import type { RowDelete, RowWrite } from '../apply/coalesce.ts';
 import { keyArrays, rowsOf } from '../apply/row-sql.ts';
@@ -10,7 +11,6 @@ import { deleteRows, updateRows } from '../apply/row-statements.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { buryGiven, Given, matchesKey, ownXid } from './guarded-statements.ts';
 import { insertAbsent } from './insert-absent.ts';
-import { givenKeyHash, rowKeyHash } from './key-hash.ts';
 import { type Present, type Resolution, resolve } from './resolve.ts';
 
 export type SingleRow =

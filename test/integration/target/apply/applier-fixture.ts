@@ -52,6 +52,8 @@ export class ApplierFixture {
       lineage: { owners: new Map(), timeline: 1n, leftAt: async () => undefined },
       lockTimeoutMs: 1_000,
       contestedOf: () => undefined,
+      contenders: [],
+      conflictRetentionMs: 1_000,
       fetchRows: fetchFrom(databaseConfig(this.source, { name: 'a' })),
       onConflicts: (counts) => this.conflicts.push(counts),
     });

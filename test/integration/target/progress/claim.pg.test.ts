@@ -32,6 +32,8 @@ describe.each(majors)('PostgreSQL %i', (major) => {
       lineage: { owners, timeline: 1n, leftAt: async () => undefined },
       lockTimeoutMs: 1_000,
       contestedOf: () => undefined,
+      contenders: [],
+      conflictRetentionMs: 1_000,
       fetchRows: () => Promise.reject(new Error('not needed')),
       onConflicts: () => {},
     });

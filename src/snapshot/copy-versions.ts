@@ -1,0 +1,83 @@
+// The versions of copied rows, where several databases write the table. The copy's own time would be
+// newer than changes of the others that have yet to come, so it is stamped as older than everything,
+// and the versions that such a change could still meet go along one by one.
+import { formatCommitTime } from '../model/commit-time.ts';
+import type { CatalogTable } from '../postgres/catalog.ts';
+import { quoteTable } from '../postgres/identifiers.ts';
+import { givenKeyHash, hashedKey, rowKeyHash } from '../postgres/key-hash.ts';
+import { originFunctions } from '../postgres/origin-functions.ts';
+import type { Session } from '../postgres/session.ts';
+import type { CopyOptions } from './copy-table.ts';
+
+/** As early as can be: a time of 0, the start of 2000, means to PostgreSQL that none is given. */
+const beforeAll = formatCommitTime(1n);
+
+/** A change can be so much older than what was last seen of its source; as in forget-versions.ts. */
+const margin = '10 min';
+
+/** So many rows at a time. */
+const rowsPerStatement = 50_000;
+
+/** In the transaction that copies, with the snapshot set at the source. */
+export async function copyVersions(
+  table: CatalogTable,
+  { source, target, contenders }: CopyOptions,
+): Promise<void> {
+  const functions = await originFunctions(target);
+  // 0/0: only the time is meant, no progress.
+  await target.query(`select ${functions}xact_setup('0/0', $1)`, [beforeAll]);
+  const key = hashedKey(table);
+  if (key === undefined) return;
+  const earliest = await earliestToCome(source, target, contenders);
+  const found = await source.query(
+    `select ${key.map(({ quoted }, i) => `t.${quoted} as k${i}`).join(', ')},
+            v.commit_time::text as commit_time, v.rank::text as rank
+     from ${table.partitioned ? '' : 'only '}${quoteTable(table)} t,
+          lateral replicator.version_of(t.xmin, ${table.oid}, ${rowKeyHash(key)}) v
+     where pg_catalog.pg_xact_commit_timestamp(t.xmin) >= $1::timestamptz and v.commit_time >= $1::timestamptz`,
+    [earliest],
+  );
+  for (let start = 0; start < found.length; start += rowsPerStatement) {
+    const rows = found.slice(start, start + rowsPerStatement);
+    await target.query(
+      `insert into replicator.manifests as m
+         (xid, relation, rank, stamp, key_hashes, commit_times, ranks)
+       select pg_catalog.txid_current() & 4294967295, $1::regclass::oid,
+              (select rank from replicator.ranks where database = $2), max(u.commit_time),
+              array_agg(${givenKeyHash(key)}), array_agg(u.commit_time), array_agg(u.rank)
+       from unnest($3::timestamptz[], $4::integer[], ${key.map((_, i) => `$${i + 5}::text[]`).join(', ')})
+         as u(commit_time, rank, ${key.map((_, i) => `k${i}`).join(', ')})
+       on conflict (xid, relation) do update set
+         stamp = greatest(m.stamp, excluded.stamp), key_hashes = m.key_hashes || excluded.key_hashes,
+         commit_times = m.commit_times || excluded.commit_times, ranks = m.ranks || excluded.ranks`,
+      [
+        quoteTable(table),
+        source.database.name,
+        rows.map((row) => row['commit_time']),
+        rows.map((row) => row['rank']),
+        ...key.map((_, i) => rows.map((row) => row[`k${i}`])),
+      ],
+    );
+  }
+}
+
+/**
+ * No change of another database that still comes to the target is older: it was seen so far by the
+ * source, whose progress the target takes over, or by the target in its own stream.
+ */
+async function earliestToCome(
+  source: Session,
+  target: Session,
+  contenders: readonly string[],
+): Promise<string> {
+  const others = contenders.filter((name) => name !== source.database.name);
+  const seen = `select coalesce(min(coalesce(seen_time, '-infinity')), 'infinity')::text as time
+                from replicator.progress where source = any ($1::text[])`;
+  const { time: atSource } = await source.one<{ time: string }>(seen, [others]);
+  const { time: atTarget } = await target.one<{ time: string }>(seen, [[target.database.name]]);
+  const { earliest } = await source.one<{ earliest: string }>(
+    `select (least($1::timestamptz, $2::timestamptz) - interval '${margin}')::text as earliest`,
+    [atSource, atTarget],
+  );
+  return earliest;
+}

@@ -1,0 +1,88 @@
+// A copied row must lose against whatever its original would lose against, and against nothing else.
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Session } from '../../../src/postgres/session.ts';
+import { schemaStatements } from '../../../src/setup/schema.ts';
+import { copyTable } from '../../../src/snapshot/copy-table.ts';
+import { exportSnapshot } from '../../../src/snapshot/exported-snapshot.ts';
+import { createDatabase, type TestDatabase } from '../../support/database.ts';
+import { databaseConfig } from '../../support/database-config.ts';
+import { newest, oldest, sharedServer } from '../../support/servers-for-tests.ts';
+
+describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
+  const databases = new Map<string, TestDatabase>();
+
+  beforeEach(async () => {
+    const server = await sharedServer(major);
+    for (const name of ['a', 'b']) {
+      const database = await createDatabase(server, `versions ${name}`);
+      databases.set(name, database);
+      await database.query(`${schemaStatements.join(';\n')};
+        insert into replicator.installation (schema_version, database, system_identifier, database_oid)
+          values (1, '${name}', '1', 1);
+        insert into replicator.ranks (database, rank) values ('a', 1), ('b', 2), ('c', 3);
+        create table t (id numeric primary key, v text)`);
+    }
+  });
+
+  afterEach(async () => {
+    for (const database of databases.values()) await database.drop();
+    const server = await sharedServer(major);
+    await server.query('postgres', `select pg_replication_origin_drop('replicator_a__b')`);
+  });
+
+  const versions = async (name: string) =>
+    await databases.get(name)?.query(
+      `select t.id, v.commit_time > '-infinity' and v.commit_time > '2001-01-01' as known, v.rank
+       from t, lateral replicator.version_of(t.xmin, 't'::regclass, hash_numeric_extended(t.id, 0)) v
+       order by 1`,
+    );
+
+  async function copy(): Promise<void> {
+    const config = (name: string) => databaseConfig(databases.get(name) as TestDatabase, { name });
+    await using snapshot = await exportSnapshot(config('a'), `copy_versions_${major}`);
+    await using source = await Session.connect(config('a'), { purpose: 'copy', name: 'a' });
+    await using target = await Session.connect(config('b'), { purpose: 'copy', name: 'b' });
+    await target.query(`select pg_replication_origin_create('replicator_a__b');
+      select pg_replication_origin_session_setup('replicator_a__b');
+      insert into replicator.progress (source, origin, lsn) values ('a', 'replicator_a__b', '0/1')`);
+    await copyTable(
+      { schema: 'public', name: 't' },
+      {
+        source,
+        target,
+        snapshot,
+        feeds: [{ source: 'a', sync: 's' }],
+        contenders: ['a', 'c', 'b'],
+        onProgress: () => {},
+      },
+    );
+  }
+
+  const progress = (name: string, source: string, seen: string) =>
+    databases.get(name)?.query(
+      `insert into replicator.progress (source, origin, lsn, seen_time)
+       values ('${source}', 'x_${source}', '0/1', ${seen})`,
+    );
+
+  test('what a change could still meet keeps its version, the rest is older than all', async () => {
+    const a = databases.get('a') as TestDatabase;
+    await a.query('insert into t values (1.0), (2)');
+    await progress('a', 'c', 'now()');
+    await progress('b', 'b', 'now()');
+    await copy();
+    expect(await versions('b')).toEqual(await versions('a'));
+    expect(await versions('b')).toMatchObject([{ known: 't', rank: '1' }, { known: 't' }]);
+    const exact = `select v.commit_time::text as at from t, lateral replicator.version_of(t.xmin,
+      't'::regclass, hash_numeric_extended(t.id, 0)) v where id = 1`;
+    expect(await databases.get('b')?.query(exact)).toEqual(await a.query(exact));
+  });
+
+  test('after all that could come was seen, rows are older than everything', async () => {
+    await databases.get('a')?.query('insert into t values (1)');
+    await progress('a', 'c', "now() + interval '1 h'");
+    await progress('b', 'b', "now() + interval '1 h'");
+    await copy();
+    expect(await versions('b')).toMatchObject([{ known: 'f' }]);
+    expect(await databases.get('b')?.query('select from replicator.manifests')).toEqual([]);
+  });
+});
