@@ -54,7 +54,7 @@ export async function resolveConflict(
     print(`${label}: the ${take} row of ${row} stays`);
   } else
     printError(
-      `replicator: ${label}: ${outcome}, nothing was done; see \`replicator conflicts\` again in some seconds`,
+      `replicator: ${label}: ${outcome}, nothing was written; see \`replicator conflicts\` again in some seconds`,
     );
   return outcome === 'decided' ? 0 : 1;
 }

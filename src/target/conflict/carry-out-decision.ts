@@ -55,7 +55,11 @@ export async function carryOut(
   return await session.transaction(async () => {
     const rows = new KeyedRow(await describe(session, table), key);
     const present = await rows.lock(session);
-    if (!isAsRecorded(present, localRow)) return 'the row has changed since';
+    if (!isAsRecorded(present, localRow)) {
+      // Whoever still waits asks anew, and an old question nobody waits for is gone.
+      await session.query('delete from replicator.conflicts where id = $1', [id]);
+      return 'the row has changed since';
+    }
     const chosen = decision === 'local' ? present : remoteRow;
     if (chosen !== null) await rows.write(session, chosen);
     // What is not there cannot be deleted, but must be: a delete is what others hear of.

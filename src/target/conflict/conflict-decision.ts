@@ -12,7 +12,7 @@
 // past both versions. So it is newer than both, travels to all others like any write, and wins there.
 // The change that waited is then older than the row, and loses everywhere by the same rule; that a
 // person had to be asked leaves no trace in the versions. If users have changed the row since it was
-// recorded, the decision is refused, and asked for anew.
+// recorded, the question is dropped, and asked anew by a subscription that still waits.
 import { formatCommitTime } from '../../model/commit-time.ts';
 import type { Conflict } from '../../model/conflict.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
@@ -37,6 +37,8 @@ export function recordUndecided(source: string, conflict: Conflict): Statement {
     ),
   );
   const given = row.map(([name], i) => `$${i + 2}::text as ${name}`).join(', ');
+  const same = sameChange('$1', 'u.remote_commit_time', 'u.table_schema', 'u.table_name', 'u.key');
+  // A person may have spoken since it was looked for.
   return {
     name: 'record_undecided',
     text: `with u as (select ${given}),
@@ -46,11 +48,8 @@ again as (
     local_database = (select r.database from replicator.ranks r
                       where r.rank = u.local_rank::integer),
     local_row = u.local_row::jsonb
-  from u
-  where ${sameChange('$1', 'u.remote_commit_time', 'u.table_schema', 'u.table_name', 'u.key')}
-    and c.decision is null
-  returning 1)
-${insertConflicts} from u where not exists (select from again)`,
+  from u where ${same} and c.decision is null)
+${insertConflicts} from u where not exists (select from replicator.conflicts c where ${same})`,
     values: [source, ...row.map(([, value]) => value)],
   };
 }

@@ -188,6 +188,9 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     await database.query(`update replicator.conflicts set decision = 'remote'
       where resolution = 'error'`);
     expect(await execute(findDecision('a', conflict))).toEqual([['remote']]);
+    // by a subscription that had looked for it a moment before
+    await execute(recordUndecided('a', conflict));
+    expect(await logged('decision')).toEqual([{ decision: null }, { decision: 'remote' }]);
     for (const other of [
       { ...conflict, key: { id: '2' } },
       { ...conflict, table: { schema: 'public', name: 't' } },
