@@ -22,6 +22,8 @@ const meanings: Readonly<Record<ErrorCode, string>> = {
   IDENTITY:
     'Another cluster or database answers than the one that was set up, or something there has a name of ours and is not ours.',
   GAP: 'The target stands before the position that the slot was confirmed to, or its progress is gone.',
+  GIVEN_UP:
+    'The target was so far behind that its source does not keep its place any more (`slots.give_up_at`).',
   FENCED:
     'The progress on the target is not where this process left it, or belongs to a later owner.',
   BATCH_REFUSED:
@@ -53,7 +55,7 @@ Every failure has one of these codes. It is in the log (\`code\`, with \`hint\`)
 
 **Retry.** *by itself*: the subscription is \`waiting\` and tries again with back-off from 100 ms to
 10 s, for ever. *after mending*: it is \`failed\`, nothing is skipped, its slot keeps the WAL, and it
-looks again after a minute, and then less and less often, whether somebody has mended it.
+looks again after five seconds, then less and less often, at least every minute, whether somebody has mended it.
 
 **Exit** is the exit code of a one-shot command that ends with the error. \`replicator run\` does not
 end because of what a server does.

@@ -1,14 +1,12 @@
-// Builds everything from a Config: per source one reader, per subscription one applier, at work
+// Builds everything from a Config: per source its streams, per subscription one applier, at work
 // while the source is ours. Start, drain, stop.
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config, DatabaseConfig, SubscriptionConfig } from './config/config.ts';
 import { contendersAt, contestedAt } from './config/writers.ts';
-import { backoffMs } from './model/backoff.ts';
-import { asReplicatorError, ReplicatorError } from './model/errors.ts';
+import { ReplicatorError } from './model/errors.ts';
 import { subscriptionName } from './postgres/object-names.ts';
 import { Session } from './postgres/session.ts';
 import { Setup } from './setup/set-up.ts';
@@ -17,8 +15,8 @@ import { joinTables } from './snapshot/join-tables.ts';
 import { ownTables } from './snapshot/own-tables.ts';
 import type { Owner } from './source/ownership/lease.ts';
 import { Ownership } from './source/ownership/ownership.ts';
-import { SourceReader } from './source/source-reader.ts';
-import { failedRetryMs } from './subscription/lifecycle.ts';
+import { Source } from './source/source.ts';
+import type { Subscriber } from './source/subscriber.ts';
 import type { JoinedTables } from './subscription/part-filter.ts';
 import { StateRecorder } from './subscription/record-state.ts';
 import { Subscription } from './subscription/subscription.ts';
@@ -35,18 +33,15 @@ export interface ReplicatorOptions {
   readonly onCopyProgress?: (subscription: string, progress: CopyProgress) => void;
 }
 
-/** How long the first stream of a source waits for its targets, so as not to begin several times. */
-const gatherMs = 2_000;
-
-/** A stream that held this long was sound: its failure is a new one. */
-const steadyMs = 30_000;
+/** What may wait for a target on its way back, as a part of what may wait for any. */
+const handoverShare = 1 / 4;
 
 type Record = StateRecorder['record'];
 
-interface Source {
+interface SourceWithTargets {
   readonly database: DatabaseConfig;
   readonly ownership: Ownership;
-  readonly reader: SourceReader;
+  readonly source: Source;
   readonly recorder: StateRecorder;
   readonly record: Record;
   readonly subscriptions: readonly Subscription[];
@@ -55,7 +50,7 @@ interface Source {
 export class Replicator {
   readonly #options: ReplicatorOptions;
   readonly #owner: Owner = { id: randomUUID(), host: hostname(), pid: process.pid };
-  #sources: readonly Source[] = [];
+  #sources: readonly SourceWithTargets[] = [];
   readonly #setup: Setup;
   readonly #comparisons: ComparisonRunner;
   readonly #stopApplying = new AbortController();
@@ -89,7 +84,7 @@ export class Replicator {
     const applying = sources.flatMap(({ subscriptions }) =>
       subscriptions.map((each) => each.run(this.#stopApplying.signal, this.#abandonBatch.signal)),
     );
-    const reading = sources.map((source) => this.#read(source));
+    const reading = sources.map(({ source }) => source.run(this.#stopReading.signal));
     const comparing = this.#comparisons.run(this.#stopApplying.signal);
     await Promise.all(applying);
     // Last, so that what was applied until now is still confirmed.
@@ -110,7 +105,7 @@ export class Replicator {
     setTimeout(() => this.#abandonBatch.abort(), patienceMs).unref();
   }
 
-  #build(database: DatabaseConfig): Source {
+  #build(database: DatabaseConfig): SourceWithTargets {
     const { config, log } = this.#options;
     const recorder = new StateRecorder(database, log);
     const ownership = new Ownership({
@@ -128,20 +123,26 @@ export class Replicator {
     };
     const subscriptions = config.subscriptions
       .filter(({ source }) => source === database.name)
-      .map((each) => this.#subscribe(each, { ownership, record, reader: () => reader }));
+      .map((each) => this.#subscribe(each, { ownership, record, reading: () => source }));
     if (config.ownStreams.includes(database.name)) {
       const own = { source: database.name, target: database.name, syncs: [] };
-      subscriptions.push(this.#subscribe(own, { ownership, record, reader: () => reader }));
+      subscriptions.push(this.#subscribe(own, { ownership, record, reading: () => source }));
     }
-    const reader: SourceReader = new SourceReader({
+    const source: Source = new Source({
       database,
       subscribers: subscriptions,
+      term: async (stop) => await ownership.term(stop),
       partBytes: config.apply.batchBytes,
       partChanges: config.apply.batchChanges,
+      handoverBytes: config.apply.queueBytes * handoverShare,
+      limits: config.slots,
+      heartbeatMs: config.heartbeatMs,
       onStreaming: recordAll,
+      onFailure: (error, attempt, targets) =>
+        this.#sourceFailed({ source: database.name, record, targets }, error, attempt),
       log,
     });
-    return { database, ownership, reader, recorder, record, subscriptions };
+    return { database, ownership, source, recorder, record, subscriptions };
   }
 
   #subscribe(
@@ -149,14 +150,14 @@ export class Replicator {
     {
       ownership,
       record,
-      reader,
-    }: Pick<Source, 'ownership' | 'record'> & { reader: () => SourceReader },
+      reading,
+    }: Pick<SourceWithTargets, 'ownership' | 'record'> & { reading: () => Source },
   ): Subscription {
     const { config, log } = this.#options;
     const name = subscriptionName(subscription);
     const source = databaseOf(config, subscription.source);
     const target = databaseOf(config, subscription.target);
-    return new Subscription({
+    const self: Subscription = new Subscription({
       name,
       target: target.name,
       limits: { changes: config.apply.batchChanges, bytes: config.apply.batchBytes },
@@ -166,6 +167,8 @@ export class Replicator {
         if (source === target) await this.#setup.untilMadeForOwn(source.name, stop);
         else await this.#setup.ensure(source.name, target.name);
         const { epoch, lineage, lost } = await ownership.term(stop);
+        // Whether it is paused, and from which slot it is served.
+        await reading().known(AbortSignal.any([stop, lost]));
         const applier = await Applier.connect({
           source: source.name,
           target,
@@ -185,11 +188,12 @@ export class Replicator {
         return applier;
       },
       join: (applier, onCopy) => this.#join(subscription, applier, onCopy),
-      onAttach: () => reader().restart(),
-      onProgress: () => reader().progressed(),
+      onAttach: () => reading().attached(self),
+      onProgress: () => reading().progressed(self),
       onState: (state, error) => record(target.name, state, error),
       log,
     });
+    return self;
   }
 
   async #join(
@@ -218,38 +222,17 @@ export class Replicator {
     return result.tables;
   }
 
-  async #read(source: Source): Promise<void> {
-    const { ownership, reader, subscriptions } = source;
-    const stop = this.#stopReading.signal;
-    await ownership.term(stop).catch(() => {});
-    const gathered = Promise.all(subscriptions.map(({ settled }) => settled));
-    await Promise.race([gathered, sleep(gatherMs, undefined, { signal: stop }).catch(() => {})]);
-    let attempt = 0;
-    while (!stop.aborted) {
-      const startedAt = Date.now();
-      try {
-        const { lineage, lost } = await ownership.term(stop);
-        await reader.run(AbortSignal.any([stop, lost]), lineage.timeline);
-      } catch (thrown) {
-        if (stop.aborted) return;
-        const error = asReplicatorError(thrown);
-        if (Date.now() - startedAt > steadyMs) attempt = 0;
-        this.#sourceFailed(source, error, attempt);
-        const pause =
-          error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs(attempt);
-        attempt += 1;
-        await sleep(pause, undefined, { signal: stop }).catch(() => {});
-      }
-    }
-  }
-
-  #sourceFailed(source: Source, error: ReplicatorError, attempt: number): void {
+  #sourceFailed(
+    { source, record, targets }: { source: string; record: Record; targets: readonly Subscriber[] },
+    error: ReplicatorError,
+    attempt: number,
+  ): void {
     const { log } = this.#options;
-    const facts = { source: source.database.name, code: error.code, hint: error.hint };
+    const facts = { source, code: error.code, hint: error.hint };
     if (error.retry === 'manual') log.error(facts, error.message);
     else if (attempt === 0) log.warn(facts, error.message);
     const state = error.retry === 'timed' ? 'waiting' : 'failed';
-    for (const { target } of source.subscriptions) source.record(target, state, error);
+    for (const { target } of targets) record(target, state, error);
   }
 }
 

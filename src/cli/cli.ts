@@ -9,6 +9,7 @@ import { config } from './config-command.ts';
 import { conflicts } from './conflicts.ts';
 import { init } from './init.ts';
 import { allowColour, type OutputFormat } from './output.ts';
+import { pause, resume } from './pause.ts';
 import { type KnownOptions, refuseFlags, refuseInherited, refuseWords } from './refuse-unknown.ts';
 import { run } from './run.ts';
 import { status } from './status.ts';
@@ -16,7 +17,18 @@ import { teardown } from './teardown.ts';
 import { versionText } from './version.ts';
 import { wait } from './wait.ts';
 
-const commands: readonly Command[] = [run, init, check, status, conflicts, wait, config, teardown];
+const commands: readonly Command[] = [
+  run,
+  init,
+  check,
+  status,
+  conflicts,
+  wait,
+  pause,
+  resume,
+  config,
+  teardown,
+];
 
 const exitCodes = `Exit codes: 0 done; 1 ran fine and found something; 64 wrong command line;
 69 a database is unreachable; 70 a bug; 75 try again later; 77 missing privilege;

@@ -3,7 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { readStatus } from '../observability/read-status.ts';
-import type { ConflictTypeCount, OwnerStatus, Status } from '../observability/status.ts';
+import type {
+  ConflictTypeCount,
+  OwnerStatus,
+  SlotStatus,
+  Status,
+} from '../observability/status.ts';
 import type { Command, Flags } from './command.ts';
 import {
   colour,
@@ -63,6 +68,21 @@ async function show(config: Config, format: OutputFormat): Promise<number> {
   return read.healthy ? 0 : 1;
 }
 
+/** What is further away than a month changes before. */
+const worthSayingSeconds = 30 * 86_400;
+
+function slotLine(slot: SlotStatus): string {
+  const { database, slotName, target, active, retainedBytes, walStatus, secondsToLimit } = slot;
+  const limit = target === null ? 'lost' : 'lost or given up';
+  return (
+    `slot ${database}/${slotName}: ${active ? 'active' : 'inactive'}, ` +
+    `retains ${formatBytes(retainedBytes)}, wal_status ${walStatus ?? '-'}` +
+    (secondsToLimit === null || secondsToLimit > worthSayingSeconds
+      ? ''
+      : `, ${limit} in about ${formatSeconds(secondsToLimit)} at this rate`)
+  );
+}
+
 function showTables({
   subscriptions,
   slots,
@@ -95,11 +115,7 @@ function showTables({
       each.lastError?.code ?? '-',
     ]),
   );
-  for (const { database, slotName, active, retainedBytes, walStatus } of slots)
-    print(
-      `slot ${database}/${slotName}: ${active ? 'active' : 'inactive'}, ` +
-        `retains ${formatBytes(retainedBytes)}, wal_status ${walStatus ?? '-'}`,
-    );
+  for (const slot of slots) print(slotLine(slot));
   for (const owner of owners) print(`source ${owner.source}: ${describeOwner(owner)}`);
   for (const { subscription, lastError } of subscriptions)
     if (lastError !== null) {

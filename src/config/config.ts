@@ -81,11 +81,19 @@ export interface Config {
     readonly batchChanges: number;
     /** Most bytes of row values in one batch; a larger transaction is applied in chunks of it. */
     readonly batchBytes: number;
-    /** Bytes of row values that may wait for one target before its source is paused. */
+    /** Bytes of row values that may wait for one target before it must slow down its source or leave it. */
     readonly queueBytes: number;
     /** How long a batch waits for a lock on the target before it is tried again. */
     readonly lockTimeoutMs: number;
   };
+  readonly slots: {
+    /** WAL that a slot keeps before the log warns. */
+    readonly warnBytes: number;
+    /** WAL that is kept for one target that cannot follow; undefined: without limit. */
+    readonly giveUpBytes: number | undefined;
+  };
+  /** How often the marker is written on each source; undefined: never. */
+  readonly heartbeatMs: number | undefined;
   readonly log: { readonly level: LogLevel };
   readonly maxClockSkewMs: number;
   /** How long a row of replicator.conflicts is kept. */

@@ -53,6 +53,11 @@ export function parseConfig(text: string, origin: ConfigOrigin): Config {
       queueBytes: file.apply.queue_size,
       lockTimeoutMs: file.apply.lock_timeout,
     },
+    slots: {
+      warnBytes: file.slots.warn_at,
+      giveUpBytes: file.slots.give_up_at === 'never' ? undefined : file.slots.give_up_at,
+    },
+    heartbeatMs: file.heartbeat === 'never' ? undefined : file.heartbeat,
     log: file.log,
     maxClockSkewMs: file.max_clock_skew,
     conflictRetentionMs: file.conflict_retention,

@@ -5,7 +5,7 @@ import { escapeReferences } from './interpolate.ts';
 import { formatDuration, formatSize } from './units.ts';
 
 export function printConfig(config: Config): string {
-  const { databases, syncs, subscriptions, apply, log } = config;
+  const { databases, syncs, subscriptions, apply, slots, log } = config;
   const effective = {
     databases: Object.fromEntries(
       [...databases].map(([name, database]) => [name, databaseEntry(database)]),
@@ -23,6 +23,11 @@ export function printConfig(config: Config): string {
       queue_size: formatSize(apply.queueBytes),
       lock_timeout: formatDuration(apply.lockTimeoutMs),
     },
+    slots: {
+      warn_at: formatSize(slots.warnBytes),
+      give_up_at: slots.giveUpBytes === undefined ? 'never' : formatSize(slots.giveUpBytes),
+    },
+    heartbeat: config.heartbeatMs === undefined ? 'never' : formatDuration(config.heartbeatMs),
     log,
     max_clock_skew: formatDuration(config.maxClockSkewMs),
     conflict_retention: formatDuration(config.conflictRetentionMs),

@@ -113,11 +113,25 @@ const applySchema = z.strictObject({
       'Most bytes of row values in one batch; larger transactions are applied in chunks of it.',
   }),
   queue_size: size('1kB', '1TB').prefault('64MB').meta({
-    description: 'Bytes of row values that may wait for one target before its source is paused.',
+    description:
+      'Bytes of row values that may wait for one target before it is told to slow down, or gets a slot of its own because others could go on.',
   }),
   lock_timeout: duration()
     .prefault('10s')
     .meta({ description: 'How long a batch waits for a lock on a target before it tries again.' }),
+});
+
+const slotsSchema = z.strictObject({
+  warn_at: size('1MB', '1000TB').prefault('2GB').meta({
+    description: 'WAL that a slot of ours keeps on its source before the log warns of it.',
+  }),
+  give_up_at: z
+    .union([z.literal('never'), size('1MB', '1000TB')])
+    .prefault('20GB')
+    .meta({
+      description:
+        'WAL that is kept for one target that cannot follow. Beyond it its place is given up: the source lives on, the target must be filled anew. never: until the disk is full.',
+    }),
 });
 
 const logSchema = z.strictObject({
@@ -146,6 +160,16 @@ export const configSchema = z.strictObject({
     .record(groupName, syncSchema)
     .meta({ minProperties: 1, description: 'What is kept equal where: a relgroup in a dbgroup.' }),
   apply: applySchema.prefault({}).meta({ description: 'How changes are written to the targets.' }),
+  slots: slotsSchema
+    .prefault({})
+    .meta({ description: 'How much WAL the sources may keep for their targets.' }),
+  heartbeat: z
+    .union([z.literal('never'), duration()])
+    .prefault('never')
+    .meta({
+      description:
+        'How often one row (replicator.marker) is written on each source, so that its targets also tell how old they are while nothing else is written.',
+    }),
   log: logSchema.prefault({}).meta({ description: 'What is logged.' }),
   max_clock_skew: duration().prefault('500ms').meta({
     description: 'How far the clocks of the databases may be apart before it is reported.',

@@ -11,3 +11,13 @@ export function backoffMs(attempt: number, random: number): number {
   const full = Math.min(longestMs, firstMs * 2 ** Math.min(attempt, 20));
   return Math.round(full * (1 - random / 2));
 }
+
+const longestFailedMs = 60_000;
+
+/**
+ * How long what a person must mend is left alone before it is looked at again: five seconds, then
+ * longer each time up to a minute.
+ */
+export function failedRetryMs(attempt: number): number {
+  return Math.min(longestFailedMs, 5_000 * 2 ** Math.min(attempt, 10));
+}

@@ -39,6 +39,7 @@ export const errorKinds = {
   SLOT_LOST: kind('manual', 78, 'WAL it needed was removed: resync its targets'),
   IDENTITY: kind('manual', 78, 'this is not the database that was set up under this name'),
   GAP: kind('manual', 78, 'source and target no longer meet: resync the target'),
+  GIVEN_UP: kind('manual', 78, 'fill the target anew, and add it again'),
   FENCED: kind('timed', 75, 'another replicator has taken the source over; this one stands by'),
 
   CLOCK_AHEAD: kind('timed', 75, 'a clock is wrong: set that of the source, or of the target'),
@@ -91,6 +92,14 @@ export class ReplicatorError extends Error {
   get exitCode(): number {
     return errorKinds[this.code].exitCode;
   }
+}
+
+/** The place of a target on its source is gone. */
+export function givenUpError(subscription: string): ReplicatorError {
+  return new ReplicatorError(
+    'GIVEN_UP',
+    `${subscription}: too far behind: its source has given its place up (slots.give_up_at, or max_slot_wal_keep_size there)`,
+  );
 }
 
 /** Anything that was thrown, as a ReplicatorError: what we do not know is INTERNAL and stops. */

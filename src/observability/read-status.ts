@@ -2,11 +2,11 @@
 // daemon is down.
 import type { Config, DatabaseConfig, SubscriptionConfig } from '../config/config.ts';
 import { mergeSyncs } from '../config/merge-syncs.ts';
-import { asReplicatorError, type ReplicatorError } from '../model/errors.ts';
-import { formatLsn, type Lsn, maxLsn } from '../model/lsn.ts';
+import { asReplicatorError, givenUpError, type ReplicatorError } from '../model/errors.ts';
+import { formatLsn, type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
 import { tableLabel } from '../model/relation.ts';
 import { listTables } from '../postgres/catalog.ts';
-import { publicationName, slotName, subscriptionName } from '../postgres/object-names.ts';
+import { publicationName, subscriptionName } from '../postgres/object-names.ts';
 import { publishedTables } from '../postgres/publication.ts';
 import { Session } from '../postgres/session.ts';
 import { readSourceStatus, type SourceStatus } from './read-source-status.ts';
@@ -25,7 +25,7 @@ export async function readStatus(config: Config): Promise<Status> {
   const answers = new Map(
     await Promise.all(
       [...config.databases.values()].map(
-        async (database) => [database.name, await ask(database)] as const,
+        async (database) => [database.name, await ask(database, config.slots.giveUpBytes)] as const,
       ),
     ),
   );
@@ -33,7 +33,7 @@ export async function readStatus(config: Config): Promise<Status> {
     const subscriptions = await Promise.all(
       config.subscriptions.map((subscription) => describe(subscription, answers)),
     );
-    const slots = [...answers.values()].flatMap(({ source }) => source?.slot ?? []);
+    const slots = [...answers.values()].flatMap(({ source }) => source?.slots ?? []);
     return {
       healthy:
         subscriptions.every(({ healthy }) => healthy) &&
@@ -56,11 +56,11 @@ export async function readStatus(config: Config): Promise<Status> {
   }
 }
 
-async function ask(database: DatabaseConfig): Promise<Answer> {
+async function ask(database: DatabaseConfig, giveUpBytes: number | undefined): Promise<Answer> {
   let session: Session | undefined;
   try {
     session = await Session.connect(database, { purpose: 'status', name: database.name });
-    const source = await readSourceStatus(session, slotName(database.name));
+    const source = await readSourceStatus(session, giveUpBytes);
     return { session, source, target: await readTargetStatus(session), error: undefined };
   } catch (error) {
     await session?.close();
@@ -77,16 +77,18 @@ async function describe(
   const to = answers.get(subscription.target);
   const recorded = from?.source?.subscriptions.get(subscription.target);
   const progress = to?.target?.progress.get(subscription.source);
-  const state = stateOf(from, to, recorded?.state, progress !== undefined);
-  const lag = lagOf(from?.source, progress);
+  const slot = from?.source?.slots.find(({ target }) => target === subscription.target);
+  const state = stateOf(from, to, recorded, progress !== undefined);
+  const lag = lagOf(from?.source, slot?.target ?? null, progress);
   const joined = to?.target?.tables.get(subscription.source) ?? new Set<string>();
-  const broken = recorded?.error ?? null;
+  const broken = givenUp(subscription, recorded?.givenUpAt ?? null) ?? recorded?.error ?? null;
   return {
     subscription: subscriptionName(subscription),
     source: subscription.source,
     target: subscription.target,
     state,
-    healthy: state === 'streaming' || state === 'copying',
+    healthy: state === 'streaming' || state === 'copying' || state === 'paused',
+    detached: slot !== undefined,
     ...lag,
     appliedAt: progress?.appliedAt ?? null,
     inserts: progress?.inserts ?? 0,
@@ -118,6 +120,12 @@ function heldDeletes(
   return missing.length === 0 ? [] : [{ database, since: target.oldestTombstone, missing }];
 }
 
+function givenUp(subscription: SubscriptionConfig, at: string | null): LastError | null {
+  if (at === null) return null;
+  const { code, message, hint } = givenUpError(subscriptionName(subscription));
+  return { code, message, hint, at };
+}
+
 function unreachable(answer: Answer | undefined): LastError | null {
   if (answer?.error === undefined) return null;
   const { code, message, hint } = answer.error;
@@ -127,28 +135,34 @@ function unreachable(answer: Answer | undefined): LastError | null {
 function stateOf(
   from: Answer | undefined,
   to: Answer | undefined,
-  recorded: string | undefined,
+  recorded: { state: string; paused: boolean; givenUpAt: string | null } | undefined,
   hasProgress: boolean,
 ): string {
   if (from?.source === undefined) return 'unknown';
-  if (from.source.slot === undefined || recorded === undefined) return 'not set up';
+  const main = from.source.slots.find(({ target }) => target === null);
+  if (main === undefined || recorded === undefined) return 'not set up';
   if (to?.target !== undefined && !hasProgress) return 'not set up';
-  if (recorded === 'stopped') return 'stopped';
-  const copying = recorded === 'copying' && from.source.copying;
-  if (!from.source.slot.active && !copying && recorded !== 'failed') return 'down';
-  if (to?.target === undefined && recorded === 'streaming') return 'waiting';
-  return recorded;
+  if (recorded.givenUpAt !== null) return 'failed';
+  // What a person wants is true at once, and also without a daemon.
+  if (recorded.paused) return 'paused';
+  const { state } = recorded;
+  if (state === 'stopped') return 'stopped';
+  const copying = state === 'copying' && from.source.copying;
+  if (!main.active && !copying && state !== 'failed') return 'down';
+  const isAway = to?.target === undefined && (state === 'streaming' || state === 'catching_up');
+  return isAway ? 'waiting' : state;
 }
 
 function lagOf(
   source: SourceStatus | undefined,
+  slotOf: string | null,
   progress: { lsn: Lsn; commitTime: number | null } | undefined,
 ): Pick<SubscriptionStatus, 'lagBytes' | 'lagSeconds' | 'flushedLsn'> {
   if (progress === undefined) return { lagBytes: null, lagSeconds: null, flushedLsn: null };
   const flushedLsn = formatLsn(progress.lsn);
   if (source === undefined) return { lagBytes: null, lagSeconds: null, flushedLsn };
-  // While idle, progress is stored only now and then; the walsender knows how far all targets are.
-  const reached = maxLsn(progress.lsn, source.appliedLsn);
+  // While idle, progress is stored only now and then; the walsender knows how far its targets are.
+  const reached = maxLsn(progress.lsn, source.appliedLsn.get(slotOf) ?? zeroLsn);
   const lagBytes = source.walLsn > reached ? Number(source.walLsn - reached) : 0;
   const caughtUp = lagBytes === 0 || progress.commitTime === null;
   const lagSeconds = caughtUp ? 0 : Math.max(0, source.now - (progress.commitTime ?? 0));

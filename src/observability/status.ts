@@ -7,6 +7,8 @@ export interface SubscriptionStatus {
   /** A state of subscription/lifecycle, or `down` (nobody reads the slot), `not set up`, `unknown`. */
   readonly state: string;
   readonly healthy: boolean;
+  /** It has a slot of its own on the source: it was away, paused or too slow, and has not caught up. */
+  readonly detached: boolean;
   readonly lagBytes: number | null;
   readonly lagSeconds: number | null;
   readonly flushedLsn: string | null;
@@ -85,6 +87,8 @@ export interface Status {
 export interface SlotStatus {
   readonly database: string;
   readonly slotName: string;
+  /** Whose place it keeps; null for the slot of all. */
+  readonly target: string | null;
   readonly active: boolean;
   readonly restartLsn: string | null;
   readonly confirmedFlushLsn: string | null;
@@ -93,4 +97,9 @@ export interface SlotStatus {
   readonly retainedBytes: number;
   /** Bytes that can still be written before it is lost; null without max_slot_wal_keep_size. */
   readonly safeWalSizeBytes: number | null;
+  /**
+   * When it will be lost or given up if nothing changes, by the mean rate at which the source has
+   * written WAL since it was set up; null without a limit.
+   */
+  readonly secondsToLimit: number | null;
 }

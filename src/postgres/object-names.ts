@@ -5,6 +5,11 @@ export function slotName(source: string): string {
   return `replicator_${source}`;
 }
 
+/** The copy that belongs to one target, while it cannot follow the stream of all. */
+export function slotCopyName(source: string, target: string): string {
+  return `replicator_${source}__${target}`;
+}
+
 export function publicationName(source: string): string {
   return `replicator_${source}`;
 }

@@ -2,7 +2,7 @@
 // canonical settings, gives values as raw text, and cannot hang for ever.
 import pg from 'pg';
 import type { DatabaseConfig } from '../config/config.ts';
-import { ReplicatorError } from '../model/errors.ts';
+import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
 import { connectError } from './connect-error.ts';
 import { quoteIdentifier } from './identifiers.ts';
 import { fromPostgres } from './sqlstate.ts';
@@ -31,6 +31,11 @@ export interface SessionOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** A query without any reply for this long means that the connection is dead. Default 60 s. */
   readonly replyTimeoutMs?: number;
+  /**
+   * Where a query may take long: its server is asked, on another connection, whether it is at work.
+   * If it does not say so, the connection is dead. Default: not asked.
+   */
+  readonly askAfterMs?: number;
 }
 
 // Whatever a role or a database sets must not change what values look like or how long we wait
@@ -112,6 +117,8 @@ export class Session {
   readonly #client: pg.Client;
   readonly #where: string;
   readonly #replyTimeoutMs: number;
+  readonly #askAfterMs: number;
+  #asking = false;
   readonly #lost = new AbortController();
   readonly #prepared = new Set<string>();
   #lastByteAt = Date.now();
@@ -124,6 +131,7 @@ export class Session {
     this.#client = client;
     this.#where = `${database.name} (${options.purpose})`;
     this.#replyTimeoutMs = options.replyTimeoutMs ?? 60_000;
+    this.#askAfterMs = options.askAfterMs ?? Number.POSITIVE_INFINITY;
     client.on('error', (error) => this.#lose(error));
     client.on('end', () => this.#lose(new Error('connection closed')));
   }
@@ -247,16 +255,49 @@ export class Session {
 
   // A write to a dead peer raises no error for many minutes, so the watch is on what is read.
   #watch(): NodeJS.Timeout {
-    const interval = Math.max(50, Math.min(1_000, this.#replyTimeoutMs / 4));
+    const limitMs = Math.min(this.#replyTimeoutMs, this.#askAfterMs);
+    const interval = Math.max(50, Math.min(1_000, limitMs / 4));
     return setInterval(() => {
       // Not by listening for data: COPY streams insist on being the only listener.
       const bytesRead = socketOf(this.#client)?.bytesRead ?? 0;
       if (bytesRead !== this.#bytesRead) this.#lastByteAt = Date.now();
       this.#bytesRead = bytesRead;
-      if (this.#pending === 0 || Date.now() - this.#lastByteAt < this.#replyTimeoutMs) return;
-      this.#lose(new Error(`no reply for ${this.#replyTimeoutMs} ms`));
-      destroySocket(this.#client);
+      if (this.#silentMs >= this.#replyTimeoutMs) this.#giveUp();
+      else if (this.#silentMs >= this.#askAfterMs) void this.#ask();
     }, interval).unref();
+  }
+
+  /** How long a reply has been waited for. */
+  get #silentMs(): number {
+    return this.#pending === 0 ? 0 : Date.now() - this.#lastByteAt;
+  }
+
+  #giveUp(): void {
+    this.#lose(new Error(`no reply for ${this.#silentMs} ms`));
+    destroySocket(this.#client);
+  }
+
+  // A network that swallows everything looks like a statement that takes long. A backend that waits
+  // for us has not got it, or its reply was lost: https://www.postgresql.org/docs/current/monitoring-stats.html
+  async #ask(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    const asked = { purpose: 'status', name: this.database.name, replyTimeoutMs: 10_000 } as const;
+    try {
+      await using session = await Session.connect(this.database, asked);
+      const working = await session.query(
+        `select from pg_catalog.pg_stat_activity where pid = $1 and state = 'active'`,
+        [this.pid],
+      );
+      if (working.length === 0 && this.#silentMs >= this.#askAfterMs) this.#giveUp();
+    } catch (error) {
+      // A server that refuses one more connection is there.
+      const { code } = asReplicatorError(error);
+      const isSilent = code === 'UNREACHABLE' || code === 'CONNECTION_LOST';
+      if (isSilent && this.#silentMs >= this.#askAfterMs) this.#giveUp();
+    } finally {
+      this.#asking = false;
+    }
   }
 
   #lose(error: Error): void {

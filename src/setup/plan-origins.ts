@@ -4,7 +4,7 @@ import type { Config, SubscriptionConfig } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { parseLsn } from '../model/lsn.ts';
 import { quoteLiteral } from '../postgres/identifiers.ts';
-import { originName, slotName } from '../postgres/object-names.ts';
+import { originName, slotCopyName, slotName } from '../postgres/object-names.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
 import { serverFacts } from '../postgres/server-facts.ts';
@@ -106,16 +106,27 @@ async function* createOrigin(
       `select ${quoteLiteral(source)}, ${quoteLiteral(origin)}, $1::pg_lsn, $2::bigint, $3::timestamptz from origin`,
     why: `$1: confirmed_flush_lsn of slot ${slot} on ${source}; $2: timeline of ${source}; $3: when the slot was made`,
     values: async () => {
-      const { lsn, created } = await from.one<{ lsn: string; created: string }>(
-        `select p.confirmed_flush_lsn::text as lsn, s.created_at::text as created
-         from pg_catalog.pg_replication_slots p join replicator.slots s using (slot_name)
-         where slot_name = $1`,
-        [slot],
-      );
+      const { lsn, created } = await startOf(from, to.database.name);
       const { timeline } = await serverFacts(from);
       return [lsn, String(timeline), created];
     },
   };
+}
+
+/**
+ * Where its slot stands, which is a copy by now if the target was away from the start; and when the
+ * slot of all was made, before which nothing is to come.
+ */
+async function startOf(from: Session, target: string): Promise<{ lsn: string; created: string }> {
+  const source = from.database.name;
+  return await from.one<{ lsn: string; created: string }>(
+    `select r.confirmed_flush_lsn::text as lsn,
+            (select created_at::text from replicator.slots where slot_name = $2) as created
+     from pg_catalog.pg_replication_slots r
+     join replicator.slots s on s.slot_name = r.slot_name and s.state = 'created'
+     where r.slot_name in ($1, $2) order by r.slot_name = $1 desc limit 1`,
+    [slotCopyName(source, target), slotName(source)],
+  );
 }
 
 async function* renameOrigin(

@@ -31,6 +31,7 @@ import { sameDatabase } from './preflight/checks/same-database.ts';
 import { sequences } from './preflight/checks/sequences.ts';
 import { slot } from './preflight/checks/slot.ts';
 import { slotSettings } from './preflight/checks/slot-settings.ts';
+import { spareSlots } from './preflight/checks/spare-slots.ts';
 import { syncOptions } from './preflight/checks/sync-options.ts';
 import { synchronousStandby } from './preflight/checks/synchronous-standby.ts';
 import { tableMissing } from './preflight/checks/table-missing.ts';
@@ -57,6 +58,7 @@ export const checks: readonly Check[] = [
   walLevel,
   capacity,
   slotSettings,
+  spareSlots,
   synchronousStandby,
   failover,
   encoding,

@@ -21,7 +21,8 @@ export const schemaStatements: readonly string[] = [
   database text primary key,
   rank integer not null unique)`,
 
-  // This database as a source. creating is written first: a slot is not transactional.
+  // This database as a source: its slot, and the copies of it that belong to one target each.
+  // creating is written first: a slot is not transactional.
   `create table replicator.slots (
   slot_name text primary key,
   state text not null check (state in ('creating', 'created')),
@@ -38,7 +39,10 @@ export const schemaStatements: readonly string[] = [
   error_code text,
   error_message text,
   error_hint text,
-  error_at timestamptz)`,
+  error_at timestamptz,
+  paused boolean not null default false,
+  wished_at timestamptz,
+  given_up_at timestamptz)`,
 
   // This database as a source: which process reads it and writes to its targets. Each owner has a
   // greater epoch than the one before. No owner: it was stopped in order.

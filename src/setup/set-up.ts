@@ -103,6 +103,7 @@ export async function connectAll(config: Config, names: readonly string[]): Prom
         purpose: 'setup',
         name,
         replyTimeoutMs: 24 * 3_600_000,
+        askAfterMs: 30_000,
       });
       byName.set(name, session);
     }),

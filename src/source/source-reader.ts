@@ -1,23 +1,31 @@
-// Reads one source's slot once, and hands each transaction to every attached target. Calls go
-// downstream; what comes back is only how far each target is durable.
+// Reads one slot of a source once, and hands each transaction to every attached target: the slot of
+// all, or the copy of it that belongs to one target which cannot follow. Calls go downstream; what
+// comes back is only how far each target is durable.
 import type { Logger } from 'pino';
 import type { DatabaseConfig } from '../config/config.ts';
 import { asReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, maxLsn, minLsn, zeroLsn } from '../model/lsn.ts';
-import { publicationName, slotName } from '../postgres/object-names.ts';
+import type { TransactionPart } from '../model/transaction.ts';
+import { publicationName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
+import { Audience } from './audience.ts';
 import { ReplicationStream } from './capture/replication-stream.ts';
 import { findGap, type SlotPosition, verifySlot } from './capture/slot-identity.ts';
 import { decodeMessage } from './decode/pgoutput-decoder.ts';
 import { TransactionAssembler } from './decode/transaction-assembler.ts';
+import type { Handover } from './handover.ts';
 import type { Subscriber } from './subscriber.ts';
 
 export interface ReaderOptions {
   readonly database: DatabaseConfig;
-  readonly subscribers: readonly Subscriber[];
+  readonly slot: string;
+  /** Those that hold the slot, whether or not they take part in the stream. They come and go. */
+  readonly members: () => readonly Subscriber[];
   readonly partBytes: number;
   readonly partChanges: number;
   readonly onStreaming: () => void;
+  /** The stream is over, for whatever cause; called before another one begins. */
+  readonly onOver?: () => void;
   readonly log: Logger;
 }
 
@@ -45,34 +53,36 @@ export class SourceReader {
   #reported = false;
   #statusTimer: NodeJS.Timeout | undefined;
   #restart = new AbortController();
-  readonly #attachments = new Map<Subscriber, number>();
+  readonly #audience = new Audience();
+  #end: { readonly lsn: Lsn; readonly onReached: () => void } | undefined;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
   }
 
   /**
-   * One attempt, on the timeline on which the targets were judged: waits until a target is attached, verifies the slot, and streams until the
-   * connection breaks, `restart` is called, nobody is served any more, or `stop` is aborted.
-   * Throws ReplicatorError for the first of these only.
+   * One attempt, on the timeline on which the targets were judged: waits until a target is attached,
+   * unless there is none that holds the slot; verifies the slot, and streams until the connection
+   * breaks, `restart` is called, nobody is served any more, or `stop` is aborted. Throws
+   * ReplicatorError for the first of these only.
    */
   async run(stop: AbortSignal, timeline: bigint): Promise<void> {
-    const { database, log } = this.#options;
+    const { database, slot, log } = this.#options;
     this.#restart = new AbortController();
-    if (!this.#options.subscribers.some(({ attachment }) => attachment !== 0)) {
+    if (this.#nobodyTakesPart) {
       await aborted(AbortSignal.any([stop, this.#restart.signal]));
       if (stop.aborted) return;
       this.#restart = new AbortController();
     }
-    const slot = slotName(database.name);
     await using control = await Session.connect(database, {
       purpose: 'control',
       name: database.name,
     });
-    const position = await verifySlot(control, slot, timeline);
+    const publication = publicationName(database.name);
+    const position = await verifySlot(control, slot, publication, timeline);
     this.#refuseGaps(position);
     this.#begin(position);
-    if (this.#served.length === 0) return;
+    if (this.#nobodyIsServed) return;
     const stream = await ReplicationStream.open(database, {
       slot,
       publication: publicationName(database.name),
@@ -83,9 +93,9 @@ export class SourceReader {
     });
     this.#stream = stream;
     // It may have become full with what was read together with the answer.
-    this.#paused = this.#anyFull;
+    this.#paused = this.#audience.anyFull;
     if (this.#paused) stream.pause();
-    log.info({ source: database.name, lsn: formatLsn(position.confirmedLsn) }, 'streaming');
+    log.info({ source: database.name, slot, lsn: formatLsn(position.confirmedLsn) }, 'streaming');
     this.#options.onStreaming();
     const ticker = setInterval(() => this.#tick(stream, control, slot), statusIntervalMs(position));
     try {
@@ -97,15 +107,40 @@ export class SourceReader {
       if (stop.aborted) this.#sendStatus();
       this.#stream = undefined;
       await stream.close();
-      for (const subscriber of this.#served) subscriber.interrupted();
+      this.#audience.interrupted();
+      this.#options.onOver?.();
     }
+  }
+
+  /** End of what was handed on, or passed: every transaction before it, and none behind. */
+  get receivedLsn(): Lsn {
+    return this.#receivedLsn;
+  }
+
+  /** What the slot has been told; the server may lag behind it, and never goes beyond. */
+  get confirmedLsn(): Lsn {
+    return this.#confirmedLsn;
+  }
+
+  get streaming(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  /** Reading waits because the queue of one of them is full. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Those to whom the stream hands what it reads. */
+  get served(): readonly Subscriber[] {
+    return this.#stream === undefined ? [] : this.#audience.served;
   }
 
   /** A target has applied more, made room, or attached: confirm it and read on. */
   progressed(): void {
     if (this.#stream === undefined) return;
-    if (this.#served.length === 0) return this.restart();
-    if (this.#paused && !this.#anyFull) {
+    if (this.#nobodyIsServed) return this.restart();
+    if (this.#paused && !this.#audience.anyFull) {
       this.#paused = false;
       this.#stream.resume();
     }
@@ -118,23 +153,53 @@ export class SourceReader {
    * others from ever seeing the end of a long one.
    */
   restart(): void {
-    this.#restartDue = this.#midTransaction && this.#served.length > 0;
+    this.#restartDue = this.#midTransaction && this.#audience.served.length > 0;
     if (!this.#restartDue) this.#restart.abort();
   }
 
-  /** Those that are attached and have been since this stream began. */
-  get #served(): readonly Subscriber[] {
-    for (const [subscriber, attachment] of this.#attachments)
-      if (subscriber.attachment !== attachment) this.#attachments.delete(subscriber);
-    return [...this.#attachments.keys()];
+  /** From the next transaction on the handover is given what comes. */
+  admit(handover: Handover): void {
+    this.#audience.admit(handover);
+    if (this.#assembler?.insideTransaction === false) this.#letIn();
   }
 
-  get #anyFull(): boolean {
-    return this.#served.some((subscriber) => subscriber.full);
+  dismiss(handover: Handover): void {
+    this.#audience.dismiss(handover);
+  }
+
+  /** Its target is one of those served, from where the handover ends. */
+  complete(handover: Handover): void {
+    this.#audience.complete(handover);
+    this.#pauseWhenFull();
+  }
+
+  /**
+   * Hands on what ends at or before `lsn`, the end of a transaction or a position that was passed,
+   * and nothing behind it. Then it serves nobody any more, and calls `onReached`.
+   */
+  endAt(lsn: Lsn, onReached: () => void): void {
+    this.#end = { lsn, onReached };
+    if (this.#midTransaction || this.#endsAt(this.#receivedLsn)) return;
+    // The answer says how far the server has read, also where nothing is left to be sent.
+    this.#sendStatus(true);
+  }
+
+  dropEnd(): void {
+    this.#end = undefined;
+  }
+
+  get #nobodyTakesPart(): boolean {
+    const members = this.#options.members();
+    return members.length > 0 && !members.some(({ attachment }) => attachment !== 0);
+  }
+
+  // Without any member it reads on for nobody, so that the slot lets WAL go.
+  get #nobodyIsServed(): boolean {
+    return this.#audience.served.length === 0 && this.#options.members().length > 0;
   }
 
   #refuseGaps(position: SlotPosition): void {
-    for (const subscriber of this.#options.subscribers) {
+    for (const subscriber of this.#options.members()) {
       if (subscriber.attachment === 0 || subscriber.flushedLsn === undefined) continue;
       const gap = findGap(subscriber.name, subscriber.flushedLsn, position);
       if (gap !== undefined) subscriber.refuse(gap);
@@ -142,9 +207,8 @@ export class SourceReader {
   }
 
   #begin(position: SlotPosition): void {
-    this.#attachments.clear();
-    for (const subscriber of this.#options.subscribers)
-      if (subscriber.attachment !== 0) this.#attachments.set(subscriber, subscriber.attachment);
+    this.#audience.begin(this.#options.members());
+    this.#end = undefined;
     this.#receivedLsn = position.confirmedLsn;
     this.#confirmedLsn = position.confirmedLsn;
     this.#paused = false;
@@ -155,16 +219,38 @@ export class SourceReader {
     this.#assembler = new TransactionAssembler({
       partBytes: this.#options.partBytes,
       partChanges: this.#options.partChanges,
-      wants: (table) => this.#served.some((subscriber) => subscriber.wants(table)),
-      onPart: (part) => {
-        for (const subscriber of this.#served) subscriber.receive(part);
-        if (part.endLsn !== undefined) this.#receivedLsn = maxLsn(this.#receivedLsn, part.endLsn);
-        this.#midTransaction = part.endLsn === undefined;
-        if (this.#restartDue && !this.#midTransaction) this.restart();
-        this.#pauseWhenFull();
-      },
+      wants: (table) => this.#audience.wants(table),
+      onPart: (part) => this.#handOn(part),
       onPassed: (endLsn) => this.#passed(endLsn, false),
     });
+  }
+
+  #handOn(part: TransactionPart): void {
+    // Whatever begins to commit at a position ends behind it.
+    if (part.first && this.#endsAt(part.transaction.commitLsn)) return;
+    this.#audience.receive(part);
+    this.#midTransaction = part.endLsn === undefined;
+    if (part.endLsn !== undefined) {
+      this.#receivedLsn = maxLsn(this.#receivedLsn, part.endLsn);
+      this.#endsAt(part.endLsn);
+      this.#letIn();
+      if (this.#restartDue) this.restart();
+    }
+    this.#pauseWhenFull();
+  }
+
+  #endsAt(lsn: Lsn): boolean {
+    const end = this.#end;
+    if (end === undefined || lsn < end.lsn) return false;
+    this.#end = undefined;
+    this.#audience.clear();
+    this.restart();
+    end.onReached();
+    return true;
+  }
+
+  #letIn(): void {
+    if (this.#audience.letIn(this.#receivedLsn)) this.#assembler?.wantsMore();
   }
 
   async #untilOver(stream: ReplicationStream, control: Session, stop: AbortSignal): Promise<void> {
@@ -199,28 +285,33 @@ export class SourceReader {
 
   #passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void {
     this.#receivedLsn = maxLsn(this.#receivedLsn, lsn);
-    for (const subscriber of this.#served) subscriber.passed(lsn, urgent, sentAt);
+    const end = this.#end;
+    // What the source's clock says holds for the whole of `lsn` only.
+    if (end === undefined || lsn <= end.lsn) this.#audience.passed(lsn, urgent, sentAt);
+    else this.#audience.passed(end.lsn, urgent);
+    this.#endsAt(lsn);
+    this.#letIn();
   }
 
   #pauseWhenFull(): void {
-    if (this.#paused || !this.#anyFull) return;
+    if (this.#paused || !this.#audience.anyFull) return;
     this.#paused = true;
     this.#stream?.pause();
   }
 
-  /** The least that every target has durably; it never moves back. */
+  /** The least that every target has durably; it never moves back. Without any, all that was read. */
   get #confirmable(): Lsn {
     let least: Lsn | undefined;
-    for (const { flushedLsn } of this.#options.subscribers) {
+    for (const { flushedLsn } of this.#options.members()) {
       if (flushedLsn === undefined) return this.#confirmedLsn;
       least = least === undefined ? flushedLsn : minLsn(least, flushedLsn);
     }
-    return maxLsn(this.#confirmedLsn, least ?? zeroLsn);
+    return maxLsn(this.#confirmedLsn, least ?? this.#receivedLsn);
   }
 
   get #applied(): Lsn {
     let least = this.#receivedLsn;
-    for (const { appliedLsn } of this.#options.subscribers)
+    for (const { appliedLsn } of this.#options.members())
       least = minLsn(least, appliedLsn ?? this.#confirmedLsn);
     return maxLsn(least, this.#confirmedLsn);
   }

@@ -1,14 +1,26 @@
-// What a source knows of each of its targets: enough to hand on transactions and to learn what is
-// durable there. The arrow back is `flushedLsn`, announced by `SourceReader.progressed()`.
+// What a source knows of each of its targets: enough to hand on transactions, to learn what is
+// durable there, and to see who cannot follow. The arrow back is `flushedLsn`, announced by
+// `Source.progressed()`.
 import type { ReplicatorError } from '../model/errors.ts';
 import type { Lsn } from '../model/lsn.ts';
 import type { TableName } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 
+/** Where a target's changes come from: the stream of all, or a slot of its own, a copy. */
+export type Place = 'stream' | 'own slot';
+
 export interface Subscriber {
   readonly name: string;
+  /** The target's name in the file. */
+  readonly target: string;
+  /** Connected to its target. */
+  readonly present: boolean;
+  /** A person has asked for it to rest. */
+  readonly paused: boolean;
+  /** Resolves once the first attempt to attach has ended, either way. */
+  readonly settled: Promise<void>;
   /**
-   * 0: it takes no part in the stream (its target is away, or being copied), but still holds the
+   * 0: it takes no part in a stream (its target is away, or being copied), but still holds its
    * slot with its `flushedLsn`. Another number after every attach: a stream serves only those
    * attachments that it began with, since one that left and came back has missed something.
    */
@@ -19,6 +31,10 @@ export interface Subscriber {
   readonly appliedLsn: Lsn | undefined;
   /** Its queue is over its bound: the source stops reading until it has room. */
   readonly full: boolean;
+  /** Its queue is over half of its bound. */
+  readonly crowded: boolean;
+  /** It has nothing to apply. */
+  readonly idle: boolean;
   wants(table: TableName): boolean;
   /** Parts of one transaction come in order, with nothing of another in between. */
   receive(part: TransactionPart): void;
@@ -29,6 +45,13 @@ export interface Subscriber {
   passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void;
   /** The stream broke off: a transaction that is not complete will be sent again from its start. */
   interrupted(): void;
+  /** It gives up what waits here and attaches anew, at its progress, once it can. */
+  leave(): void;
+  pause(): void;
+  /** Ends a pause, and any wait for the next attempt. */
+  resume(): void;
   /** It cannot go on from where the slot stands; others can. */
   refuse(error: ReplicatorError): void;
+  /** From now on it is served from there. */
+  placed(place: Place): void;
 }

@@ -2,15 +2,15 @@
 // applies what the source hands on, and comes back by itself after any failure that passes.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { backoffMs } from '../model/backoff.ts';
+import { backoffMs, failedRetryMs } from '../model/backoff.ts';
 import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
 import type { TableName } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
-import type { Subscriber } from '../source/subscriber.ts';
+import type { Place, Subscriber } from '../source/subscriber.ts';
 import type { Applier } from '../target/apply/applier.ts';
 import { Inbox } from './inbox.ts';
-import { failedRetryMs, mayMove, type SubscriptionState } from './lifecycle.ts';
+import { mayMove, type SubscriptionState } from './lifecycle.ts';
 import { type JoinedTables, PartFilter } from './part-filter.ts';
 import type { BatchLimits, Work } from './queue.ts';
 
@@ -22,7 +22,7 @@ export interface SubscriptionOptions {
   readonly connect: () => Promise<Applier>;
   /** Makes the tables of the subscription ready on the target, copying where the syncs ask to. */
   readonly join: (applier: Applier, onCopy: () => void) => Promise<JoinedTables>;
-  /** The stream must begin again from the slot's position, for us. */
+  /** What comes after its progress must be sent. */
   readonly onAttach: () => void;
   /** More is durable here, or there is room again. */
   readonly onProgress: () => void;
@@ -38,6 +38,12 @@ export class Subscription implements Subscriber {
   #attachment = 0;
   #attachments = 0;
   #connected = false;
+  #place: Place = 'stream';
+  #filter = new PartFilter(new Map());
+  /** A person wants it so. */
+  #paused = false;
+  /** Ends the wait for the next attempt. */
+  #hurry = new AbortController();
   #flushedLsn: Lsn | undefined;
   #busy = false;
   /** The transaction in parts that is open on the target will never be completed. */
@@ -76,6 +82,14 @@ export class Subscription implements Subscriber {
     return this.#error;
   }
 
+  get present(): boolean {
+    return this.#connected;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   get attachment(): number {
     return this.#attachment;
   }
@@ -86,12 +100,19 @@ export class Subscription implements Subscriber {
 
   get appliedLsn(): Lsn | undefined {
     if (this.#flushedLsn === undefined || this.#attachment === 0) return this.#flushedLsn;
-    const idle = this.#inbox.queue.empty && !this.#busy;
-    return idle ? maxLsn(this.#flushedLsn, this.#inbox.passedLsn) : this.#flushedLsn;
+    return this.idle ? maxLsn(this.#flushedLsn, this.#inbox.passedLsn) : this.#flushedLsn;
+  }
+
+  get idle(): boolean {
+    return this.#inbox.queue.empty && !this.#busy;
   }
 
   get full(): boolean {
     return this.#inbox.queue.bytes >= this.#options.queueBytes;
+  }
+
+  get crowded(): boolean {
+    return this.#inbox.queue.bytes >= this.#options.queueBytes / 2;
   }
 
   wants(table: TableName): boolean {
@@ -105,7 +126,7 @@ export class Subscription implements Subscriber {
       this.refuse(asReplicatorError(error));
     }
     // A target that is away must not hold up the others: it will be sent everything again.
-    if (this.full && !this.#connected) this.#detach();
+    if (this.full && !this.#connected) this.leave();
   }
 
   passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void {
@@ -117,8 +138,34 @@ export class Subscription implements Subscriber {
     this.#inbox.queue.wake();
   }
 
+  leave(): void {
+    this.#attachment = 0;
+    this.#openParts = false;
+    this.#inbox.queue.clear();
+    this.#inbox.queue.wake();
+    this.#options.onProgress();
+  }
+
+  placed(place: Place): void {
+    this.#place = place;
+    if (this.#state === 'streaming' || this.#state === 'catching_up') this.#move(this.#working);
+  }
+
+  /** Lets go of its target until `resume`. */
+  pause(): void {
+    this.#paused = true;
+    this.#inbox.queue.wake();
+    this.#hurry.abort();
+  }
+
+  /** Ends a pause, and any wait for the next attempt. */
+  resume(): void {
+    this.#paused = false;
+    this.#hurry.abort();
+  }
+
   refuse(error: ReplicatorError): void {
-    this.#detach();
+    this.leave();
     // Judged by what we knew of a target that is away: it is looked at again when that is back.
     if (!this.#connected) return;
     this.#refused = error;
@@ -131,47 +178,70 @@ export class Subscription implements Subscriber {
     let attempts = { timed: 0, manual: 0 };
     while (!stop.aborted) {
       try {
-        await this.#session(stop, abandon, () => {
-          attempts = { timed: 0, manual: 0 };
-        });
+        if (this.#paused) await this.#untilResumed(stop);
+        else
+          await this.#session(stop, abandon, () => {
+            attempts = { timed: 0, manual: 0 };
+          });
       } catch (thrown) {
         if (stop.aborted) break;
         const error = asReplicatorError(thrown);
         this.#failed(error);
         this.#settle();
+        if (this.#paused) continue;
         const attempt = attempts[error.retry]++;
         const pause =
           error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs(attempt);
-        await sleep(pause, undefined, { signal: stop }).catch(() => {});
+        if (await this.#wait(pause, stop)) attempts = { timed: 0, manual: 0 };
       }
     }
     this.#move('stopped');
   }
 
+  async #untilResumed(stop: AbortSignal): Promise<void> {
+    this.#move('paused');
+    this.#settle();
+    while (this.#paused && !stop.aborted) await this.#wait(60 * 60_000, stop);
+    if (!stop.aborted) this.#move('starting');
+  }
+
+  /** True when it was ended before its time. */
+  async #wait(pauseMs: number, stop: AbortSignal): Promise<boolean> {
+    this.#hurry = new AbortController();
+    const over = AbortSignal.any([stop, this.#hurry.signal]);
+    await sleep(pauseMs, undefined, { signal: over }).catch(() => {});
+    return over.aborted;
+  }
+
   async #session(stop: AbortSignal, abandon: AbortSignal, onWorking: () => void): Promise<void> {
     this.#refused = undefined;
     const applier = await this.#options.connect();
+    if (this.#paused) return await applier.close();
     const giveUp = () => applier.destroy();
     const wake = () => this.#inbox.queue.wake();
     abandon.addEventListener('abort', giveUp, { once: true });
     applier.lost.addEventListener('abort', wake, { once: true });
     try {
       this.#connected = true;
-      if (!this.#continues(applier.progress)) this.#detach();
+      if (!this.#continues(applier.progress)) this.leave();
       if (this.#attachment !== 0) this.#inbox.queue.dropApplied(applier.progress);
-      else await this.#attach(applier);
+      else await this.#join(applier);
       this.#flushedLsn = applier.progress;
-      this.#move('streaming');
+      this.#move(this.#working);
       this.#settle();
       this.#options.onProgress();
-      while (!stop.aborted) if (await this.#step(applier)) onWorking();
+      while (!stop.aborted && !this.#paused) if (await this.#step(applier)) onWorking();
     } finally {
       this.#connected = false;
       abandon.removeEventListener('abort', giveUp);
       await applier.close();
       // A source that waits for room here must not wait for a target that is away.
-      if (!stop.aborted && (this.#openParts || this.full)) this.#detach();
+      if (!stop.aborted && (this.#openParts || this.full || this.#paused)) this.leave();
     }
+  }
+
+  get #working(): 'streaming' | 'catching_up' {
+    return this.#place === 'stream' ? 'streaming' : 'catching_up';
   }
 
   /**
@@ -184,29 +254,32 @@ export class Subscription implements Subscriber {
     return this.#inbox.hasSeen(progress) && (known === undefined || progress >= known);
   }
 
-  async #attach(applier: Applier): Promise<void> {
+  async #join(applier: Applier): Promise<void> {
     const tables = await this.#options.join(applier, () => {
       this.#move('copying');
       this.#settle();
     });
+    this.#filter = new PartFilter(tables);
+    await this.#attach(applier);
+  }
+
+  /** From the target's progress on. */
+  async #attach(applier: Applier): Promise<void> {
+    this.#openParts = false;
+    await applier.abandonPart();
     this.#flushedLsn = applier.progress;
-    this.#inbox.open(new PartFilter(tables), applier.progress);
+    this.#inbox.open(this.#filter, applier.progress);
     this.#abandoned = false;
     this.#attachment = ++this.#attachments;
     this.#options.onAttach();
-  }
-
-  #detach(): void {
-    this.#attachment = 0;
-    this.#openParts = false;
-    this.#inbox.queue.clear();
-    this.#options.onProgress();
+    if (this.#refused !== undefined) throw this.#refused;
   }
 
   /** True when something became durable. */
   async #step(applier: Applier): Promise<boolean> {
     if (this.#refused !== undefined) throw this.#refused;
     if (applier.lost.aborted) throw applier.lost.reason;
+    if (this.#attachment === 0) await this.#attach(applier);
     if (this.#abandoned) {
       this.#abandoned = false;
       this.#openParts = false;

@@ -9,6 +9,7 @@ import {
   commitBehindConfirmedKeepalive,
 } from './scenarios/adjacent-commits.ts';
 import { cutAtEachMessage, killAt, killBehindEachMessage } from './scenarios/crash-steps.ts';
+import { restsAndComesBack } from './scenarios/detach-steps.ts';
 import type { Scenario } from './scenarios/one-way.ts';
 import { refusedThenMended } from './scenarios/poison.ts';
 import { frozenOwnerCannotWrite, ownerKeepsItsSource } from './scenarios/take-over.ts';
@@ -41,6 +42,8 @@ const proofs: Proof[] = [
   ['ends-no-session', 'a frozen owner', frozenOwner, /^on its way on b: not within/],
   ['epoch-is-not-compared', 'a frozen owner', frozenOwner, /^rows that the frozen owner wrote/],
   ['takes-from-the-living', 'an owner that lives', ownerKeepsItsSource, /^the owner was replaced/],
+  ['handover-forgets', 'a target that comes back', restsAndComesBack, rowsDiffer],
+  ['own-stream-ends-early', 'a target that comes back', restsAndComesBack, rowsDiffer],
   ['trusts-its-memory', 'a sleeper', sleeperIsSentWhatTheOtherApplied, rowsDiffer],
 ];
 // up to 15 the origin stays where it was

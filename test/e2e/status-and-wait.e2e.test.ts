@@ -96,6 +96,7 @@ test('while it runs: streaming, no lag, exit code 0, and a stable shape', async 
         target: 'b',
         state: 'streaming',
         healthy: true,
+        detached: false,
         lagBytes: expect.any(Number),
         lagSeconds: expect.any(Number),
         flushedLsn: lsn,
@@ -115,12 +116,14 @@ test('while it runs: streaming, no lag, exit code 0, and a stable shape', async 
       {
         database: 'a',
         slotName: 'replicator_a',
+        target: null,
         active: true,
         restartLsn: lsn,
         confirmedFlushLsn: lsn,
         walStatus: 'reserved',
         retainedBytes: expect.any(Number),
         safeWalSizeBytes: null,
+        secondsToLimit: null,
       },
     ],
     owners: [

@@ -125,6 +125,21 @@ export const breakages = {
     },
     appliesWhatIsApplied,
   ],
+  /** What the stream brings while a target comes back into it. */
+  'handover-forgets': [
+    {
+      file: 'source/handover.js',
+      text: 'this.subscriber.receive(part);',
+      becomes: 'void part;',
+    },
+  ],
+  'own-stream-ends-early': [
+    {
+      file: 'source/source-reader.js',
+      text: 'if (part.first && this.#endsAt(part.transaction.commitLsn)) return;',
+      becomes: 'if (this.#end !== undefined) { this.#endsAt(this.#end.lsn); return; }',
+    },
+  ],
   /** A stand-in for sessions that cannot be ended: a target that is cut off while we take over. */
   'ends-no-session': [endsNoSession],
   'epoch-is-not-compared': [

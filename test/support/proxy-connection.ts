@@ -2,10 +2,13 @@ import { connect, type Socket } from 'node:net';
 import { type LaneRules, type Passing, ProxyLane } from './proxy-lane.ts';
 
 /**
- * Sees what passes through. With 'cut' the chunk is lost and its connection is cut; with a number
+ * Sees what passes through. With 'lose' the chunk never arrives and nobody is told. With 'cut' the chunk is lost and its connection is cut; with a number
  * that many of its bytes still arrive before the other side sees the end.
  */
-export type ChunkHook = (chunk: Buffer, connection: ProxyConnection) => 'cut' | number | undefined;
+export type ChunkHook = (
+  chunk: Buffer,
+  connection: ProxyConnection,
+) => 'cut' | 'lose' | number | undefined;
 
 /** In which ways nothing arrives. */
 export interface BlackholedWays {
@@ -79,6 +82,7 @@ export class ProxyConnection {
   #passing(chunk: Buffer, hook: ChunkHook | undefined, receiver: Socket): Passing {
     const verdict = hook?.(chunk, this);
     if (verdict === undefined) return { bytes: chunk };
+    if (verdict === 'lose') return { bytes: chunk.subarray(0, 0) };
     if (verdict === 'cut') return { bytes: chunk.subarray(0, 0), cut: () => this.cut() };
     return { bytes: chunk.subarray(0, verdict), cut: () => this.#cutBehind(receiver) };
   }

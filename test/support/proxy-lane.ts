@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
 
 export interface LaneRules {
   readonly delayMs: number;
+  /** How much passes in each direction of each connection. */
+  readonly bytesPerSecond: number;
 }
 
 /** What of a chunk passes; with `cut`, what to do after that. */
@@ -25,6 +27,8 @@ export class ProxyLane {
   readonly #passing: (chunk: Buffer) => Passing;
   readonly #queue: { item: Item; due: number }[] = [];
   #queuedBytes = 0;
+  /** When the last chunk has passed at that rate. */
+  #passedAt = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /** Starts to read. What of a chunk does not pass is lost. */
@@ -66,8 +70,11 @@ export class ProxyLane {
   }
 
   #push(item: Item): void {
-    this.#queue.push({ item, due: performance.now() + this.#rules.delayMs });
-    if (item instanceof Buffer) this.#queuedBytes += item.length;
+    const bytes = item instanceof Buffer ? item.length : 0;
+    const { delayMs, bytesPerSecond } = this.#rules;
+    this.#passedAt = Math.max(this.#passedAt, performance.now()) + (bytes * 1_000) / bytesPerSecond;
+    this.#queue.push({ item, due: this.#passedAt + delayMs });
+    this.#queuedBytes += bytes;
     // the sender is to feel that nobody reads, as it would without us
     if (this.#queuedBytes > maxQueuedBytes) this.#from.pause();
     this.pump();

@@ -23,6 +23,7 @@ export class TcpProxy {
   targetPort: number;
   /** Holds up every chunk in both directions. */
   delayMs = 0;
+  bytesPerSecond = Number.POSITIVE_INFINITY;
   onClientData: ChunkHook | undefined;
   onServerData: ChunkHook | undefined;
   readonly #listener: Server;

@@ -16,13 +16,13 @@ const slotQuery = `
   select i.system_identifier, i.database_oid::text as database_oid,
          s.state as recorded_state,
          s.publication_oid::text as publication_oid,
-         (select p.oid::text from pg_catalog.pg_publication p where p.pubname = $1)
+         (select p.oid::text from pg_catalog.pg_publication p where p.pubname = $2)
            as found_publication_oid,
          r.plugin, r.database, r.confirmed_flush_lsn::text as confirmed_lsn, r.wal_status,
          (r.slot_name is not null)::text as found,
          (select string_agg(format('%I.%I', t.schemaname, t.tablename), ', ' order by 1)
           from pg_catalog.pg_publication_tables t
-          where t.pubname = $1 and t.schemaname <> 'replicator') as tables,
+          where t.pubname = $2 and t.schemaname <> 'replicator') as tables,
          (select setting from pg_catalog.pg_settings where name = 'wal_sender_timeout')
            as wal_sender_timeout
   from replicator.installation i
@@ -30,17 +30,19 @@ const slotQuery = `
   left join pg_catalog.pg_replication_slots r on r.slot_name = $1`;
 
 /**
- * `timeline`: the one on which it was judged whether source and targets meet. Throws IDENTITY, SLOT_MISSING, SLOT_LOST, PUBLICATION_CHANGED or NOT_SET_UP;
- * SERVER_BUSY when it is on another one by now.
+ * `timeline`: the one on which it was judged whether source and targets meet. Throws IDENTITY,
+ * SLOT_MISSING, SLOT_LOST, PUBLICATION_CHANGED or NOT_SET_UP; SERVER_BUSY when it is on another one
+ * by now.
  */
 export async function verifySlot(
   session: Session,
   slot: string,
+  publication: string,
   timeline: bigint,
 ): Promise<SlotPosition> {
   const name = session.database.name;
   const facts = await serverFacts(session);
-  const [row] = await session.query(slotQuery, [slot]);
+  const [row] = await session.query(slotQuery, [slot, publication]);
   const refuse = (code: ConstructorParameters<typeof ReplicatorError>[0], what: string): never => {
     const isLost =
       code === 'SLOT_MISSING' || code === 'SLOT_LOST' || code === 'PUBLICATION_CHANGED';
@@ -70,7 +72,7 @@ export async function verifySlot(
     row['found_publication_oid'] === null ||
     row['publication_oid'] !== row['found_publication_oid']
   )
-    return refuse('PUBLICATION_CHANGED', `publication ${slot} was dropped or recreated`);
+    return refuse('PUBLICATION_CHANGED', `publication ${publication} was dropped or recreated`);
   return {
     facts,
     confirmedLsn: parseLsn(row['confirmed_lsn'] ?? '0/0'),

@@ -23,9 +23,15 @@ export interface AssemblerOptions {
 const changeOverheadBytes = 160;
 const valueOverheadBytes = 32;
 
+interface KnownRelation {
+  readonly relation: Relation;
+  readonly marker: boolean;
+  wanted: boolean;
+}
+
 export class TransactionAssembler implements DecodedCalls {
   readonly #options: AssemblerOptions;
-  readonly #relations = new Map<number, { relation: Relation; wanted: boolean; marker: boolean }>();
+  readonly #relations = new Map<number, KnownRelation>();
   #transaction: TransactionHead | undefined;
   #replicated = false;
   #marked = false;
@@ -62,6 +68,12 @@ export class TransactionAssembler implements DecodedCalls {
     const marker = isMarker(relation);
     const wanted = !marker && this.#options.wants(relation);
     this.#relations.set(relation.oid, { relation, wanted, marker });
+  }
+
+  /** Somebody has come who may want what nobody wanted so far. Between two transactions only. */
+  wantsMore(): void {
+    for (const known of this.#relations.values())
+      known.wanted = !known.marker && this.#options.wants(known.relation);
   }
 
   wants(relationOid: number): Relation | undefined {

@@ -39,6 +39,7 @@ export async function openApplySession(
     name: `${claim.source}:${target.name}`,
     settings: { ...settings, lock_timeout: `${lockTimeoutMs}ms` },
     replyTimeoutMs: 15 * 60_000,
+    askAfterMs: 15_000,
   });
   try {
     await becomeReplica(session);

@@ -21,7 +21,7 @@ syncs: { s: { relgroup: r, dbgroup: g } }
 );
 
 const known =
-  '(known: run, init, check, status, conflicts, wait, config, teardown, completion, --version, --help)';
+  '(known: run, init, check, status, conflicts, wait, pause, resume, config, teardown, completion, --version, --help)';
 const noSecrets =
   'no connection strings and passwords here, where ps shows them: write them into the configuration file, the password best as password_file';
 const categories =
@@ -56,6 +56,9 @@ const mistakes: [string, ...string[]][] = [
   ['check --category 1', `--category 1: choose ${categories}`],
   ['wait --timeout 5', '--timeout 5: must have a unit, such as 10s or 500ms'],
   ['wait --timeout abc', '--timeout abc: must be a whole number with a unit, such as 10s or 500ms'],
+  ['pause', 'pause: name a sync or a source:target'],
+  ['resume a:c', 'resume "a":"c": no such sync or source:target (did you mean "a:b"?)'],
+  ['pause x', 'pause "x": no such sync or source:target (known: s, a:b)'],
   ['status --watch 0x10', '--watch 0x10: give a number of seconds up to 86400'],
   ['status --watch -1', '--watch -1: give a number of seconds up to 86400'],
   ['status --watch 1e9', '--watch 1e9: give a number of seconds up to 86400'],

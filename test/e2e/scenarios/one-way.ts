@@ -17,6 +17,10 @@ export interface Scenario {
   program?: string;
   /** How long something may take to happen before it is taken never to happen. */
   patienceMs?: number;
+  /** Further keys of the file. */
+  file?: Record<string, unknown>;
+  /** Of the daemon. */
+  nodeArgs?: string[];
 }
 
 /** With a key, and without any unique key: there an effect that comes twice shows. */
@@ -71,6 +75,7 @@ export class OneWay implements AsyncDisposable {
       dbgroups: { one_way: roles },
       syncs: { a: { relgroup: 'all', dbgroup: 'one_way' } },
       apply: { lock_timeout: '500ms' },
+      ...this.#scenario.file,
     });
   }
 
@@ -100,8 +105,11 @@ export class OneWay implements AsyncDisposable {
   }
 
   launch(config = this.config): ReplicatorProcess {
-    const { program } = this.#scenario;
-    const replicator = startReplicator(config, program === undefined ? {} : { program });
+    const { program, nodeArgs } = this.#scenario;
+    const replicator = startReplicator(config, {
+      ...(program !== undefined && { program }),
+      ...(nodeArgs !== undefined && { nodeArgs }),
+    });
     this.#started.push(replicator);
     return replicator;
   }
@@ -182,12 +190,56 @@ export class OneWay implements AsyncDisposable {
     });
   }
 
+  /** The slots of the source that belong to one target each, by the target's name. */
+  async copies(): Promise<string[]> {
+    const { server, name } = this.source.database;
+    const rows = await server.query(
+      'postgres',
+      `select substr(slot_name, 15) as target from pg_replication_slots
+       where database = $1 and slot_name like 'replicator_a__%' order by 1`,
+      [name],
+    );
+    return rows.map((row) => row['target'] ?? '');
+  }
+
+  async untilCopies(expected: readonly string[]): Promise<void> {
+    await eventually(
+      async () => {
+        expect(await this.copies()).toEqual(expected);
+      },
+      { timeoutMs: this.patienceMs, intervalMs: 20, what: `slots of ${expected}` },
+    );
+  }
+
+  /** What `replicator pause` and `resume` write. */
+  async want(wish: 'pause' | 'resume', target = 'b'): Promise<void> {
+    await this.source.database.query(
+      `update replicator.subscriptions set paused = $1, wished_at = clock_timestamp()
+       where target = $2`,
+      [wish === 'pause', target],
+    );
+  }
+
+  /** Entries `n <number>` were applied in the order of their numbers: rows lie as they came. */
+  async expectOrder(targetNames: readonly string[]): Promise<void> {
+    for (const name of targetNames) {
+      const wrong = await this.site(name).database.query(
+        `select n from (
+           select n, lag(n) over (order by ctid) as before from (
+             select ctid, substr(entry, 3)::int as n from log where entry like 'n %') entries) pairs
+         where n <> before + 1`,
+      );
+      expect(wrong, `order on ${name}`).toEqual([]);
+    }
+  }
+
   async #slotLsn(column: 'confirmed_flush_lsn' | 'restart_lsn'): Promise<bigint> {
     // from another database: a look at the catalogs may write WAL of its own here
     const { server, name } = this.source.database;
     const [row] = await server.query(
       'postgres',
-      `select ${column} - '0/0' as lsn from pg_replication_slots where database = $1`,
+      `select ${column} - '0/0' as lsn from pg_replication_slots
+       where database = $1 and slot_name = 'replicator_a'`,
       [name],
     );
     return BigInt(row?.['lsn'] ?? 0);

@@ -6,7 +6,7 @@ import { databaseConfig } from '../../support/database-config.ts';
 import { assertNothingLeft } from '../../support/leftovers.ts';
 import type { PostgresServer } from '../../support/postgres-server.ts';
 import { createProxy } from '../../support/proxy.ts';
-import { majors, sharedServer } from '../../support/servers-for-tests.ts';
+import { majors, newest, sharedServer } from '../../support/servers-for-tests.ts';
 
 const databases = new Map<number, TestDatabase>();
 
@@ -27,7 +27,7 @@ function databaseOn(major: number): TestDatabase {
 
 async function open(
   major: number,
-  options: { replyTimeoutMs?: number; port?: number; user?: string } = {},
+  options: { replyTimeoutMs?: number; askAfterMs?: number; port?: number; user?: string } = {},
 ): Promise<Session> {
   const { port, user, ...rest } = options;
   const config = databaseConfig(databaseOn(major), {
@@ -196,4 +196,30 @@ test.each([
   const config = databaseConfig(databaseOn(majors[0] ?? 18), rest);
   const connected = Session.connect(config, { purpose: 'control', name: 'b' });
   await expect(connected).rejects.toMatchObject({ code });
+});
+
+test('a statement that takes long is waited for, as its server is at work', async () => {
+  await using session = await open(newest, { askAfterMs: 200 });
+  await session.query('select pg_sleep(2)');
+  expect(session.lost.aborted).toBe(false);
+});
+
+test('a statement that a silent network swallowed is given up, long before its reply is due', async () => {
+  const proxy = await createProxy(databaseOn(newest).server.port);
+  await using session = await open(newest, { askAfterMs: 300, port: proxy.port });
+  proxy.blackhole(true);
+  const began = Date.now();
+  await expect(session.query('select 1')).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+  expect(Date.now() - began).toBeLessThan(20_000);
+  await proxy.close();
+}, 40_000);
+
+test('a reply that was lost is not waited for: the server waits for us', async () => {
+  const proxy = await createProxy(databaseOn(newest).server.port);
+  await using session = await open(newest, { askAfterMs: 300, port: proxy.port });
+  proxy.onServerData = (chunk) => (chunk.includes('lost reply') ? 'lose' : undefined);
+  await expect(session.query(`select 'lost reply'`)).rejects.toMatchObject({
+    code: 'CONNECTION_LOST',
+  });
+  await proxy.close();
 });

@@ -45,6 +45,8 @@ export function configOf(
     subscriptions,
     ownStreams: deriveOwnStreams(subscriptions),
     apply: { batchChanges: 1, batchBytes: 1, queueBytes: 1, lockTimeoutMs: 1 },
+    slots: { warnBytes: 2 ** 31, giveUpBytes: undefined },
+    heartbeatMs: undefined,
     log: { level: 'info' },
     maxClockSkewMs: 500,
     conflictRetentionMs: 1,

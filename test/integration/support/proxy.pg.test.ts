@@ -150,3 +150,29 @@ test('a hook lets the first bytes of a chunk through and cuts behind them', asyn
   expect(await server.query('postgres', 'select id from partly')).toEqual([{ id: '1' }]);
   await server.query('postgres', 'drop table partly');
 });
+
+test('a cap holds the rate and keeps the order', async () => {
+  const client = await connect();
+  proxy.bytesPerSecond = 200_000;
+  const began = performance.now();
+  const { rows } = await client.query(`select i, repeat('x', 90) from generate_series(1, 1000) i`);
+  proxy.bytesPerSecond = Number.POSITIVE_INFINITY;
+  expect(performance.now() - began).toBeGreaterThan(400);
+  expect(rows.every((row, index) => row.i === index + 1)).toBe(true);
+});
+
+test('a hook loses a reply, and nobody is told', async () => {
+  const client = await connect();
+  proxy.onServerData = (chunk) => (chunk.includes('lost') ? 'lose' : undefined);
+  let answered = false;
+  client.query(`select 'lost'`).then(
+    () => {
+      answered = true;
+    },
+    () => undefined,
+  );
+  await sleep(200);
+  expect(answered).toBe(false);
+  expect(proxy.connections).toBe(1);
+  proxy.cut();
+});

@@ -51,6 +51,8 @@ test('the least that a file can say', () => {
       queueBytes: 67_108_864,
       lockTimeoutMs: 10_000,
     },
+    slots: { warnBytes: 2 * 1024 ** 3, giveUpBytes: 20 * 1024 ** 3 },
+    heartbeatMs: undefined,
     log: { level: 'info' },
     maxClockSkewMs: 500,
     conflictRetentionMs: 2_592_000_000,
@@ -284,7 +286,7 @@ test('the error has all problems, and a message of as many lines', () => {
     'replicator.yaml:11:1: unknown key "y"',
   ];
   const known =
-    ' (known: databases, relgroups, dbgroups, syncs, apply, log, max_clock_skew, conflict_retention, shutdown_timeout)';
+    ' (known: databases, relgroups, dbgroups, syncs, apply, slots, heartbeat, log, max_clock_skew, conflict_retention, shutdown_timeout)';
   const lines = problems.map((line) => line + known);
   const attempt = () => parse(sampleFile({ 10: 'x: 1', 11: 'y: 1' }));
   expect(attempt).toThrow(ConfigError);

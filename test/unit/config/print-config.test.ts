@@ -52,6 +52,10 @@ apply:
   batch_size: 8MB
   queue_size: 64MB
   lock_timeout: 10s
+slots:
+  warn_at: 2GB
+  give_up_at: 20GB
+heartbeat: never
 log:
   level: info
 max_clock_skew: 500ms
@@ -69,6 +73,7 @@ test('what is printed can be loaded again', () => {
       9: '  s: { relgroup: r, dbgroup: g, conflict: pause, conflict_log: full, conflict_window: 0ms }',
       5: `  r: { tables: ['public."A ""b"".c"', '*.x?'], exclude: [y.*] }`,
       10: 'apply: { batch_size: 1025B, lock_timeout: 90s }',
+      11: 'slots: { warn_at: 3GB, give_up_at: never }\nheartbeat: 7s',
     }),
   );
   expect(comparable(parse(printConfig(config)))).toEqual(comparable(config));

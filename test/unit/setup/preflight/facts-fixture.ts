@@ -184,6 +184,8 @@ export function factsOf(databases: readonly DatabaseFacts[], parts: Parts): Pref
     subscriptions,
     ownStreams: deriveOwnStreams(subscriptions),
     apply: { batchChanges: 1, batchBytes: 1, queueBytes: 1, lockTimeoutMs: 1 },
+    slots: { warnBytes: 2 ** 31, giveUpBytes: undefined },
+    heartbeatMs: undefined,
     log: { level: 'info' },
     maxClockSkewMs: 500,
     conflictRetentionMs: 1,

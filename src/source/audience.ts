@@ -1,0 +1,86 @@
+// Those to whom a stream hands what it reads: the targets that are attached since it began, and
+// those for which it fills a handover.
+import type { Lsn } from '../model/lsn.ts';
+import type { TableName } from '../model/relation.ts';
+import type { TransactionPart } from '../model/transaction.ts';
+import type { Handover } from './handover.ts';
+import type { Subscriber } from './subscriber.ts';
+
+export class Audience {
+  readonly #attachments = new Map<Subscriber, number>();
+  readonly #handovers = new Set<Handover>();
+  /** They begin with the next transaction. */
+  #waiting: Handover[] = [];
+
+  begin(members: readonly Subscriber[]): void {
+    this.clear();
+    for (const member of members)
+      if (member.attachment !== 0) this.#attachments.set(member, member.attachment);
+  }
+
+  clear(): void {
+    this.#attachments.clear();
+    this.#handovers.clear();
+    this.#waiting = [];
+  }
+
+  get served(): readonly Subscriber[] {
+    for (const [subscriber, attachment] of this.#attachments)
+      if (subscriber.attachment !== attachment) this.#attachments.delete(subscriber);
+    return [...this.#attachments.keys()];
+  }
+
+  get anyFull(): boolean {
+    return this.served.some(({ full }) => full);
+  }
+
+  wants(table: TableName): boolean {
+    return this.#all.some((each) => each.wants(table));
+  }
+
+  receive(part: TransactionPart): void {
+    for (const subscriber of this.served) subscriber.receive(part);
+    for (const handover of this.#handovers) handover.receive(part);
+  }
+
+  passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void {
+    for (const subscriber of this.served) subscriber.passed(lsn, urgent, sentAt);
+    for (const handover of this.#handovers) handover.passed(lsn, urgent, sentAt);
+  }
+
+  interrupted(): void {
+    for (const subscriber of this.served) subscriber.interrupted();
+    for (const handover of [...this.#handovers, ...this.#waiting]) handover.fail();
+  }
+
+  admit(handover: Handover): void {
+    this.#waiting.push(handover);
+  }
+
+  /** Between two transactions, at `lsn`: true if somebody has come. */
+  letIn(lsn: Lsn): boolean {
+    const come = this.#waiting.splice(0).filter(({ failed }) => !failed);
+    for (const handover of come) {
+      this.#handovers.add(handover);
+      handover.begin(lsn);
+    }
+    return come.length > 0;
+  }
+
+  dismiss(handover: Handover): void {
+    this.#waiting = this.#waiting.filter((other) => other !== handover);
+    this.#handovers.delete(handover);
+  }
+
+  /** What waited is the target's, and what comes is as well. */
+  complete(handover: Handover): void {
+    this.dismiss(handover);
+    handover.complete();
+    const { subscriber } = handover;
+    if (subscriber.attachment !== 0) this.#attachments.set(subscriber, subscriber.attachment);
+  }
+
+  get #all(): readonly Subscriber[] {
+    return [...this.served, ...[...this.#handovers].map(({ subscriber }) => subscriber)];
+  }
+}

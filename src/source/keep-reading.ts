@@ -1,0 +1,38 @@
+// A reader reads again, by itself, whatever ended its stream.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs, failedRetryMs } from '../model/backoff.ts';
+import { asReplicatorError, type ReplicatorError } from '../model/errors.ts';
+import type { Term } from './ownership/ownership.ts';
+import type { SourceReader } from './source-reader.ts';
+
+/** A stream that held this long was sound: its failure is a new one. */
+const steadyMs = 30_000;
+
+/**
+ * Until `stop` is aborted. `term` is waited for before each attempt: a process that was frozen must
+ * know that the source is its own still. `attempt` is 0 for the first failure of a row.
+ */
+export async function keepReading(
+  reader: SourceReader,
+  stop: AbortSignal,
+  term: (stop: AbortSignal) => Promise<Term>,
+  onFailure: (error: ReplicatorError, attempt: number) => void,
+): Promise<void> {
+  let attempt = 0;
+  while (!stop.aborted) {
+    const startedAt = Date.now();
+    try {
+      const { lineage } = await term(stop);
+      await reader.run(stop, lineage.timeline);
+    } catch (thrown) {
+      if (stop.aborted) return;
+      const error = asReplicatorError(thrown);
+      if (Date.now() - startedAt > steadyMs) attempt = 0;
+      onFailure(error, attempt);
+      const pause =
+        error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs(attempt);
+      attempt += 1;
+      await sleep(pause, undefined, { signal: stop }).catch(() => {});
+    }
+  }
+}

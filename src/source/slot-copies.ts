@@ -1,0 +1,139 @@
+// The copies of a source's slot. Each keeps the place of one target that cannot follow, while the
+// slot of all goes on. That it is there and recorded is what makes a target a detached one: nothing
+// else remembers it, and the target may be dead.
+import { ReplicatorError } from '../model/errors.ts';
+import { formatLsn, type Lsn } from '../model/lsn.ts';
+import { publicationName, slotCopyName, slotName } from '../postgres/object-names.ts';
+import type { Session } from '../postgres/session.ts';
+
+export interface SlotCopy {
+  readonly slot: string;
+  /** Tells it from one that was made later under the same name; timestamptz as text. */
+  readonly madeAt: string;
+}
+
+/** A session on a source, and the epoch of the process that owns it. */
+export interface OwnerSession {
+  readonly session: Session;
+  readonly epoch: bigint;
+}
+
+/**
+ * Makes and records the copy. Once it resolves the slot of all need not be held for the target any
+ * more. Throws RESOURCES when no slot is free, FENCED when another process owns the source.
+ */
+export async function makeCopy(owner: OwnerSession, target: string): Promise<SlotCopy> {
+  const { session } = owner;
+  const source = session.database.name;
+  const slot = slotCopyName(source, target);
+  // Written first: what is found unrecorded, or not recorded as created, holds nobody's place.
+  await asOwner(owner, () =>
+    session.query(`insert into replicator.slots (slot_name, state) values ($1, 'creating')`, [
+      slot,
+    ]),
+  );
+  await session.query('select pg_catalog.pg_copy_logical_replication_slot($1, $2)', [
+    slotName(source),
+    slot,
+  ]);
+  const [row] = await asOwner(owner, () =>
+    session.query(
+      `update replicator.slots set state = 'created',
+         publication_oid = (select oid from pg_catalog.pg_publication where pubname = $2),
+         consistent_lsn = (select confirmed_flush_lsn from pg_catalog.pg_replication_slots
+                           where slot_name = $1)
+       where slot_name = $1 and state = 'creating' returning created_at::text as made_at`,
+      [slot, publicationName(source)],
+    ),
+  );
+  if (row === undefined)
+    throw new ReplicatorError('FENCED', `${source}: slot ${slot} was taken away while it was made`);
+  return { slot, madeAt: row['made_at'] ?? '' };
+}
+
+/**
+ * Removes the copy of a target that has everything up to the slot of all. The server judges that
+ * itself; false, with nothing removed, when it is not so.
+ */
+export async function dropCopy(
+  owner: OwnerSession,
+  { slot, madeAt }: SlotCopy,
+  progress: Lsn,
+): Promise<boolean> {
+  const { session } = owner;
+  await asOwner(owner, () =>
+    session.query(
+      `delete from replicator.slots s using pg_catalog.pg_replication_slots r
+       where s.slot_name = $1 and s.created_at = $2::timestamptz
+         and r.slot_name = $3 and r.confirmed_flush_lsn <= $4::pg_lsn`,
+      [slot, madeAt, slotName(session.database.name), formatLsn(progress)],
+    ),
+  );
+  // Asked again, since the answer to an earlier attempt may have been lost.
+  const kept = await session.query(
+    'select from replicator.slots where slot_name = $1 and created_at = $2::timestamptz',
+    [slot, madeAt],
+  );
+  if (kept.length > 0) return false;
+  await dropIfUnrecorded(owner, slot);
+  return true;
+}
+
+/** Removes the copy whatever it keeps, and records that its target must be filled anew. */
+export async function giveUpCopy(owner: OwnerSession, target: string): Promise<void> {
+  const { session } = owner;
+  const slot = slotCopyName(session.database.name, target);
+  // One transaction: a target never loses its place without being told.
+  await asOwner(owner, async () => {
+    await session.query(
+      'update replicator.subscriptions set given_up_at = now() where target = $1',
+      [target],
+    );
+    await session.query('delete from replicator.slots where slot_name = $1', [slot]);
+  });
+  await dropIfUnrecorded(owner, slot);
+}
+
+/** Removes what a crash has left of a copy that was being made or removed. */
+export async function dropRemainder(owner: OwnerSession, slot: string): Promise<void> {
+  await asOwner(owner, () =>
+    owner.session.query(
+      `delete from replicator.slots s where s.slot_name = $1 and (s.state = 'creating'
+         or not exists (select from pg_catalog.pg_replication_slots r where r.slot_name = $1))`,
+      [slot],
+    ),
+  );
+  await dropIfUnrecorded(owner, slot);
+}
+
+// While its walsender is ending it is in use still; it is found again, and removed, later.
+async function dropIfUnrecorded(owner: OwnerSession, slot: string): Promise<void> {
+  await asOwner(owner, () =>
+    owner.session.query(
+      `select pg_catalog.pg_drop_replication_slot(r.slot_name)
+       from pg_catalog.pg_replication_slots r
+       where r.slot_name = $1 and not r.active and r.database = pg_catalog.current_database()
+         and not exists (select from replicator.slots s where s.slot_name = $1)`,
+      [slot],
+    ),
+  );
+}
+
+/**
+ * In a transaction in which nobody else can take the source: a process that was frozen must not move
+ * a target's place when it wakes up.
+ */
+async function asOwner<T>({ session, epoch }: OwnerSession, work: () => Promise<T>): Promise<T> {
+  return await session.transaction(async () => {
+    const owned = await session.query(
+      'select from replicator.lease where epoch = $1 and owner is not null for share',
+      [String(epoch)],
+    );
+    if (owned.length === 0)
+      throw new ReplicatorError(
+        'FENCED',
+        `${session.database.name}: another replicator has taken the source over`,
+      );
+    return await work();
+  });
+}

@@ -1,0 +1,242 @@
+// One source and its targets: the stream of all, and for each target that cannot follow it a stream
+// of its own, until it has caught up. Thus nobody waits for a target that is dead, slow or paused.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { DatabaseConfig } from '../config/config.ts';
+import { backoffMs } from '../model/backoff.ts';
+import { asReplicatorError, givenUpError, ReplicatorError } from '../model/errors.ts';
+import { slotName } from '../postgres/object-names.ts';
+import { Session } from '../postgres/session.ts';
+import { keepReading } from './keep-reading.ts';
+import { Moves } from './moves.ts';
+import type { Term } from './ownership/ownership.ts';
+import { type OwnStream, Seat } from './seat.ts';
+import type { OwnerSession } from './slot-copies.ts';
+import { SourceReader } from './source-reader.ts';
+import type { Subscriber } from './subscriber.ts';
+import type { SlotLimits } from './wal-watch.ts';
+import { Watch } from './watch.ts';
+
+export interface SourceOptions {
+  readonly database: DatabaseConfig;
+  readonly subscribers: readonly Subscriber[];
+  /** Waits until the source is ours. Throws when `stop` is aborted. */
+  readonly term: (stop: AbortSignal) => Promise<Term>;
+  readonly partBytes: number;
+  readonly partChanges: number;
+  /** What may wait for a target that is about to come back into the stream. */
+  readonly handoverBytes: number;
+  readonly limits: SlotLimits;
+  /** How often the marker is written; undefined: never. */
+  readonly heartbeatMs: number | undefined;
+  readonly onStreaming: () => void;
+  /** A stream of these targets has failed; `attempt` is 0 for the first failure of a row. */
+  readonly onFailure: (
+    error: ReplicatorError,
+    attempt: number,
+    targets: readonly Subscriber[],
+  ) => void;
+  readonly log: Logger;
+}
+
+/** How long the first stream waits for the targets, so that they begin it together. */
+const gatherMs = 2_000;
+const tickMs = 100;
+const lookMs = 2_000;
+
+export class Source {
+  readonly #options: SourceOptions;
+  readonly #seats: readonly Seat[];
+  readonly #stream: SourceReader;
+  readonly #moves: Moves;
+  readonly #watch: Watch;
+  readonly #ownStreams = new Set<Promise<void>>();
+  /** Aborted when the source is not ours any more, or all is to end. */
+  #over: AbortSignal = new AbortController().signal;
+  #epoch = 0n;
+  #session: Session | undefined;
+  #lookDue = 0;
+  #beatDue = 0;
+  #isKnown = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(options: SourceOptions) {
+    this.#options = options;
+    this.#seats = options.subscribers.map((subscriber) => new Seat(subscriber));
+    this.#stream = this.#readerOf(slotName(options.database.name), {
+      members: () => this.#membersOfStream,
+      onOver: () => this.#moves.streamIsOver(),
+    });
+    const { database, handoverBytes, limits, log } = options;
+    const common = { seats: this.#seats, writing: async () => await this.#writing(), log };
+    const openOwn = (slot: string, seat: Seat) => this.#openOwn(slot, seat);
+    this.#moves = new Moves({ ...common, stream: this.#stream, openOwn, handoverBytes });
+    this.#watch = new Watch({ ...common, source: database.name, moves: this.#moves, limits });
+  }
+
+  /** Until `stop` is aborted; nothing that a server does ends it. */
+  async run(stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      const term = await this.#options.term(stop).catch(() => undefined);
+      if (term === undefined) return;
+      this.#over = AbortSignal.any([stop, term.lost]);
+      this.#epoch = term.epoch;
+      await this.#term();
+    }
+  }
+
+  /** Resolves once it is known which targets are detached, paused or given up. */
+  async known(stop: AbortSignal): Promise<void> {
+    if ((this.#isKnown && !this.#over.aborted) || stop.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+      stop.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  // What was so in an earlier term may have been changed by another process since.
+  async #term(): Promise<void> {
+    const { subscribers } = this.#options;
+    for (const seat of this.#seats) seat.begin();
+    await this.#firstLook();
+    const tending = this.#tend();
+    const gathered = Promise.all(subscribers.map(({ settled }) => settled));
+    await Promise.race([gathered, this.#pause(gatherMs)]);
+    await this.#keepReading(this.#stream, this.#over, () => this.#membersOfStream);
+    await tending;
+    await Promise.all(this.#ownStreams);
+    this.#isKnown = false;
+    await this.#session?.close();
+  }
+
+  /** The target is ready for what comes after its progress. */
+  attached(subscriber: Subscriber): void {
+    const seat = this.#seatOf(subscriber);
+    const { state } = seat;
+    if (state.kind === 'given up') subscriber.refuse(givenUpError(subscriber.name));
+    else if (state.kind === 'own slot' || state.kind === 'joining') state.own.reader.restart();
+    // Others are not to wait until the stream has come to where it is already.
+    else if (state.kind === 'stream' && !this.#moves.servesOthersThan(subscriber))
+      this.#stream.restart();
+  }
+
+  /** The target has applied more, or made room. */
+  progressed(subscriber: Subscriber): void {
+    const { state } = this.#seatOf(subscriber);
+    this.#stream.progressed();
+    if (state.kind === 'own slot' || state.kind === 'joining') state.own.reader.progressed();
+  }
+
+  get #membersOfStream(): readonly Subscriber[] {
+    return this.#seats.filter(({ holdsStream }) => holdsStream).map(({ subscriber }) => subscriber);
+  }
+
+  #seatOf(subscriber: Subscriber): Seat {
+    const seat = this.#seats.find((each) => each.subscriber === subscriber);
+    if (seat === undefined) throw new ReplicatorError('INTERNAL', 'an unknown target');
+    return seat;
+  }
+
+  #readerOf(
+    slot: string,
+    rest: { members: () => readonly Subscriber[]; onOver?: () => void },
+  ): SourceReader {
+    const { database, partBytes, partChanges, log, onStreaming } = this.#options;
+    return new SourceReader({
+      database,
+      slot,
+      partBytes,
+      partChanges,
+      onStreaming,
+      log,
+      ...rest,
+    });
+  }
+
+  #openOwn(slot: string, seat: Seat): OwnStream {
+    const members = [seat.subscriber];
+    const reader = this.#readerOf(slot, {
+      members: () => members,
+      onOver: () => {
+        if (seat.state.kind === 'joining') seat.state.handover.fail();
+      },
+    });
+    const stop = new AbortController();
+    const over = AbortSignal.any([this.#over, stop.signal]);
+    const reading = this.#keepReading(reader, over, () => members).finally(() =>
+      this.#ownStreams.delete(reading),
+    );
+    this.#ownStreams.add(reading);
+    return { reader, stop };
+  }
+
+  async #keepReading(
+    reader: SourceReader,
+    stop: AbortSignal,
+    members: () => readonly Subscriber[],
+  ): Promise<void> {
+    const { term, onFailure } = this.#options;
+    await keepReading(reader, stop, term, (error, attempt) => onFailure(error, attempt, members()));
+  }
+
+  async #firstLook(): Promise<void> {
+    for (let attempt = 0; !this.#over.aborted; attempt++) {
+      try {
+        await this.#look();
+        break;
+      } catch (thrown) {
+        const error = asReplicatorError(thrown);
+        this.#options.onFailure(error, attempt, this.#options.subscribers);
+        await this.#pause(backoffMs(attempt, Math.random()));
+      }
+    }
+    this.#isKnown = true;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  async #tend(): Promise<void> {
+    while (!this.#over.aborted) {
+      try {
+        if (Date.now() >= this.#lookDue) await this.#look();
+        for (const seat of this.#seats) await this.#moves.tend(seat);
+        this.#moves.endHoldUp();
+      } catch (thrown) {
+        // The stream finds out as well, and says it.
+        const { code, message } = asReplicatorError(thrown);
+        this.#options.log.debug({ source: this.#options.database.name, code }, message);
+        this.#lookDue = Date.now() + lookMs;
+      }
+      await this.#pause(tickMs);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { heartbeatMs } = this.#options;
+    await this.#watch.look();
+    this.#lookDue = Date.now() + lookMs;
+    if (heartbeatMs === undefined || !this.#stream.streaming || Date.now() < this.#beatDue) return;
+    this.#beatDue = Date.now() + heartbeatMs;
+    const { session } = await this.#writing();
+    await session.query('update replicator.marker set marked = marked + 1');
+  }
+
+  async #writing(): Promise<OwnerSession> {
+    return { session: await this.#connected(), epoch: this.#epoch };
+  }
+
+  async #connected(): Promise<Session> {
+    const { database } = this.#options;
+    if (this.#session === undefined || this.#session.lost.aborted)
+      this.#session = await Session.connect(database, {
+        purpose: 'control',
+        name: database.name,
+        // What is recorded must outlive a crash, whatever the database has set.
+        settings: { synchronous_commit: 'local' },
+      });
+    return this.#session;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#over }).catch(() => {});
+  }
+}

@@ -1,0 +1,117 @@
+// Looks at a source every few seconds: which copies of the slot there are, what people want of its
+// targets, and how much WAL is kept for whom.
+import type { Logger } from 'pino';
+import { givenUpError } from '../model/errors.ts';
+import { type Look, lookAtSource } from './look.ts';
+import type { Moves } from './moves.ts';
+import type { Seat } from './seat.ts';
+import { dropRemainder, giveUpCopy, type OwnerSession } from './slot-copies.ts';
+import { isHeldBack, retainedBytes, type SlotLimits, tooCostly } from './wal-watch.ts';
+
+export interface WatchOptions {
+  /** The source's name. */
+  readonly source: string;
+  readonly seats: readonly Seat[];
+  readonly moves: Moves;
+  readonly writing: () => Promise<OwnerSession>;
+  readonly limits: SlotLimits;
+  readonly log: Logger;
+}
+
+export class Watch {
+  readonly #options: WatchOptions;
+  /** Slots that keep more WAL than is warned of. */
+  readonly #warned = new Set<string>();
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+  }
+
+  async look(): Promise<void> {
+    const { seats, writing } = this.#options;
+    const look = await lookAtSource((await writing()).session);
+    for (const seat of seats) this.#follow(seat, look);
+    this.#warn(look);
+    await this.#removeRemainders(look);
+    await this.#giveUp(look);
+  }
+
+  #warn({ slots, walLsn }: Look): void {
+    const { limits, log, source } = this.#options;
+    for (const reading of slots) {
+      const bytes = retainedBytes(reading, walLsn);
+      if (bytes < limits.warnBytes) this.#warned.delete(reading.slot);
+      else if (!this.#warned.has(reading.slot)) {
+        this.#warned.add(reading.slot);
+        log.warn(
+          { source, slot: reading.slot, bytes: String(bytes) },
+          'much WAL is kept for a slot',
+        );
+      }
+    }
+  }
+
+  /** What a person wants of it, and whether the source has a copy that holds its place. */
+  #follow(seat: Seat, { slots, wishes }: Look): void {
+    const { subscriber, state } = seat;
+    const wish = wishes.get(subscriber.target);
+    if (wish !== undefined && wish.wishedAt !== seat.wishedAt) {
+      if (wish.paused) subscriber.pause();
+      else if (seat.wishedAt !== undefined) subscriber.resume();
+    }
+    seat.wishedAt = wish?.wishedAt ?? '';
+    if (wish?.givenUp === true) return this.#options.moves.loseOwnSlot(seat, 'given up');
+    if (state.kind === 'given up') seat.state = { kind: 'stream' };
+    const copy = slots.find(({ target }) => target === subscriber.target);
+    const isHeld = copy?.found === true && copy.recorded;
+    if (!isHeld && seat.isDetached) this.#options.moves.loseOwnSlot(seat, 'stream');
+    if (isHeld && seat.state.kind === 'stream' && seat.spentCopy === undefined)
+      this.#options.moves.takeOwnSlot(seat, copy);
+  }
+
+  async #removeRemainders({ slots }: Look): Promise<void> {
+    for (const { target, slot, found, recorded } of slots) {
+      if (target === undefined) continue;
+      const isKnown = this.#options.seats.some(({ subscriber }) => subscriber.target === target);
+      if (found && recorded && isKnown) continue;
+      const facts = { source: this.#options.source, slot };
+      if (found && recorded)
+        this.#options.log.warn(facts, 'its target has left the file: its place is given up');
+      const writing = await this.#options.writing();
+      if (found && recorded) await giveUpCopy(writing, target);
+      else await dropRemainder(writing, slot);
+      this.#options.log.info(facts, 'removed what was left of a copy of the slot');
+    }
+  }
+
+  /** Better one target that must be filled anew than a source whose disk is full. */
+  async #giveUp(look: Look): Promise<void> {
+    const { limits, log } = this.#options;
+    for (const { target, slot, restartLsn } of tooCostly(look, limits)) {
+      const seat = this.#options.seats.find(({ subscriber }) => subscriber.target === target);
+      if (seat === undefined || !seat.isDetached) continue;
+      const { name } = seat.subscriber;
+      const bytes = String(look.walLsn - restartLsn);
+      const error = givenUpError(name);
+      log.error(
+        { subscription: name, slot, bytes, code: error.code, hint: error.hint },
+        error.message,
+      );
+      this.#options.moves.loseOwnSlot(seat, 'given up');
+      await giveUpCopy(await this.#options.writing(), seat.subscriber.target);
+    }
+    const last = isHeldBack(look, limits) ? this.#leastOfStream() : undefined;
+    for (const seat of this.#options.seats) seat.mustLeave = seat === last;
+  }
+
+  /** The one that holds back the slot of all. */
+  #leastOfStream(): Seat | undefined {
+    let least: Seat | undefined;
+    for (const seat of this.#options.seats) {
+      if (seat.state.kind !== 'stream') continue;
+      const lsn = seat.subscriber.flushedLsn ?? 0n;
+      if (least === undefined || lsn < (least.subscriber.flushedLsn ?? 0n)) least = seat;
+    }
+    return least;
+  }
+}
