@@ -16,7 +16,13 @@ import {
   startReplicator,
 } from '../support/replicator-process.ts';
 import { majors, newest, sharedServer } from '../support/servers-for-tests.ts';
-import { promote, startStandby, untilCaughtUp, untilSlotIsSynced } from '../support/standby.ts';
+import {
+  promote,
+  standbySlot,
+  startStandby,
+  untilCaughtUp,
+  untilSlotIsSynced,
+} from '../support/standby.ts';
 import { source, target, writeSyncFile } from '../support/sync-file.ts';
 
 let primary: OwnServer;
@@ -27,7 +33,11 @@ let address: TcpProxy;
 let config: string;
 const servers: OwnServer[] = [];
 
-async function setUp(major: (typeof majors)[number]): Promise<ReplicatorProcess> {
+/** With a server of its own as the source, or as the target. */
+async function setUp(
+  major: (typeof majors)[number],
+  role: 'source' | 'target' = 'source',
+): Promise<ReplicatorProcess> {
   primary = await OwnServer.create({ major, name: 'failover' });
   servers.push(primary);
   a = await createDatabase(primary, 'failover a');
@@ -37,9 +47,12 @@ async function setUp(major: (typeof majors)[number]): Promise<ReplicatorProcess>
       'create table t (id int primary key, v text); create table "T 2" (id int primary key)',
     );
   address = await createProxy(primary.port);
-  config = writeSyncFile({ a: source(a, address.port), b: target(b) });
+  config =
+    role === 'source'
+      ? writeSyncFile({ a: source(a, address.port), b: target(b) })
+      : writeSyncFile({ a: target(a, address.port), b: source(b) });
   const replicator = startReplicator(config);
-  await untilStreaming(replicator, ['a:b']);
+  await untilStreaming(replicator, [role === 'source' ? 'a:b' : 'b:a']);
   return replicator;
 }
 
@@ -51,7 +64,11 @@ afterEach(async () => {
   await address.close();
   await b.drop();
   const { server } = b;
-  await server.query('postgres', `select pg_replication_origin_drop('replicator_a__b')`);
+  await server.query(
+    'postgres',
+    `select pg_replication_origin_drop(roname) from pg_replication_origin
+     where roname = 'replicator_a__b'`,
+  );
   for (const each of servers.splice(0)) await each.remove();
   await assertNothingLeft(server);
 });
@@ -233,3 +250,65 @@ describe('an older copy of the data directory', () => {
     expect(await rowsOf(b, 't')).toHaveLength(200);
   });
 });
+
+test('what a target has counts once its synchronous standby has it, also after a broken connection', async () => {
+  const replicator = await setUp(newest, 'target');
+  const standby = await startStandby(primary);
+  servers.push(standby);
+  await untilCaughtUp(primary, standby);
+  await primary.set('synchronous_standby_names', standbySlot);
+  await b.query(`insert into t values (1, 'on both')`);
+  await untilEqual(b, a, 't');
+  await standby.stop();
+  const before = await untilConfirmed();
+  await b.query(`insert into t values (2, 'on one disk only')`);
+  await untilWaitingForStandby();
+  expect(await confirmed()).toBe(before);
+  // it is committed on that disk, and visible to whoever connects anew
+  await primary.query(
+    'postgres',
+    `select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'`,
+  );
+  await untilEqual(b, a, 't');
+  await untilWaitingForStandby();
+  expect(await confirmed()).toBe(before);
+  await standby.start();
+  await eventually(async () => (await confirmed()) > before, { timeoutMs: 30_000 });
+  await replicator.stop();
+});
+
+async function confirmed(): Promise<bigint> {
+  const [row] = await b.query(
+    `select confirmed_flush_lsn - '0/0' as lsn from pg_replication_slots where slot_name = 'replicator_b'`,
+  );
+  return BigInt(row?.['lsn'] ?? 0);
+}
+
+/** Of all that was written until now; nothing else writes on that server. */
+async function untilConfirmed(): Promise<bigint> {
+  let last = await confirmed();
+  await eventually(
+    async () => {
+      const now = await confirmed();
+      const isAtRest = now === last;
+      last = now;
+      return isAtRest;
+    },
+    { intervalMs: 2_000, timeoutMs: 30_000 },
+  );
+  return last;
+}
+
+async function untilWaitingForStandby(): Promise<void> {
+  await eventually(
+    async () => {
+      const waiting = await primary.query(
+        'postgres',
+        `select from pg_stat_activity
+         where wait_event = 'SyncRep' and application_name like 'replicator/b:a/apply%'`,
+      );
+      return waiting.length > 0;
+    },
+    { timeoutMs: 30_000, what: 'a commit that waits for the standby' },
+  );
+}
