@@ -1,13 +1,12 @@
 // Whether this process is the one that reads a source and writes to its targets. It stands by while
 // another one does, and takes its place when that is gone, frozen or cut off from the source.
-import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import type { DatabaseConfig } from '../../config/config.ts';
 import { backoffMs } from '../../model/backoff.ts';
 import { asReplicatorError, ReplicatorError } from '../../model/errors.ts';
-import type { Lineage } from '../../model/timeline.ts';
 import { serverFacts } from '../../postgres/server-facts.ts';
 import { Session } from '../../postgres/session.ts';
+import { Alarm } from './alarm.ts';
 import { endReaders } from './end-readers.ts';
 import {
   type Lease,
@@ -19,32 +18,9 @@ import {
   renewLease,
   takeLease,
 } from './lease.ts';
-import { frozenAfterMs, LeaseWatch, lookEveryMs, renewEveryMs } from './lease-watch.ts';
+import { LeaseWatch, lookEveryMs, renewEveryMs } from './lease-watch.ts';
+import { type Outranking, rewound, Term } from './term.ts';
 import { lineageOf } from './timeline-history.ts';
-
-/** From taking a source until it is lost. */
-export interface Term {
-  readonly epoch: bigint;
-  readonly lineage: Lineage;
-  /** Aborted as soon as it is known that another process has the source. */
-  readonly lost: AbortSignal;
-}
-
-interface HeldTerm {
-  readonly epoch: bigint;
-  readonly lineage: Lineage;
-  readonly end: AbortController;
-  /** When the renewal was sent that was answered last. */
-  renewedAt: number;
-}
-
-/** Says that an owner has written to a target that we know nothing of. */
-export interface Outranking extends ReplicatorError {
-  readonly target: string;
-  readonly tables: readonly string[];
-  readonly epoch: bigint;
-  readonly isAncestor: boolean;
-}
 
 export interface OwnershipOptions {
   readonly database: DatabaseConfig;
@@ -59,7 +35,7 @@ const replyTimeoutMs = 3_000;
 export class Ownership {
   readonly #options: OwnershipOptions;
   readonly #facts: { readonly source: string };
-  #term: HeldTerm | undefined;
+  #term: Term | undefined;
   readonly #stop = new AbortController();
   #connected: Session | undefined;
   #isSetUp = false;
@@ -67,7 +43,7 @@ export class Ownership {
   #signs = 0;
   #standingBy: string | undefined;
   #trouble: string | undefined;
-  #wake = () => {};
+  readonly #alarm = new Alarm();
   #waiting: (() => void)[] = [];
 
   constructor(options: OwnershipOptions) {
@@ -84,9 +60,7 @@ export class Ownership {
   async term(stop: AbortSignal): Promise<Term> {
     while (true) {
       stop.throwIfAborted();
-      const term = this.#term;
-      if (term !== undefined && performance.now() - term.renewedAt < frozenAfterMs)
-        return { epoch: term.epoch, lineage: term.lineage, lost: term.end.signal };
+      if (this.#term?.isFresh) return this.#term;
       await this.#nextLook(stop);
     }
   }
@@ -102,12 +76,7 @@ export class Ownership {
     while (this.#term?.epoch === epoch && this.#term.renewedAt < askedAt)
       await this.#nextLook(stop);
     if (by.isAncestor || this.#term?.epoch !== epoch) return by;
-    const { name } = this.#options.database;
-    return new ReplicatorError(
-      'IDENTITY',
-      `${name}: does not know owner ${by.epoch}, which has written to ${by.target}: it was restored or rewound`,
-      { hint: `resync on ${by.target}: ${by.tables.join(', ')}` },
-    );
+    return rewound(this.#options.database.name, by);
   }
 
   /** Runs until `close` is called; never throws. */
@@ -129,7 +98,7 @@ export class Ownership {
     const session = this.#connected;
     const term = this.#term;
     this.#stop.abort();
-    this.#wake();
+    this.#alarm.ring();
     // A source that does not answer now is taken over as after a crash.
     if (session !== undefined && term !== undefined)
       await releaseLease(session, this.#options.owner, term.epoch).catch(() => {});
@@ -149,7 +118,7 @@ export class Ownership {
     this.#connected = session;
     session.lost.addEventListener('abort', () => {
       this.#connected = undefined;
-      this.#wake();
+      this.#alarm.ring();
     });
     // What was seen before the gap says nothing: the owner was perhaps cut off like us.
     const watch = new LeaseWatch(() => performance.now());
@@ -180,11 +149,11 @@ export class Ownership {
     await new Promise<void>((resolve) => {
       this.#waiting.push(resolve);
       stop.addEventListener('abort', () => resolve(), { once: true });
-      this.#wake();
+      this.#alarm.ring();
     });
   }
 
-  async #renew(session: Session, term: HeldTerm): Promise<void> {
+  async #renew(session: Session, term: Term): Promise<void> {
     const { database, owner } = this.#options;
     const askedAt = performance.now();
     const sign = `replicator/${database.name}/lease ${++this.#signs}`;
@@ -208,12 +177,10 @@ export class Ownership {
     if (epoch === undefined) return;
     await endReaders(session, lease.owner?.id === owner.id ? undefined : lease.backend);
     const lineage = lineageOf(this.#options.database, timeline, await readOwners(session));
-    this.#take({ epoch, lineage, end: new AbortController(), renewedAt: askedAt }, lease);
+    this.#take(new Term(epoch, lineage, askedAt), lease);
   }
 
-  #take(term: HeldTerm, { owner }: Lease): void {
-    // Each of any number of subscriptions listens to it.
-    setMaxListeners(0, term.end.signal);
+  #take(term: Term, { owner }: Lease): void {
     this.#term = term;
     this.#standingBy = undefined;
     const from = owner !== undefined && owner.id !== this.#options.owner.id;
@@ -245,8 +212,7 @@ export class Ownership {
   #end(): void {
     const term = this.#term;
     this.#term = undefined;
-    const { name } = this.#options.database;
-    term?.end.abort(new ReplicatorError('FENCED', `${name}: another replicator owns it`));
+    term?.end(this.#options.database.name);
     this.#admit();
   }
 
@@ -268,14 +234,6 @@ export class Ownership {
   }
 
   async #pause(ms: number): Promise<void> {
-    if (this.#stop.signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = () => {};
+    if (!this.#stop.signal.aborted) await this.#alarm.pause(ms);
   }
 }
