@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs, failedRetryMs } from '../model/backoff.ts';
 import { asReplicatorError, type ReplicatorError } from '../model/errors.ts';
-import type { Term } from './ownership/ownership.ts';
+import type { Term } from './ownership/term.ts';
 import type { SourceReader } from './source-reader.ts';
 
 /** A stream that held this long was sound: its failure is a new one. */

@@ -9,7 +9,7 @@ import { slotName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
 import { keepReading } from './keep-reading.ts';
 import { Moves } from './moves.ts';
-import type { Term } from './ownership/ownership.ts';
+import type { Term } from './ownership/term.ts';
 import { type OwnStream, Seat } from './seat.ts';
 import type { OwnerSession } from './slot-copies.ts';
 import { SourceReader } from './source-reader.ts';
