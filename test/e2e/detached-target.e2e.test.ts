@@ -1,10 +1,10 @@
 // A target that is dead, slow or paused delays nobody: it gets a slot of its own and comes back into
 // the stream by itself, with every row once and in order.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { holdLock } from '../support/hold-lock.ts';
-import { newest, sharedServer } from '../support/servers-for-tests.ts';
+import { middle, newest, sharedServer } from '../support/servers-for-tests.ts';
 import { startWriter } from '../support/writer.ts';
+import { restsAndComesBack } from './scenarios/detach-steps.ts';
 import { createOneWay } from './scenarios/one-way.ts';
 
 test('a target that is dead at the start holds up nobody, and comes back', async () => {
@@ -56,5 +56,38 @@ test('a target that is locked while much is written does not slow down the other
   await writer.stop();
   await world.settle();
   expect(replicator.logs.filter(({ level }) => level === 'error')).toEqual([]);
-  await sleep(1);
 });
+
+test.each([...new Set([middle, newest])])(
+  '%i: a target that rests again and again gets every row once, in order',
+  async (major) => {
+    await restsAndComesBack({ server: await sharedServer(major) });
+  },
+);
+
+test('what waits for a target stays within the bound of memory', async () => {
+  const rows = 100_000;
+  await using world = await createOneWay(
+    {
+      server: await sharedServer(newest),
+      file: { apply: { lock_timeout: '500ms', queue_size: '4MB', batch_size: '1MB' } },
+      nodeArgs: ['--max-old-space-size=64'],
+      patienceMs: 60_000,
+    },
+    ['b', 'c'],
+  );
+  const replicator = await world.start();
+  await world.settle();
+  const lock = await holdLock(world.target.database, 'lock table t');
+  // As text 100 MB, a transaction of 1 MB each.
+  for (let i = 0; i < rows; i += 1_000)
+    await world.source.database.query(
+      `insert into t select i, repeat('x', 1000) from generate_series(${i}, ${i + 999}) i`,
+    );
+  await world.settle(['c']);
+  await world.untilCopies(['b']);
+  await lock.release();
+  await world.untilCopies([]);
+  await world.settle();
+  expect(replicator.logs.filter(({ level }) => level === 'error')).toEqual([]);
+}, 180_000);

@@ -84,6 +84,11 @@ export async function restsAndComesBack(scenario: Scenario): Promise<void> {
   for (let round = 0; round < 3; round++) {
     await world.want('pause');
     await world.untilCopies(['b']);
+    // It takes a while to bring this, and the stream goes on meanwhile.
+    await world.source.database.query(
+      `insert into t select -i, repeat('x', 100)
+       from generate_series(${round * 30_000 + 1}, ${(round + 1) * 30_000}) i`,
+    );
     await world.want('resume');
     await world.untilCopies([]);
   }
