@@ -27,7 +27,7 @@ function judge({ name: database, server }: DatabaseFacts): Problem[] {
       ...common,
       severity: 'notice',
       message: `${database}: max_slot_wal_keep_size = -1: WAL is kept without limit while a target is behind, until the disk is full`,
-      hint: 'watch the disk; a limit would bound it, and cost the slot once it is passed',
+      hint: 'slots.give_up_at bounds it while replicator runs; a limit here bounds it always, and costs the slot once it is passed',
     });
   if (server.walSenderTimeout === '0')
     problems.push({
