@@ -15,7 +15,7 @@ interface Breakage {
 
 /** The second line of defence: it must be gone for the first one to be tried. */
 const appliesWhatIsApplied: Breakage = {
-  file: 'target/apply/applier.js',
+  file: 'target/apply/transaction-frame.js',
   text: 'if (endLsn > this.#progress.lsn) return;',
   becomes: 'return;',
 };
@@ -53,7 +53,7 @@ export const breakages = {
   'keepalive-confirms-unapplied': [
     {
       file: 'source/source-reader.js',
-      text: 'this.#passed(walEnd, replyRequested);',
+      text: 'this.#passed(walEnd, replyRequested, sentAt);',
       becomes:
         '{ this.#passed(walEnd, false); this.#confirmedLsn = maxLsn(this.#confirmedLsn, walEnd); }',
     },
@@ -61,7 +61,7 @@ export const breakages = {
   'keepalive-is-never-stored': [
     {
       file: 'source/source-reader.js',
-      text: 'this.#passed(walEnd, replyRequested);',
+      text: 'this.#passed(walEnd, replyRequested, sentAt);',
       becomes: '{}',
     },
   ],
