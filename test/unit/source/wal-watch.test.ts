@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import type { Look, SlotReading } from '../../../src/source/look.ts';
+import { isHeldBack, tooCostly } from '../../../src/source/wal-watch.ts';
+
+const limits = { warnBytes: 10, giveUpBytes: 100 };
+
+function slot(target: string | undefined, rest: Partial<SlotReading>): SlotReading {
+  const slotName = target === undefined ? 'replicator_a' : `replicator_a__${target}`;
+  return {
+    target,
+    slot: slotName,
+    found: true,
+    recorded: true,
+    madeAt: '',
+    restartLsn: 1_000n,
+    confirmedLsn: 1_000n,
+    lost: false,
+    ...rest,
+  };
+}
+
+const look = (...slots: SlotReading[]): Look => ({ walLsn: 1_000n, slots, wishes: new Map() });
+
+test('a copy is too costly when it alone keeps that much, and its target is that far behind', () => {
+  const behind = slot('b', { restartLsn: 800n, confirmedLsn: 850n });
+  expect(tooCostly(look(slot(undefined, {}), behind), limits)).toEqual([behind]);
+  const near = slot('b', { restartLsn: 800n, confirmedLsn: 950n });
+  expect(tooCostly(look(slot(undefined, {}), near), limits)).toEqual([]);
+});
+
+test('an open transaction, which holds every slot alike, costs no target its place', () => {
+  const main = slot(undefined, { restartLsn: 800n });
+  const behind = slot('b', { restartLsn: 790n, confirmedLsn: 800n });
+  expect(tooCostly(look(main, behind), limits)).toEqual([]);
+});
+
+test('never is never, but what the server has taken away is gone', () => {
+  const never = { ...limits, giveUpBytes: undefined };
+  const behind = slot('b', { restartLsn: 1n, confirmedLsn: 1n });
+  const lost = slot('c', { restartLsn: 0n, lost: true });
+  expect(tooCostly(look(slot(undefined, {}), behind, lost), never)).toEqual([lost]);
+});
+
+test('the slot of all is held back by what it was confirmed to', () => {
+  expect(isHeldBack(look(slot(undefined, { confirmedLsn: 901n })), limits)).toBe(false);
+  expect(isHeldBack(look(slot(undefined, { confirmedLsn: 900n })), limits)).toBe(true);
+});
