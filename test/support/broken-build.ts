@@ -55,7 +55,7 @@ export const breakages = {
       file: 'source/source-reader.js',
       text: 'this.#passed(walEnd, replyRequested, sentAt);',
       becomes:
-        '{ this.#passed(walEnd, false); this.#confirmedLsn = maxLsn(this.#confirmedLsn, walEnd); }',
+        '{ this.#passed(walEnd, false, sentAt); this.#confirmedLsn = maxLsn(this.#confirmedLsn, walEnd); }',
     },
   ],
   'keepalive-is-never-stored': [
@@ -68,24 +68,18 @@ export const breakages = {
   'progress-outside-the-transaction': [
     {
       file: 'target/apply/applier.js',
-      text: 'this.#advance(batch, counts), this.#stamp(batch),',
-      becomes: `this.#advance(batch, counts), { text: 'commit', name: 'commit' },
-        { text: 'begin', name: 'begin' }, this.#stamp(batch),`,
+      text: 'this.#frame.stamp(batch), ...this.#named(this.#writer.accompany',
+      becomes: `commit, begin, this.#frame.stamp(batch), ...this.#named(this.#writer.accompany`,
     },
   ],
   'progress-after-the-transaction': [
     {
       file: 'target/apply/applier.js',
-      text: `const results = await this.#session.group([
-        ...head,
-        ...plan.map(({ statement }) => this.#named(statement)),
-        { text: 'commit', name: 'commit' },
-      ]);`,
-      becomes: `await this.#session.group([head[0], head[2],
-                  ...plan.map(({ statement }) => this.#named(statement)),
-                  { text: 'commit', name: 'commit' }]);
-              const results = await this.#session.group([head[0], head[1],
-                  { text: 'commit', name: 'commit' }]);`,
+      text: 'const results = await this.#session.group([...head, ...statements, ...shapes, commit]);',
+      becomes: `const isAdvance = ({ name }) => name === 'advance';
+              await this.#session.group([...head.filter((each) => !isAdvance(each)),
+                  ...statements, ...shapes, commit]);
+              const results = await this.#session.group([begin, ...head.filter(isAdvance), commit]);`,
     },
   ],
   'no-dedupe-by-progress': [
@@ -109,10 +103,10 @@ export const breakages = {
   'refused-batch-is-skipped': [
     {
       file: 'subscription/subscription.js',
-      text: 'await applier.apply(work.batch);',
-      becomes: `await applier.apply(work.batch).catch(async () => {
+      text: 'await applier.apply(batch);',
+      becomes: `await applier.apply(batch).catch(async () => {
         await applier.session.rollback();
-        await applier.pass(work.batch.endLsn);
+        await applier.pass(batch.endLsn);
       });`,
     },
   ],
@@ -156,6 +150,48 @@ export const breakages = {
       file: 'source/ownership/lease-watch.js',
       text: 'return lease.sign !== undefined && stillMs >= frozenAfterMs;',
       becomes: 'return true;',
+    },
+  ],
+  /** One stamp for a batch of several transactions, and nothing that remembers what it hides. */
+  'merged-stamps': [
+    { file: 'setup/schema.js', text: 'if at is not null then', becomes: 'if false then' },
+  ],
+  'no-tombstones': [
+    {
+      file: 'target/conflict/guarded-statements.js',
+      text: 'from given u group by 2',
+      becomes: 'from given u where false group by 2',
+    },
+  ],
+  /** What a database has deleted itself leaves no tombstone there. */
+  'no-own-stream': [
+    {
+      file: 'target/conflict/own-writer.js',
+      text: "if (fold.kind !== 'step' || fold.table.key === undefined) return [];",
+      becomes: 'if (fold) return [];',
+    },
+  ],
+  /** A missing row has nothing else to wait for. */
+  'no-target-lock': [
+    {
+      file: 'target/apply/transaction-frame.js',
+      text: 'pg_catalog.pg_advisory_xact_lock',
+      becomes: 'pg_catalog.int4pl',
+    },
+  ],
+  'conflicts-are-not-logged': [
+    {
+      file: 'target/conflict/conflict-log.js',
+      text: 'if (kept.length === 0)',
+      becomes: 'if (kept)',
+    },
+  ],
+  /** The later one wins, without a look at the versions. */
+  'last-to-arrive-wins': [
+    {
+      file: 'target/conflict/guarded-statements.js',
+      text: 'coalesce(pg_catalog.pg_xact_commit_timestamp(t.xmin) <',
+      becomes: 'coalesce(true or pg_catalog.pg_xact_commit_timestamp(t.xmin) <',
     },
   ],
 } satisfies Record<string, readonly Breakage[]>;
