@@ -15,8 +15,6 @@ export interface Clients {
   stop(): Promise<void>;
 }
 
-const longestPauseMs = 20;
-
 export function startClients(world: World): Clients {
   const stop = new AbortController();
   const running = world.written.flatMap((master) =>
@@ -67,7 +65,7 @@ class Client {
       try {
         await client.connect();
         while (!stop.aborted && (await this.#turn(client)))
-          await sleep(this.#random.next() * longestPauseMs);
+          await sleep(this.#random.next() * this.#world.options.restMs);
       } catch (error) {
         if (error instanceof UnexpectedError) throw error;
         // the server is away
@@ -108,8 +106,8 @@ class Client {
     let committing = false;
     try {
       await client.query('begin');
-      await workload.act(turn);
       await client.query('insert into torture.marker values ($1)', [id]);
+      await workload.act(turn);
       committing = true;
       await client.query('commit');
       done({ outcome: 'ok' });

@@ -1,5 +1,7 @@
 // The replicator under test: kept running whatever happens to it, and watched.
+import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProgramOptions } from '../support/built-program.ts';
 import {
@@ -7,6 +9,7 @@ import {
   type ReplicatorProcess,
   startReplicator,
 } from '../support/replicator-process.ts';
+import { type CliResult, runCli } from '../support/run-cli.ts';
 
 export class Daemon {
   readonly configPath: string;
@@ -17,29 +20,36 @@ export class Daemon {
   /** Of all its lives. */
   peakRssBytes = 0;
   starts = 0;
-  readonly #options: ProgramOptions;
+  readonly options: ProgramOptions;
   #process: ReplicatorProcess | undefined;
   #wanted = false;
   #watching: NodeJS.Timeout | undefined;
 
   constructor(configPath: string, options: ProgramOptions) {
     this.configPath = configPath;
-    this.#options = options;
+    this.options = options;
   }
 
   start(): void {
     this.#wanted = true;
     this.starts += 1;
-    const replicator = startReplicator(this.configPath, this.#options);
+    const replicator = startReplicator(this.configPath, this.options);
     this.#process = replicator;
     this.#watching ??= setInterval(() => void this.#readMemory(), 500);
     void replicator.untilExit().then(async ({ code, signal }) => {
       this.#keepErrors(replicator);
+      const lines = replicator.logs.map((line) => `${JSON.stringify(line)}\n`);
+      appendFileSync(join(dirname(this.configPath), 'replicator.log'), lines.join(''));
       if (!this.#wanted || this.#process !== replicator) return;
       this.ownEnds.push(`code ${code}, signal ${signal}: ${replicator.stderr.slice(-500)}`);
       await sleep(200);
       if (this.#wanted) this.start();
     });
+  }
+
+  /** Runs a command of the same build with the same file. */
+  async command(args: string[], timeoutMs: number): Promise<CliResult> {
+    return await runCli([...args, '-c', this.configPath], { ...this.options, timeoutMs });
   }
 
   get isRunning(): boolean {
@@ -76,9 +86,9 @@ export class Daemon {
     await this.kill();
   }
 
-  /** Errors of the running process as well; call it when something is to be said about them. */
-  collect(): void {
-    if (this.#process) this.#keepErrors(this.#process);
+  /** Errors of a running process as well; call it when something is to be said about them. */
+  collect(replicator = this.#process): void {
+    if (replicator) this.#keepErrors(replicator);
   }
 
   get logTail(): readonly LogLine[] {

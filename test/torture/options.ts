@@ -1,7 +1,8 @@
 // The command line of `npm run torture`.
 import { parseArgs } from 'node:util';
-import { type BrokenBuild, breakages } from '../support/broken-build.ts';
+import type { BrokenBuild } from '../support/broken-build.ts';
 import { type Major, supportedMajors } from '../support/postgres-binaries.ts';
+import { provokedBuilds } from './broken.ts';
 import { faultNames } from './faults/faults.ts';
 import { workloads } from './workloads/workloads.ts';
 
@@ -15,14 +16,20 @@ export interface Options {
   /** `own`: each row is written on one database only, so that nothing can conflict. */
   readonly rows: 'shared' | 'own';
   readonly faults: readonly string[];
+  /** The longest time without one, for each kind of them. */
+  readonly peaceMs: number;
   /** By name. */
   readonly workloads: readonly string[];
   /** On each database that is written to. */
   readonly clients: number;
+  /** The longest time that a client rests between two transactions. */
+  readonly restMs: number;
   /** Of each workload with a limited number of keys. */
   readonly keys: number;
   /** Where the history and what was found are kept. */
   readonly folder: string | undefined;
+  /** How long all may take to be quiet in the end. */
+  readonly patienceMs: number;
   /** The build under test; the normal one without. */
   readonly program: string | undefined;
 }
@@ -35,12 +42,15 @@ export const usage = `npm run torture -- [options]
   --topology single    one database is written to, the others receive (mesh)
   --rows own           each row is written on one database only (shared)
   --faults a,b         ${faultNames.join(', ')}; all or none (all)
+  --peace SECONDS      at most so long between two faults of a kind (4)
   --workloads a,b      ${workloads.map(({ name }) => name).join(', ')} (all)
   --clients N          clients of each database that is written to (3)
+  --rest MS            at most so long between two transactions of a client (20)
   --keys N             rows that the clients of a workload meet on (20)
   --folder PATH        where the history goes (a temporary folder, kept when something is found)
+  --program PATH       another build than this one: its main.js
   --broken NAME        a deliberately broken build, which must be noticed; all for one after another:
-                       ${Object.keys(breakages).join(', ')}`;
+                       ${provokedBuilds.join(', ')}`;
 
 export interface CommandLine {
   readonly options: Options;
@@ -61,10 +71,13 @@ export function parseCommandLine(args: string[]): CommandLine | 'help' {
       topology: text,
       rows: text,
       faults: text,
+      peace: text,
       workloads: text,
       clients: text,
+      rest: text,
       keys: text,
       folder: text,
+      program: text,
       broken: text,
     },
   });
@@ -78,20 +91,22 @@ export function parseCommandLine(args: string[]): CommandLine | 'help' {
     topology: oneOf('topology', values.topology ?? 'mesh', ['mesh', 'single'] as const),
     rows: oneOf('rows', values.rows ?? 'shared', ['shared', 'own'] as const),
     faults: list('faults', values.faults, faultNames),
+    peaceMs: 1000 * number('peace', values.peace ?? '4', 0, 3600),
     workloads: list(
       'workloads',
       values.workloads,
       workloads.map(({ name }) => name),
     ),
     clients: number('clients', values.clients ?? '3', 1, 100),
+    restMs: number('rest', values.rest ?? '20', 0, 60_000),
     keys: number('keys', values.keys ?? '20', 1, 1_000_000),
     folder: values.folder,
-    program: undefined,
+    patienceMs: 120_000,
+    program: values.program,
   };
-  const names = Object.keys(breakages) as BrokenBuild[];
   return {
     options,
-    broken: values.broken === undefined ? [] : list('broken', values.broken, names),
+    broken: values.broken === undefined ? [] : list('broken', values.broken, provokedBuilds),
   };
 }
 

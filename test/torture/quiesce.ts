@@ -1,7 +1,6 @@
 // After the run: everything is mended, the clients are silent, and all that was committed has to
 // arrive everywhere. How long that takes is one of the figures.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runCli } from '../support/run-cli.ts';
 import { digest } from './rows.ts';
 import { tablesOf, type World } from './world.ts';
 
@@ -40,9 +39,9 @@ export async function untilQuiet(world: World, patienceMs: number): Promise<Quie
   let said = '';
   while (leftMs() > 0) {
     const seconds = Math.max(1, Math.ceil(leftMs() / 1000));
-    const { code, stderr } = await runCli(
-      ['wait', '-c', world.daemon.configPath, '--timeout', `${seconds}s`],
-      { timeoutMs: patienceMs + 60_000 },
+    const { code, stderr } = await world.daemon.command(
+      ['wait', '--timeout', `${seconds}s`],
+      patienceMs + 60_000,
     );
     said = stderr.trim();
     if (code === 0) {

@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runCli } from '../support/run-cli.ts';
 import type { Finding, LoggedConflict } from './checks/check.ts';
 import { findAll } from './checks/find-all.ts';
 import { checkLog, checkStill, checkTeardown } from './checks/still.ts';
@@ -32,8 +31,6 @@ export interface Result {
   readonly starts: number;
   readonly hasFaketime: boolean;
 }
-
-const patienceMs = 120_000;
 
 /** `says` is told what happens now. */
 export async function run(options: Options, says: (what: string) => void): Promise<Result> {
@@ -64,6 +61,7 @@ export async function run(options: Options, says: (what: string) => void): Promi
       written: options.topology === 'mesh' ? masters : masters.slice(0, 1),
       daemon: new Daemon(path, options.program === undefined ? {} : { program: options.program }),
       history: new History(join(folder, 'history.jsonl')),
+      trouble: [],
     };
     const result = await torture(world, says);
     passed = result.findings.length === 0;
@@ -79,7 +77,7 @@ export async function run(options: Options, says: (what: string) => void): Promi
 
 async function torture(world: World, says: (what: string) => void): Promise<Result> {
   const { options, daemon, history, masters } = world;
-  const init = await runCli(['init', '-c', daemon.configPath], { timeoutMs: 60_000 });
+  const init = await daemon.command(['init'], 60_000);
   if (init.code !== 0) throw new Error(`init: ${init.stderr}`);
   daemon.start();
 
@@ -92,7 +90,7 @@ async function torture(world: World, says: (what: string) => void): Promise<Resu
 
   says('healed; waiting until all databases have everything');
   await heal(world);
-  const quiet = await untilQuiet(world, patienceMs);
+  const quiet = await untilQuiet(world, options.patienceMs);
   history.note('quiet', quiet);
 
   says('looking at the outcome');

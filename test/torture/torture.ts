@@ -3,6 +3,7 @@
 // that was noticed of a build that is broken on purpose.
 import { breakBuild } from '../support/broken-build.ts';
 import { setup as buildProgram } from '../support/cli.setup.ts';
+import { provoked } from './broken.ts';
 import { type CommandLine, parseCommandLine, usage } from './options.ts';
 import { report } from './report.ts';
 import { run } from './run.ts';
@@ -35,10 +36,13 @@ async function main(): Promise<number> {
   }
   let unnoticed = 0;
   for (const name of broken) {
-    const result = await run({ ...options, program: breakBuild(name) }, () => undefined);
+    const began = performance.now();
+    const result = await run({ ...provoked(name, options), program: breakBuild(name) }, () => {});
     const [first] = result.findings;
     if (first === undefined) unnoticed += 1;
-    say(`${name}: ${first ? `noticed, ${first.check}: ${first.what}` : 'NOT NOTICED'}`);
+    const seconds = Math.round((performance.now() - began) / 1000);
+    if (first === undefined) say(report(result));
+    say(`${name}, ${seconds} s: ${first ? `${first.check}: ${first.what}` : 'NOT NOTICED'}`);
   }
   return unnoticed === 0 ? 0 : 1;
 }

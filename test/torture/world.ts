@@ -18,6 +18,8 @@ export interface World {
   readonly written: readonly Master[];
   readonly daemon: Daemon;
   readonly history: History;
+  /** What else went wrong on the way, one line each. */
+  readonly trouble: string[];
 }
 
 export const tablesOf = (world: Pick<World, 'workloads'>): WorkloadTable[] =>

@@ -2,7 +2,6 @@
 // taken away, nothing of it stays.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findLeftovers } from '../../support/leftovers.ts';
-import { runCli } from '../../support/run-cli.ts';
 import type { World } from '../world.ts';
 import { type Finding, finder } from './check.ts';
 
@@ -43,11 +42,12 @@ async function appliedOn({ masters }: World): Promise<string[]> {
 }
 
 /** Nothing was logged that calls for a person, and the process ended only when it was told to. */
-export function* checkLog({ daemon }: World): Generator<Finding> {
+export function* checkLog({ daemon, trouble }: World): Generator<Finding> {
   const unwell = finder('not by itself');
   daemon.collect();
   for (const line of daemon.errors) yield unwell(`logged: ${line.msg}`, line);
   for (const end of daemon.ownEnds) yield unwell(`ended: ${end}`);
+  for (const what of trouble) yield unwell(what);
 }
 
 /** SIGTERM and `replicator teardown`. */
@@ -55,8 +55,7 @@ export async function* checkTeardown(world: World): AsyncGenerator<Finding> {
   const left = finder('left behind');
   const wrong = await world.daemon.stop();
   if (wrong !== undefined) yield left(`the replicator: ${wrong}`);
-  const args = ['teardown', '-c', world.daemon.configPath];
-  const result = await runCli(args, { timeoutMs: 60_000 });
+  const result = await world.daemon.command(['teardown'], 60_000);
   if (result.code !== 0) yield left(`teardown: code ${result.code}`, result);
   for (const master of world.masters) {
     for (const what of await findLeftovers(master.server)) yield left(`${what} on ${master.name}`);

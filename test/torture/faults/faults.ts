@@ -1,7 +1,12 @@
 import { clockOff, clockSteppedBack } from './clock-faults.ts';
 import type { Fault } from './fault.ts';
 import { connectionsCut, cutAtByte, partitioned, refused, slowed } from './network-faults.ts';
-import { replicatorFrozen, replicatorKilled, replicatorStopped } from './replicator-faults.ts';
+import {
+  replicatorFrozen,
+  replicatorKilled,
+  replicatorStopped,
+  twoReplicators,
+} from './replicator-faults.ts';
 import {
   applierEnded,
   serverKilled,
@@ -15,6 +20,7 @@ export const faults: readonly Fault[] = [
   replicatorKilled,
   replicatorStopped,
   replicatorFrozen,
+  twoReplicators,
   serverKilled,
   serverStoppedFast,
   serverStoppedAtOnce,

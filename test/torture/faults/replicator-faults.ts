@@ -1,4 +1,6 @@
 // The replicator itself goes, or stands still.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startReplicator } from '../../support/replicator-process.ts';
 import type { Fault } from './fault.ts';
 
 export const replicatorKilled: Fault = {
@@ -35,3 +37,23 @@ export const replicatorFrozen: Fault = {
     world.daemon.thaw();
   },
 };
+
+/** While one sleeps, a second one takes over; then the first wakes up and knows nothing of it. */
+export const twoReplicators: Fault = {
+  name: 'two-replicators',
+  lane: 'replicator',
+  async strike({ world, says, lasts }) {
+    says('SIGSTOP, a second one, SIGCONT');
+    world.daemon.freeze();
+    const second = startReplicator(world.daemon.configPath, world.daemon.options);
+    // until the servers have given up the connections of the sleeper
+    await sleep(senderTimeoutMs);
+    await lasts(4_000);
+    world.daemon.thaw();
+    await lasts(1_500);
+    await second.kill();
+    world.daemon.collect(second);
+  },
+};
+
+const senderTimeoutMs = 9_000;

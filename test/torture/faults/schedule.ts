@@ -10,8 +10,6 @@ export interface Schedule {
   stop(): Promise<void>;
 }
 
-const longestPeaceMs = 4_000;
-
 export function startFaults(world: World): Schedule {
   const chosen = faults.filter(({ name }) => world.options.faults.includes(name));
   const stop = new AbortController();
@@ -39,7 +37,9 @@ async function runLane(
 ): Promise<void> {
   const random = new Random(`${world.options.seed} ${lane}`);
   while (!stop.aborted) {
-    await sleep(random.between(0, longestPeaceMs), undefined, { signal: stop }).catch(() => {});
+    await sleep(random.between(0, world.options.peaceMs), undefined, { signal: stop }).catch(
+      () => {},
+    );
     if (stop.aborted) return;
     const fault = random.pick(inLane);
     try {

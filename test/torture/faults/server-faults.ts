@@ -10,7 +10,12 @@ function goesAway(name: string, go: (master: Master) => Promise<unknown>): Fault
     async strike({ world, random, says, lasts }) {
       const master = random.pick(world.masters);
       says(master.name);
-      await go(master);
+      try {
+        await go(master);
+      } catch (error) {
+        world.trouble.push(String(error).split('\n')[0] ?? '');
+        await master.server.kill();
+      }
       await lasts(3_000);
       await master.server.start();
     },
@@ -18,17 +23,19 @@ function goesAway(name: string, go: (master: Master) => Promise<unknown>): Fault
 }
 
 export const serverKilled = goesAway('server-killed', ({ server }) => server.kill());
+/** It waits until all of its log is confirmed, so that nobody needs it any more. */
 export const serverStoppedFast = goesAway('server-fast-stop', ({ server }) => server.stop('fast'));
 export const serverStoppedAtOnce = goesAway('server-immediate-stop', ({ server }) =>
   server.stop('immediate'),
 );
 
-function endsSessions(name: string, purpose: string): Fault {
+function endsSessions(name: string, purpose: 'walsender' | 'apply'): Fault {
   return {
     name,
     lane: 'server',
     async strike(strike) {
-      const master = strike.random.pick(strike.world.masters);
+      const { masters, written } = strike.world;
+      const master = strike.random.pick(purpose === 'walsender' ? written : masters);
       strike.says(master.name);
       await master.query(
         `select pg_terminate_backend(pid) from pg_stat_activity

@@ -1,4 +1,5 @@
 // Rows that nobody else touches: each must be on every database, once.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Workload } from './workload.ts';
 
 export const append: Workload = {
@@ -18,14 +19,47 @@ export const append: Workload = {
   },
 };
 
-/** Without a key nothing absorbs a row that is applied twice. */
+/** Transactions that stay open while others commit: their commit is all that is written then. */
+export const linger: Workload = {
+  name: 'linger',
+  tables: [{ name: 'linger', key: 'id' }],
+  weight: 0.2,
+  ddl: 'create table linger (id bigint primary key, op bigint not null)',
+  async act(turn) {
+    await turn.query('insert into linger values ($1, $1)', [turn.id]);
+    await sleep(turn.random.between(0, 400));
+    turn.wrote('linger', turn.id);
+  },
+};
+
+/** Without a key nothing absorbs what is applied twice, and rows are found by all of their values. */
 export const twin: Workload = {
   name: 'twin',
-  tables: [{ name: 'twin', key: 'op', singleWriter: true }],
-  ddl: 'create table twin (op bigint not null, client text not null, n int not null)',
+  tables: [{ name: 'twin', key: 'id', singleWriter: true }],
+  ddl: `create table twin (id bigint not null, client text not null, n int not null,
+    op bigint not null);
+    alter table twin replica identity full`,
   async act(turn) {
-    await turn.query('insert into twin values ($1, $2, $3)', [turn.id, turn.clientName, turn.n]);
-    turn.wrote('twin', turn.id);
+    const [row] = await turn.query(
+      `select id, op from twin where id >= $1 and client = $2 order by id limit 1 for update`,
+      [turn.random.between(0, turn.id), turn.clientName],
+    );
+    const change = turn.random.next();
+    if (row === undefined || change < 0.6) {
+      const values = [turn.id, turn.clientName, turn.n];
+      await turn.query('insert into twin values ($1, $2, $3, $1)', values);
+      turn.wrote('twin', turn.id);
+      return;
+    }
+    const id = Number(row['id']);
+    const seen = Number(row['op']);
+    if (change < 0.8) {
+      await turn.query('update twin set n = n + 1, op = $2 where id = $1', [id, turn.id]);
+      turn.wrote('twin', id, seen);
+    } else {
+      await turn.query('delete from twin where id = $1', [id]);
+      turn.deleted('twin', id, seen);
+    }
   },
 };
 

@@ -1,4 +1,4 @@
-import { append, bulk, twin } from './append.ts';
+import { append, bulk, linger, twin } from './append.ts';
 import { document } from './document.ts';
 import { family } from './family.ts';
 import { moving, reborn } from './reborn.ts';
@@ -8,6 +8,7 @@ import type { Workload } from './workload.ts';
 
 export const workloads: readonly Workload[] = [
   append,
+  linger,
   twin,
   bulk,
   register,
