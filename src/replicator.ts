@@ -125,7 +125,8 @@ export class Replicator {
       .filter(({ source }) => source === database.name)
       .map((each) => this.#subscribe(each, { ownership, record, reading: () => source }));
     if (config.ownStreams.includes(database.name)) {
-      const own = { source: database.name, target: database.name, syncs: [] };
+      const syncs = config.syncs.filter(({ members }) => members.get(database.name) === 'source');
+      const own = { source: database.name, target: database.name, syncs };
       subscriptions.push(this.#subscribe(own, { ownership, record, reading: () => source }));
     }
     const source: Source = new Source({

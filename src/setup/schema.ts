@@ -195,6 +195,12 @@ begin
   end if;
 end $body$`,
 
+  // All who apply here do so one after the other, where several databases write. Whoever holds the lock
+  // is one of us, and ends: lock_timeout is for users' locks, and would let a long batch starve others.
+  `create function replicator.contend() returns void
+language sql set lock_timeout = '0' set search_path = ''
+as $body$ select pg_catalog.pg_advisory_xact_lock(x'7265706c'::int, 0) $body$`,
+
   // A change becomes visible here only when the clock is past its commit time, so that whoever sees
   // it and changes the row again does so with a greater one.
   `create function replicator.await_clock(commit_time timestamptz) returns void

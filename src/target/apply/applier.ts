@@ -95,7 +95,10 @@ export class Applier {
       );
       return new Applier(options, session, frame, (applier, tables) => {
         const execute = (statements: readonly Statement[]) => applier.#execute(statements);
-        if (source === target.name) return new OwnWriter({ tables, rank: guard.rank, execute });
+        if (source === target.name) {
+          const self = { name: source, rank: guard.rank };
+          return new OwnWriter({ tables, self, execute });
+        }
         const ledger = applier.#ledger;
         const onDecided = (settled: Settled) => ledger.decided(settled);
         const contest = new Contest({ guard, fetchRows, execute, onDecided });

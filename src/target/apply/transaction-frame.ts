@@ -35,12 +35,9 @@ export function awaitVisible(parts: readonly TransactionPart[]): Statement {
 
 const nothing: ChangeCounts = { inserts: 0, updates: 0, deletes: 0, truncates: 0 };
 
-/** A number of ours, so that nobody else's advisory lock meets it. */
-const lockClass = 0x7265_706c;
-
 export const contend: Statement = {
   name: 'contend',
-  text: `select pg_catalog.pg_advisory_xact_lock(${lockClass}, 0)`,
+  text: 'select replicator.contend()',
 };
 
 export class TransactionFrame {

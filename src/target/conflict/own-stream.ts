@@ -1,41 +1,55 @@
 // A database's own changes, read late from its own stream: `resolveOwn` for many rows at a time. A
 // delete leaves its tombstone, and what came meanwhile and is older goes; a write goes that a delete
 // from elsewhere has beaten. Versions are exact here, so nothing is left to be looked at.
-
+import type { ConflictKind, ConflictResolution, DecidingRule } from '../../model/conflict.ts';
+import { quoteLiteral } from '../../postgres/identifiers.ts';
 import { givenKeyHash, rowKeyHash } from '../../postgres/key-hash.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowDelete, Step } from '../apply/coalesce.ts';
 import { rowsOf } from '../apply/row-sql.ts';
 import { slices } from '../apply/slices.ts';
-import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
+import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
 import { buryGiven, Given, matchesKey } from './guarded-statements.ts';
 
 export function planOwn(
   table: TargetTable,
   key: readonly KeyColumn[],
   step: Step,
-  rank: number,
+  self: OwnSelf,
 ): Statement[] {
   const plan: Statement[] = [];
   for (const rows of slices(step.deletes, (each) => each.key))
-    plan.push(ownDelete(table, key, rows, rank));
+    plan.push(ownDelete(table, key, rows, self));
   for (const rows of slices([...step.updates, ...step.inserts], (each) => each.key))
-    plan.push(ownWrite(table, key, rows));
+    plan.push(ownWrite(table, key, rows, self));
   return plan;
+}
+
+/** The database, as it is named in what is told of it. */
+export interface OwnSelf {
+  readonly name: string;
+  readonly rank: number;
 }
 
 function ownDelete(
   table: TargetTable,
   key: readonly KeyColumn[],
   rows: readonly RowDelete[],
-  rank: number,
+  self: OwnSelf,
 ): Statement {
   const given = new Given(key, rows);
-  const self = given.parameter(String(rank), 'integer');
+  const rank = given.parameter(String(self.rank), 'integer');
+  const bury = `buried as (${buryGiven(table, key, rank)})`;
+  const remove = removeOlder(table, key, `(u.commit_time, ${rank})`);
+  // What went is the other's row.
+  const told = tell(table, given, self, {
+    type: 'delete_origin_differs',
+    resolution: 'apply_remote',
+    rule: 'newer',
+    local: 'gone.commit_time, gone.rank, gone.image, null::jsonb',
+  });
   return {
-    text:
-      `with ${given.cte}, buried as (${buryGiven(table, key, self)}) ` +
-      `${removeOlder(table, key, `(u.commit_time, ${self})`)}`,
+    text: `with ${given.cte}, ${bury}, gone as (${remove}), ${told}`,
     values: given.values,
   };
 }
@@ -44,26 +58,82 @@ function ownWrite(
   table: TargetTable,
   key: readonly KeyColumn[],
   rows: readonly RowDelete[],
+  self: OwnSelf,
 ): Statement {
   const given = new Given(key, rows);
-  // Most keys have none, and then nothing else is looked at.
-  const beaten = `replicator.tombstones b where b.relation = ${table.oid} and b.key_hash = ${givenKeyHash(key)} and `;
-  return {
-    text: `with ${given.cte} ${removeOlder(table, key, '(b.commit_time, b.rank)', `, ${beaten}`)}`,
-    values: given.values,
-  };
+  // Most keys have no tombstone, and then nothing else is looked at.
+  const beaten =
+    `, replicator.tombstones b where b.relation = ${table.oid} ` +
+    `and b.key_hash = ${givenKeyHash(key)} and `;
+  const remove = removeOlder(table, key, '(b.commit_time, b.rank)', {
+    using: beaten,
+    other: ', b.commit_time as b_time, b.rank as b_rank',
+  });
+  // What went is what was written here.
+  const told = tell(table, given, self, {
+    type: 'update_deleted',
+    resolution: 'keep_local',
+    rule: 'tombstone',
+    local: 'gone.b_time, gone.b_rank, null::jsonb, gone.image',
+  });
+  return { text: `with ${given.cte}, gone as (${remove}), ${told}`, values: given.values };
 }
 
-/** Of the given rows those that are older than `version`. */
+/** Of the given rows those that are older than `version`; what they were is given back. */
 function removeOlder(
   table: TargetTable,
   key: readonly KeyColumn[],
   version: string,
-  using = ' where ',
+  { using = ' where ', other = '' } = {},
 ): string {
   const exact = `replicator.version_of(t.xmin, ${table.oid}, ${rowKeyHash(key)})`;
+  const versionIs = (what: string) => `(select ${what} from ${exact} v)`;
   return (
     `delete from ${rowsOf(table)} as t using given u${using}${matchesKey(key)} ` +
-    `and (select (v.commit_time, v.rank) < ${version} from ${exact} v)`
+    `and ${versionIs(`(v.commit_time, v.rank) < ${version}`)} ` +
+    `returning u.commit_time as own_time, ${versionIs('v.commit_time')} as commit_time, ` +
+    `${versionIs('v.rank')} as rank, ${image(key)} as key, ${image(table.columns)} as image${other}`
+  );
+}
+
+/** Every value as the server prints it, under its column's name. */
+function image(columns: readonly TargetColumn[]): string {
+  const pairs = columns.map(
+    ({ name, quoted }) =>
+      `(${quoteLiteral(name)}, case when t.${quoted} is not null then pg_catalog.format('%s', t.${quoted}) end)`,
+  );
+  return `(select pg_catalog.jsonb_object_agg(name, value) from (values ${pairs.join(', ')}) as image(name, value))`;
+}
+
+interface Telling {
+  readonly type: ConflictKind;
+  readonly resolution: ConflictResolution;
+  readonly rule: DecidingRule;
+  /** SQL of the other's commit time, rank and row, and of the database's own row. */
+  readonly local: string;
+}
+
+/** In the same statement, so that nothing goes without a word. */
+function tell(
+  { relation, contested }: TargetTable,
+  given: Given,
+  { name }: OwnSelf,
+  { type, resolution, rule, local }: Telling,
+): string {
+  const source = given.parameter(name, 'text');
+  const names = [contested?.sync ?? '', relation.schema, relation.name]
+    .map(quoteLiteral)
+    .join(', ');
+  const kept = contested === undefined || contested.log === 'off' ? 'false' : 'true';
+  return (
+    'told as (insert into replicator.conflicts (source, sync, table_schema, table_name, key, ' +
+    'conflict_type, resolution, rule, remote_commit_time, local_commit_time, local_database, ' +
+    `local_row, remote_row) select ${source}, ${names}, gone.key, '${type}', '${resolution}', ` +
+    `'${rule}', gone.own_time, nullif(l.at, '-infinity'), (select r.database from replicator.ranks r ` +
+    `where r.rank = l.rank), l.there, l.here from gone, lateral (select ${local}) ` +
+    `as l(at, rank, there, here) where ${kept}) ` +
+    'insert into replicator.conflict_counts as c (source, conflict_type, resolution, count) ' +
+    `select ${source}, '${type}', '${resolution}', count(*) from gone having count(*) > 0 ` +
+    'on conflict (source, conflict_type, resolution) do update set count = c.count + excluded.count'
   );
 }

@@ -4,11 +4,11 @@ import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { type Fold, foldBatch, type PlannedStatement } from '../apply/plan-batch.ts';
 import type { TargetTables } from '../apply/target-tables.ts';
 import type { Writer } from '../apply/writer.ts';
-import { planOwn } from './own-stream.ts';
+import { type OwnSelf, planOwn } from './own-stream.ts';
 
 export interface OwnWriterOptions {
   readonly tables: TargetTables;
-  readonly rank: number;
+  readonly self: OwnSelf;
   readonly execute: (statements: readonly Statement[]) => Promise<readonly GroupResult[]>;
 }
 
@@ -26,7 +26,7 @@ export class OwnWriter implements Writer {
   plan(folds: readonly Fold[]): PlannedStatement[] {
     return folds.flatMap((fold) => {
       if (fold.kind !== 'step' || fold.table.key === undefined) return [];
-      return planOwn(fold.table, fold.table.key, fold.step, this.#options.rank).map(
+      return planOwn(fold.table, fold.table.key, fold.step, this.#options.self).map(
         (statement): PlannedStatement => ({ statement, expects: { kind: 'nothing' } }),
       );
     });
