@@ -8,7 +8,7 @@ import type { Tuple } from '../../../../src/model/tuple.ts';
 import { describeTables } from '../../../../src/postgres/catalog.ts';
 import { Session } from '../../../../src/postgres/session.ts';
 import { schemaStatements } from '../../../../src/setup/schema.ts';
-import { Applier } from '../../../../src/target/apply/applier.ts';
+import { Applier, type ApplierOptions } from '../../../../src/target/apply/applier.ts';
 import { fetchFrom } from '../../../../src/target/apply/fetch-rows.ts';
 import { createDatabase, type TestDatabase } from '../../../support/database.ts';
 import { databaseConfig } from '../../../support/database-config.ts';
@@ -22,18 +22,28 @@ export class ApplierFixture {
   readonly target: TestDatabase;
   applier!: Applier;
   readonly conflicts: ConflictCounts[] = [];
+  readonly #options: Partial<ApplierOptions>;
   #lsn = 0x1000n;
 
-  private constructor(source: TestDatabase, target: TestDatabase) {
+  private constructor(
+    source: TestDatabase,
+    target: TestDatabase,
+    options: Partial<ApplierOptions>,
+  ) {
     this.source = source;
     this.target = target;
+    this.#options = options;
   }
 
-  static async create(major: Major): Promise<ApplierFixture> {
+  static async create(
+    major: Major,
+    options: Partial<ApplierOptions> = {},
+  ): Promise<ApplierFixture> {
     const server = await sharedServer(major);
     const fixture = new ApplierFixture(
       await createDatabase(server, 'applier source'),
       await createDatabase(server, 'applier target'),
+      options,
     );
     await fixture.target.query(`${schemaStatements.join(';\n')};
       select pg_replication_origin_create('replicator_a__b');
@@ -56,6 +66,7 @@ export class ApplierFixture {
       conflictRetentionMs: 1_000,
       fetchRows: fetchFrom(databaseConfig(this.source, { name: 'a' })),
       onConflicts: (counts) => this.conflicts.push(counts),
+      ...this.#options,
     });
   }
 
