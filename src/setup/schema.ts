@@ -241,17 +241,17 @@ end $body$`,
   writer xid, relation oid, key_hash bigint, out commit_time timestamptz, out rank integer)
 language plpgsql stable set search_path = '' as $body$
 declare
-  at integer;
+  place integer;
   entry replicator.manifests;
 begin
   commit_time := coalesce(pg_catalog.pg_xact_commit_timestamp(writer), '-infinity');
   rank := replicator.rank_of(writer);
   select * into entry from replicator.manifests m
   where m.xid = writer::text::bigint and m.relation = version_of.relation;
-  at := pg_catalog.array_position(entry.key_hashes, key_hash);
-  if at is not null then
-    commit_time := entry.commit_times[at];
-    rank := coalesce(entry.ranks[at], rank);
+  place := pg_catalog.array_position(entry.key_hashes, key_hash);
+  if place is not null then
+    commit_time := entry.commit_times[place];
+    rank := coalesce(entry.ranks[place], rank);
   end if;
 end $body$`,
 

@@ -55,7 +55,8 @@ async function expectRefusal(
     line,
     hint,
     check,
-  }: { code: [string, number]; line: string; hint: string; check: string },
+    warnings = '0 warnings',
+  }: { code: [string, number]; line: string; hint: string; check: string; warnings?: string },
 ): Promise<void> {
   const before = await inventory();
   const [name, exit] = code;
@@ -65,7 +66,7 @@ async function expectRefusal(
   const found = await told(['check', '-c', config]);
   expect(found).toMatchObject({ code: 1, stderr: [] });
   expect(found.stdout.slice(0, 2)).toEqual([`error  ${line}  (${check})`, `    ${hint}`]);
-  expect(found.stdout.at(-1)).toMatch(/^1 error, 0 warnings, /);
+  expect(found.stdout.at(-1)).toMatch(new RegExp(`^1 error, ${warnings}, `));
   const replicator = startReplicator(config);
   const logged = await replicator.waitForLog((entry) => entry.code !== undefined);
   const level = exit === 75 ? 'warn' : 'error';
@@ -107,7 +108,11 @@ test('no slot, no walsender and no origin left', async () => {
     hint: `alter system set ${setting} = 2; then restart the server`,
     check: 'capacity',
   });
-  await expectRefusal(asSource(), full('a: 1 more replication slots', 'max_replication_slots'));
+  await expectRefusal(asSource(), {
+    ...full('a: 1 more replication slots', 'max_replication_slots'),
+    // a physical slot is a standby's, and ours would not be there after its promotion
+    warnings: newest >= 17 ? '1 warning' : '0 warnings',
+  });
   await expectRefusal(asTarget(), full('b: 1 more replication origins', maxOrigins));
 
   // a copy takes one more of each for a while

@@ -99,6 +99,8 @@ describe.each(majors)('PostgreSQL %i', (major) => {
         replicaIdentity: false,
         columns: ['id'],
         operators: ['operator(pg_catalog.=)'],
+        hashes: ['pg_catalog.hashint4extended'],
+        collations: [null],
       },
       expect.objectContaining({ indexName: 'deferred_key', immediate: false }),
       expect.objectContaining({
