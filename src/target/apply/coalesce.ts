@@ -83,15 +83,15 @@ export function newRowOf(
 
 class StepBuilder {
   readonly #positions: readonly number[];
-  readonly #splitsRekeys: boolean;
+  readonly #contested: boolean;
   readonly #steps: Step[] = [];
   #rows = new Map<string, RowState>();
   #rekeys: RowWrite[] = [];
   #rekeyed = new Set<string>();
 
-  constructor(positions: readonly number[], splitsRekeys: boolean) {
+  constructor(positions: readonly number[], contested: boolean) {
     this.#positions = positions;
-    this.#splitsRekeys = splitsRekeys;
+    this.#contested = contested;
   }
 
   add(change: RowChange, time: bigint): void {
@@ -136,7 +136,7 @@ class StepBuilder {
     if (state === undefined)
       this.#set({ key, removed: undefined, born: false, row, time, inserted: false });
     else {
-      state.row = merge(state.row, row);
+      state.row = this.#over(state, row, time);
       state.time = time;
     }
   }
@@ -144,8 +144,8 @@ class StepBuilder {
   #rekey(key: readonly Value[], newKey: readonly Value[], row: Tuple, time: bigint): void {
     const name = nameOf(key);
     const newName = nameOf(newKey);
-    if (this.#splitsRekeys) {
-      const whole = merge(this.#rows.get(name)?.row, row);
+    if (this.#contested) {
+      const whole = this.#over(this.#rows.get(name), row, time);
       this.#delete(key, time);
       return this.#insert(whole, time);
     }
@@ -163,6 +163,14 @@ class StepBuilder {
       state.row = undefined;
       state.inserted = false;
     }
+  }
+
+  /**
+   * Where several write, what an update did not send is known from its own transaction only: before
+   * that the source may have received another's change of the row.
+   */
+  #over(state: RowState | undefined, row: Tuple, time: bigint): Tuple {
+    return this.#contested && state?.time !== time ? row : merge(state?.row, row);
   }
 
   /** The state of a key in the current step, after ending the step if the key was moved in it. */

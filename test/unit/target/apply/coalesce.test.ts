@@ -111,12 +111,22 @@ test('a table without a key takes inserts, every one of them', () => {
     );
 });
 
+const contested = {
+  ...table,
+  contested: { sync: 's', log: 'keys', windowMs: 0, pauses: false },
+} as const;
+
+test('where several databases write, what was not sent is known from its own transaction only', () => {
+  const changes = [insert('1', 'a', 'b'), update('1', 'c', unchanged)];
+  const incomplete = step({ inserts: [write(2n, '1', '1', 'c', unchanged)] });
+  const whole = step({ inserts: [write(5n, '1', '1', 'c', 'b')] });
+  expect(coalesce(contested, { changes, times: [1n, 2n] })).toEqual([incomplete]);
+  expect(coalesce(contested, { changes, times: [5n, 5n] })).toEqual([whole]);
+  expect(coalesce(table, { changes, times: [1n, 5n] })).toEqual([whole]);
+});
+
 test('where several databases write, a changed key is a delete and an insert', () => {
   const changes = [rekey('1', '9', 'a', unchanged), rekey('2', '1', 'c', 'd')];
-  const contested = {
-    ...table,
-    contested: { sync: 's', log: 'keys', windowMs: 0, pauses: false },
-  } as const;
   expect(coalesce(contested, timed(changes))).toEqual([
     step({
       deletes: [gone(1n, '1'), gone(2n, '2')],
