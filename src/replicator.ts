@@ -179,7 +179,7 @@ export class Replicator {
           contestedOf: (table) => contestedAt(config, subscription, table),
           contenders: contendersAt(config, target.name),
           conflictRetentionMs: config.conflictRetentionMs,
-          fetchRows: fetchFrom(source),
+          fetchRowsOf: fetchFrom(source),
           onConflicts: (counts) => log.warn({ subscription: name, ...counts }, 'conflicts'),
         }).catch(async (error) => {
           throw error instanceof Outranked ? await ownership.outranked(error, epoch, stop) : error;

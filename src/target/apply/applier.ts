@@ -18,7 +18,7 @@ import type { Settled } from '../conflict/settle-row.ts';
 import { type ChangeCounts, readProgress } from '../progress/progress.ts';
 import { type ApplySessionOptions, openApplySession } from './apply-session.ts';
 import { expectShapes } from './expect-shapes.ts';
-import type { FetchRows } from './fetch-rows.ts';
+import type { FetchRows, FetchRowsOf } from './fetch-rows.ts';
 import { countChanges, type Fold, type PlannedStatement } from './plan-batch.ts';
 import { StatementNames } from './row-statements.ts';
 import { type ContestedOf, TargetTables } from './target-tables.ts';
@@ -29,16 +29,17 @@ import {
   contend,
   type Destination,
   TransactionFrame,
+  xidsOf,
 } from './transaction-frame.ts';
 import { SourceWriter, type Writer } from './writer.ts';
 
 export interface ApplierOptions extends ApplySessionOptions {
   readonly target: DatabaseConfig;
   readonly contestedOf: ContestedOf;
-  readonly fetchRows: FetchRows;
   /** All whose changes meet in the target's tables, itself among them; empty when none do. */
   readonly contenders: readonly string[];
   readonly conflictRetentionMs: number;
+  readonly fetchRowsOf: FetchRowsOf;
   readonly onConflicts: (counts: ConflictCounts) => void;
 }
 
@@ -60,6 +61,7 @@ export class Applier {
   #forgetAt = Date.now() + forgetPauseMs * Math.random();
   readonly #ledger: ConflictLedger;
   #open: OpenTransaction | undefined;
+  #applying: readonly TransactionPart[] = [];
 
   private constructor(
     options: ApplierOptions,
@@ -84,7 +86,7 @@ export class Applier {
    * did, SLOT_ACTIVE while another session holds the origin, GAP when there is no progress.
    */
   static async connect(options: ApplierOptions): Promise<Applier> {
-    const { source, target, epoch, fetchRows } = options;
+    const { source, target, epoch, fetchRowsOf } = options;
     const { session, originXactSetup } = await openApplySession(target, options);
     try {
       const guard = await readGuard(session, source);
@@ -95,6 +97,8 @@ export class Applier {
       );
       return new Applier(options, session, frame, (applier, tables) => {
         const execute = (statements: readonly Statement[]) => applier.#execute(statements);
+        const fetchRows: FetchRows = (table, keys) =>
+          fetchRowsOf(xidsOf(applier.#applying))(table, keys);
         if (source === target.name) {
           const self = { name: source, rank: guard.rank };
           return new OwnWriter({ tables, self, execute });
@@ -132,6 +136,7 @@ export class Applier {
   async #apply(batch: Batch): Promise<void> {
     const { transactions, endLsn, commitTime } = batch;
     this.#frame.refuseApplied(endLsn);
+    this.#applying = transactions;
     const { tables, allNew } = await this.#tables.load(transactions);
     const folds = this.#writer.fold(transactions);
     const head = [
@@ -163,6 +168,7 @@ export class Applier {
   async applyPart(part: TransactionPart, carefully: boolean): Promise<void> {
     if (part.first !== (this.#open === undefined))
       throw new ReplicatorError('INTERNAL', 'parts of two transactions would be mixed');
+    this.#applying = [part];
     const { tables } = await this.#tables.load([part]);
     const folds = this.#writer.fold([part]);
     this.#open ??= await this.#beginParts(carefully, part);

@@ -11,10 +11,17 @@ export type FetchRows = (
   keys: readonly (readonly (string | null)[])[],
 ) => Promise<(Tuple | undefined)[]>;
 
+/**
+ * For changes of these transactions. They are in the stream before others can see what they wrote: a
+ * row that one of them brought would seem to be gone.
+ */
+export type FetchRowsOf = (xids: readonly number[]) => FetchRows;
+
 /** Opens a connection each time: this is rare, and an idle one would pin the source's database. */
-export function fetchFrom(source: DatabaseConfig): FetchRows {
-  return async (table, keys) => {
+export function fetchFrom(source: DatabaseConfig): FetchRowsOf {
+  return (xids) => async (table, keys) => {
     await using session = await Session.connect(source, { purpose: 'fetch', name: source.name });
+    await session.query('select replicator.await_visible($1)', [xids]);
     const { relation, key = [] } = table;
     const selected = relation.columns.map(({ name }, i) => `t.${quoteIdentifier(name)} as c${i}`);
     const arrays = key.map((_, i) => `$${i + 1}::text[]`).join(', ');

@@ -25,12 +25,15 @@ export const commit: Statement = { text: 'commit', name: 'commit' };
 
 /** The transactions of a database's own stream can be in it before others see what they wrote. */
 export function awaitVisible(parts: readonly TransactionPart[]): Statement {
-  const xids = parts.map(({ transaction }) => transaction.xid);
   return {
     name: 'await_visible',
     text: 'select replicator.await_visible($1)',
-    values: [`{${xids.join(',')}}`],
+    values: [`{${xidsOf(parts).join(',')}}`],
   };
+}
+
+export function xidsOf(parts: readonly TransactionPart[]): number[] {
+  return parts.map(({ transaction }) => transaction.xid);
 }
 
 const nothing: ChangeCounts = { inserts: 0, updates: 0, deletes: 0, truncates: 0 };

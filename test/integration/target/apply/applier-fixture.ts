@@ -17,6 +17,9 @@ import { transactionOf } from '../../../support/model-values.ts';
 import type { Major } from '../../../support/postgres-binaries.ts';
 import { sharedServer } from '../../../support/servers-for-tests.ts';
 
+/** As an id of the source's transaction: one that is over. */
+const frozen = 2;
+
 export class ApplierFixture {
   readonly source: TestDatabase;
   readonly target: TestDatabase;
@@ -45,6 +48,7 @@ export class ApplierFixture {
       await createDatabase(server, 'applier target'),
       options,
     );
+    await fixture.source.query(schemaStatements.join(';\n'));
     await fixture.target.query(`${schemaStatements.join(';\n')};
       select pg_replication_origin_create('replicator_a__b');
       insert into replicator.progress (source, origin, lsn) values ('a', 'replicator_a__b', '0/1000');
@@ -64,7 +68,7 @@ export class ApplierFixture {
       contestedOf: () => undefined,
       contenders: [],
       conflictRetentionMs: 1_000,
-      fetchRows: fetchFrom(databaseConfig(this.source, { name: 'a' })),
+      fetchRowsOf: fetchFrom(databaseConfig(this.source, { name: 'a' })),
       onConflicts: (counts) => this.conflicts.push(counts),
       ...this.#options,
     });
@@ -116,7 +120,8 @@ export class ApplierFixture {
     this.#lsn += 0x100n;
     const { commitTime = 0n, endLsn = this.#lsn } = rest;
     const whole = transactionOf(endLsn - 10n, changes);
-    const transactions = [{ ...whole, transaction: { ...whole.transaction, commitTime } }];
+    const { transaction } = whole;
+    const transactions = [{ ...whole, transaction: { ...transaction, xid: frozen, commitTime } }];
     await this.applier.apply({ transactions, endLsn, commitTime });
   }
 

@@ -34,7 +34,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
       contestedOf: () => undefined,
       contenders: [],
       conflictRetentionMs: 1_000,
-      fetchRows: () => Promise.reject(new Error('not needed')),
+      fetchRowsOf: () => () => Promise.reject(new Error('not needed')),
       onConflicts: () => {},
     });
     others.push(applier);
