@@ -33,6 +33,16 @@ test('a clock goes back between two changes of a row, and another has a time in 
   expect(endsOf(steps.slice(0, 3))).toEqual(['k1 (a2 a2) by a', 'k1 (a2 a2) by a']);
 });
 
+test('a clock goes back between a delete and an insert: equal, but gone', () => {
+  const steps = [
+    commit(10, a, 'insert'),
+    commit(1, a, 'delete'),
+    clockBack(0, a, 4),
+    commit(1, a, 'insert'),
+  ];
+  expect(endsOf(steps)).toEqual(['no row', 'no row']);
+});
+
 test('TRUNCATE as PostgreSQL replicates it, beside an insert that its database had not seen', () => {
   const steps = [commit(1, b, 'insert'), commit(1, a, 'truncate')];
   const asItIs = ruleWithout('versions of a truncate');

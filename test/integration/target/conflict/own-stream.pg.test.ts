@@ -30,7 +30,7 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
       contestedOf: () => ({ sync: 's', log: 'keys', windowMs: 0, pauses: false }),
       contenders: [],
       conflictRetentionMs: 1_000,
-      fetchRows: () => Promise.reject(new Error('not needed')),
+      fetchRowsOf: () => () => Promise.reject(new Error('not needed')),
       onConflicts: () => {},
     });
   });
