@@ -13,7 +13,6 @@ import { restsAndComesBack } from './scenarios/detach-steps.ts';
 import type { Scenario } from './scenarios/one-way.ts';
 import { refusedThenMended } from './scenarios/poison.ts';
 import { frozenOwnerCannotWrite, ownerKeepsItsSource } from './scenarios/take-over.ts';
-import { sleeperIsSentWhatTheOtherApplied } from './scenarios/two-instances.ts';
 import {
   othersWriteWhileWeAreIdle,
   sourceGoesOnWhileTargetIsLocked,
@@ -44,7 +43,6 @@ const proofs: Proof[] = [
   ['takes-from-the-living', 'an owner that lives', ownerKeepsItsSource, /^the owner was replaced/],
   ['handover-forgets', 'a target that comes back', restsAndComesBack, rowsDiffer],
   ['own-stream-ends-early', 'a target that comes back', restsAndComesBack, rowsDiffer],
-  ['trusts-its-memory', 'a sleeper', sleeperIsSentWhatTheOtherApplied, rowsDiffer],
 ];
 // up to 15 the origin stays where it was
 if (newest >= 16) proofs.push(['resume-from-origin', 'a refusal', poison, /^progress on b/]);
