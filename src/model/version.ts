@@ -8,6 +8,13 @@ export interface Version {
   readonly rank: number;
 }
 
+/**
+ * How much older than what was last seen of its source a change can be that still comes: clocks
+ * differ, and the time of a commit is taken before its place in the stream, by however long a disk
+ * keeps it waiting.
+ */
+export const latenessMs = 10 * 60_000;
+
 /** Negative when `a` is older than `b`, zero when they are the same. */
 export function compareVersions(a: Version, b: Version): number {
   if (a.time !== b.time) return a.time < b.time ? -1 : 1;

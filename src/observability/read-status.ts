@@ -81,6 +81,7 @@ async function describe(
   const state = stateOf(from, to, recorded, progress !== undefined);
   const lag = lagOf(from?.source, slot?.target ?? null, progress);
   const joined = to?.target?.tables.get(subscription.source) ?? new Set<string>();
+  const conflictCounts = to?.target?.conflictCounts.get(subscription.source) ?? [];
   const broken = givenUp(subscription, recorded?.givenUpAt ?? null) ?? recorded?.error ?? null;
   return {
     subscription: subscriptionName(subscription),
@@ -95,8 +96,8 @@ async function describe(
     updates: progress?.updates ?? 0,
     deletes: progress?.deletes ?? 0,
     truncates: progress?.truncates ?? 0,
-    conflicts: progress?.conflicts ?? 0,
-    conflictCounts: to?.target?.conflictCounts.get(subscription.source) ?? [],
+    conflicts: conflictCounts.reduce((sum, { count }) => sum + count, 0),
+    conflictCounts,
     tables: joined.size,
     waitingTables: await waitingTables(subscription, from?.session, joined),
     lastError: broken ?? unreachable(from) ?? unreachable(to),

@@ -14,7 +14,6 @@ export interface AppliedProgress {
   readonly updates: number;
   readonly deletes: number;
   readonly truncates: number;
-  readonly conflicts: number;
   /** How long ago a clock of the source was seen here, in seconds; null when never. */
   readonly unseenSeconds: number | null;
 }
@@ -46,10 +45,8 @@ export async function readTargetStatus(session: Session): Promise<TargetStatus> 
             applied_at::text as applied_at,
             inserts::text as inserts, updates::text as updates, deletes::text as deletes,
             truncates::text as truncates,
-            (select coalesce(sum(c.count), 0) from replicator.conflict_counts c
-             where c.source = p.source)::text as conflicts,
             extract(epoch from clock_timestamp() - seen_time)::text as unseen
-     from replicator.progress p`,
+     from replicator.progress`,
   );
   const oldest = await session.one(
     'select min(commit_time)::text as oldest from replicator.tombstones',
@@ -75,7 +72,6 @@ export async function readTargetStatus(session: Session): Promise<TargetStatus> 
           updates: Number(row['updates']),
           deletes: Number(row['deletes']),
           truncates: Number(row['truncates']),
-          conflicts: Number(row['conflicts']),
           unseenSeconds: row['unseen'] == null ? null : Number(row['unseen']),
         },
       ]),

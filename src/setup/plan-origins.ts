@@ -146,7 +146,8 @@ async function* renameOrigin(
   };
 }
 
-async function recordedOrigin(to: Session, source: string): Promise<string | undefined> {
+/** Of what the database receives from the source; undefined while that is not set up. */
+export async function recordedOrigin(to: Session, source: string): Promise<string | undefined> {
   if (!(await schemaExists(to))) return undefined;
   const [row] = await to.query('select origin from replicator.progress where source = $1', [
     source,

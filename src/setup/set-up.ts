@@ -4,9 +4,9 @@ import PQueue from 'p-queue';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
-import { schemaExists } from '../postgres/own-schema.ts';
 import { Session } from '../postgres/session.ts';
 import { executeSetup, planSetup } from './plan.ts';
+import { recordedOrigin } from './plan-origins.ts';
 import { refuseErrors } from './refuse-errors.ts';
 import { lockSetup } from './setup-lock.ts';
 
@@ -57,7 +57,7 @@ export class Setup {
       {
         await using sessions = await connectAll(this.#config, [name]);
         const session = sessions.byName.get(name);
-        if (session !== undefined && (await hasOwnProgress(session))) return;
+        if (session !== undefined && (await recordedOrigin(session, name)) !== undefined) return;
       }
       await sleep(ownPauseMs, undefined, { signal: stop }).catch(() => {});
     }
@@ -67,14 +67,6 @@ export class Setup {
     await using sessions = await connectAll(this.#config, names);
     return await isMissingAnything(this.#config, sessions);
   }
-}
-
-async function hasOwnProgress(session: Session): Promise<boolean> {
-  if (!(await schemaExists(session))) return false;
-  const rows = await session.query('select from replicator.progress where source = $1', [
-    session.database.name,
-  ]);
-  return rows.length > 0;
 }
 
 /** Whether the plan has any step. */

@@ -2,18 +2,17 @@
 // newer than changes of the others that have yet to come, so it is stamped as older than everything,
 // and the versions that such a change could still meet go along one by one.
 import { formatCommitTime } from '../model/commit-time.ts';
+import { latenessMs } from '../model/version.ts';
 import type { CatalogTable } from '../postgres/catalog.ts';
 import { quoteTable } from '../postgres/identifiers.ts';
 import { givenKeyHash, hashedKey, rowKeyHash } from '../postgres/key-hash.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
+import { ownXid } from '../postgres/own-xid.ts';
 import type { Session } from '../postgres/session.ts';
 import type { CopyOptions } from './copy-table.ts';
 
 /** As early as can be: a time of 0, the start of 2000, means to PostgreSQL that none is given. */
 const beforeAll = formatCommitTime(1n);
-
-/** A change can be so much older than what was last seen of its source; as in forget-versions.ts. */
-const margin = '10 min';
 
 /** So many rows at a time. */
 const rowsPerStatement = 50_000;
@@ -42,7 +41,7 @@ export async function copyVersions(
     await target.query(
       `insert into replicator.manifests as m
          (xid, relation, rank, stamp, key_hashes, commit_times, ranks)
-       select pg_catalog.txid_current() & 4294967295, $1::regclass::oid,
+       select ${ownXid}, $1::regclass::oid,
               (select rank from replicator.ranks where database = $2), max(u.commit_time),
               array_agg(${givenKeyHash(key)}), array_agg(u.commit_time), array_agg(u.rank)
        from unnest($3::timestamptz[], $4::integer[], ${key.map((_, i) => `$${i + 5}::text[]`).join(', ')})
@@ -76,7 +75,7 @@ async function earliestToCome(
   const { time: atSource } = await source.one<{ time: string }>(seen, [others]);
   const { time: atTarget } = await target.one<{ time: string }>(seen, [[target.database.name]]);
   const { earliest } = await source.one<{ earliest: string }>(
-    `select (least($1::timestamptz, $2::timestamptz) - interval '${margin}')::text as earliest`,
+    `select (least($1::timestamptz, $2::timestamptz) - interval '${latenessMs} ms')::text as earliest`,
     [atSource, atTarget],
   );
   return earliest;

@@ -85,7 +85,7 @@ export class SourceReader {
     if (this.#nobodyIsServed) return;
     const stream = await ReplicationStream.open(database, {
       slot,
-      publication: publicationName(database.name),
+      publication,
       server: position.facts,
       onMessage: (message) => this.#onMessage(message),
       onKeepalive: (walEnd, replyRequested, sentAt) =>

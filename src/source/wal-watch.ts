@@ -13,9 +13,9 @@ export function retainedBytes({ restartLsn }: SlotReading, walLsn: Lsn): bigint 
 }
 
 /**
- * Copies that are lost already, and those that cost more than may be: they keep that much WAL beyond what the slot of all keeps, and
- * their targets are that far behind. An open transaction, which holds every slot alike, is nobody's
- * fault: to drop a copy would not help.
+ * Copies that are lost already, and those that cost more than may be: they keep that much WAL beyond
+ * what the slot of all keeps, and their targets are that far behind. An open transaction, which holds
+ * every slot alike, is nobody's fault: to drop a copy would not help.
  */
 export function tooCostly({ slots, walLsn }: Look, { giveUpBytes }: SlotLimits): SlotReading[] {
   const main = slots.find(({ target }) => target === undefined);

@@ -19,7 +19,7 @@ import { type ChangeCounts, readProgress } from '../progress/progress.ts';
 import { type ApplySessionOptions, openApplySession } from './apply-session.ts';
 import { expectShapes } from './expect-shapes.ts';
 import type { FetchRows, FetchRowsOf } from './fetch-rows.ts';
-import { countChanges, type Fold, type PlannedStatement } from './plan-batch.ts';
+import { countChanges, type Fold, foldBatch, type PlannedStatement } from './plan-batch.ts';
 import { StatementNames } from './row-statements.ts';
 import { type ContestedOf, TargetTables } from './target-tables.ts';
 import {
@@ -67,7 +67,7 @@ export class Applier {
     options: ApplierOptions,
     session: Session,
     frame: TransactionFrame,
-    makeWriter: (applier: Applier, tables: TargetTables) => Writer,
+    makeWriter: (applier: Applier) => Writer,
   ) {
     this.#options = options;
     this.#session = session;
@@ -78,7 +78,7 @@ export class Applier {
       target: options.target.name,
       execute: (statements) => this.#execute(statements),
     });
-    this.#writer = makeWriter(this, this.#tables);
+    this.#writer = makeWriter(this);
   }
 
   /**
@@ -95,14 +95,15 @@ export class Applier {
         { source, target: target.name, originXactSetup },
         progress,
       );
-      return new Applier(options, session, frame, (applier, tables) => {
+      return new Applier(options, session, frame, (applier) => {
         const execute = (statements: readonly Statement[]) => applier.#execute(statements);
         const fetchRows: FetchRows = (table, keys) =>
           fetchRowsOf(xidsOf(applier.#applying))(table, keys);
         if (source === target.name) {
           const self = { name: source, rank: guard.rank };
-          return new OwnWriter({ tables, self, execute });
+          return new OwnWriter({ self, execute });
         }
+        const tables = applier.#tables;
         const ledger = applier.#ledger;
         const onDecided = (settled: Settled) => ledger.decided(settled);
         const contest = new Contest({ guard, fetchRows, execute, onDecided });
@@ -138,9 +139,11 @@ export class Applier {
     this.#frame.refuseApplied(endLsn);
     this.#applying = transactions;
     const { tables, allNew } = await this.#tables.load(transactions);
-    const folds = this.#writer.fold(transactions);
+    const folds = this.#fold(transactions);
     const head = [
-      ...this.#begin(folds, transactions),
+      begin,
+      ...(this.#isOwn ? [awaitVisible(transactions)] : []),
+      ...(isContended(folds) ? this.#frame.contend(commitTime) : []),
       this.#frame.advance(batch, this.#countChanges(transactions)),
       this.#frame.stamp(batch),
       ...this.#named(this.#writer.accompany(folds, commitTime)),
@@ -153,7 +156,7 @@ export class Applier {
         (await this.#gradually(head, shapes, batch, () => this.#writer.writeStepwise(folds)));
       if (done) return;
       await this.#session.group(head);
-      await this.#writer.writeCarefully(transactions);
+      await this.#writer.writeCarefully(transactions, folds);
       await this.#commit(shapes, batch);
     } catch (error) {
       await this.#recordUndecided();
@@ -170,14 +173,14 @@ export class Applier {
       throw new ReplicatorError('INTERNAL', 'parts of two transactions would be mixed');
     this.#applying = [part];
     const { tables } = await this.#tables.load([part]);
-    const folds = this.#writer.fold([part]);
+    const folds = this.#fold([part]);
     this.#open ??= await this.#beginParts(carefully, part);
     const { counts } = this.#open;
     const { commitTime } = part.transaction;
     await this.#contendOnce(this.#open, folds, commitTime);
     await this.#execute(this.#writer.accompany(folds, commitTime));
     try {
-      if (this.#open.carefully) await this.#writer.writeCarefully([part]);
+      if (this.#open.carefully) await this.#writer.writeCarefully([part], folds);
       else await this.#writer.writeStepwise(folds);
     } catch (error) {
       await this.#recordUndecided();
@@ -220,16 +223,8 @@ export class Applier {
     this.#session.destroy();
   }
 
-  #begin(folds: readonly Fold[], parts: readonly TransactionPart[]): Statement[] {
-    const newest = parts.reduce(
-      (time, { transaction }) => (transaction.commitTime > time ? transaction.commitTime : time),
-      parts[0]?.transaction.commitTime ?? 0n,
-    );
-    return [
-      begin,
-      ...(this.#isOwn ? [awaitVisible(parts)] : []),
-      ...(isContended(folds) ? this.#frame.contend(newest) : []),
-    ];
+  #fold(parts: readonly TransactionPart[]): Fold[] {
+    return foldBatch(parts, (relation) => this.#tables.of(relation));
   }
 
   /** Of its own stream a database applies nothing: it has it already. */

@@ -27,6 +27,13 @@ export function matches(
     .join(' and ');
 }
 
+/** The table as `t`, and into its columns the values `u.c0`, `u.c1`, … of `given`. */
+export function insertFrom({ quoted, columns }: TargetTable, given: string): string {
+  const names = columns.map((column) => column.quoted).join(', ');
+  const values = columns.map(({ castType }, i) => `u.c${i}::${castType}`).join(', ');
+  return `insert into ${quoted} as t (${names}) overriding system value select ${values} from ${given}`;
+}
+
 /** One array per key column. */
 export function keyArrays(
   key: readonly KeyColumn[],

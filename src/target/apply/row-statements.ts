@@ -4,7 +4,7 @@
 import { unchanged } from '../../model/tuple.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowDelete, RowWrite } from './coalesce.ts';
-import { columnArray, keyArrays, matches, rowsOf, unnest } from './row-sql.ts';
+import { columnArray, insertFrom, keyArrays, matches, rowsOf, unnest } from './row-sql.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
 
 /** Gives each distinct SQL text of a connection a short name to prepare it under. */
@@ -29,10 +29,8 @@ export function insertRows(table: TargetTable, rows: readonly Pick<RowWrite, 'ro
       text: `insert into ${table.quoted} select from generate_series(1, $1::int)`,
       values: [String(rows.length)],
     };
-  const names = columns.map(({ quoted }) => quoted).join(', ');
-  const selected = columns.map((column, i) => `u.c${i}::${column.castType}`).join(', ');
   const given = unnest(columns.map((_, i) => `c${i}`));
-  const insert = `insert into ${table.quoted} (${names}) overriding system value select ${selected} from ${given}`;
+  const insert = insertFrom(table, given);
   const values = columns.map(({ index }) => columnArray(rows, index));
   if (key === undefined) return { text: insert, values };
   const upsert = `${insert} ${onConflict(table, key)}`;

@@ -6,27 +6,19 @@ import type { ConflictLedger } from '../conflict/conflict-ledger.ts';
 import type { Contest } from '../conflict/contest.ts';
 import { applyCarefully } from './apply-carefully.ts';
 import type { FetchRows } from './fetch-rows.ts';
-import {
-  type Fold,
-  foldBatch,
-  type PlannedStatement,
-  planStep,
-  planTruncate,
-} from './plan-batch.ts';
+import { type Fold, type PlannedStatement, planStep, planTruncate } from './plan-batch.ts';
 import type { TargetTables } from './target-tables.ts';
 import { planWholeRows } from './whole-row-statements.ts';
 
 export interface Writer {
-  /** What the changes come to. */
-  fold(parts: readonly TransactionPart[]): Fold[];
   /** All at once, with the COMMIT behind them; undefined when that cannot be. */
   plan(folds: readonly Fold[]): PlannedStatement[] | undefined;
   /** What must go with the writes, known beforehand: raises nothing. */
   accompany(folds: readonly Fold[], stamp: bigint): Statement[];
   /** One step after the other, settling at once what the sets leave. */
   writeStepwise(folds: readonly Fold[]): Promise<void>;
-  /** One change after the other. */
-  writeCarefully(parts: readonly TransactionPart[]): Promise<void>;
+  /** One change after the other; `folds` is what they come to. */
+  writeCarefully(parts: readonly TransactionPart[], folds: readonly Fold[]): Promise<void>;
   /** Counts the conflicts that the results of planned statements tell. */
   count(plan: readonly PlannedStatement[], results: readonly GroupResult[]): void;
 }
@@ -45,10 +37,6 @@ export class SourceWriter implements Writer {
 
   constructor(options: SourceWriterOptions) {
     this.#options = options;
-  }
-
-  fold(parts: readonly TransactionPart[]): Fold[] {
-    return foldBatch(parts, (relation) => this.#options.tables.of(relation));
   }
 
   plan(folds: readonly Fold[]): PlannedStatement[] | undefined {

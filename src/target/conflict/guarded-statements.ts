@@ -5,12 +5,9 @@ import { formatCommitTime } from '../../model/commit-time.ts';
 import { givenKeyHash } from '../../postgres/key-hash.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { nameOf, type RowDelete, type RowWrite } from '../apply/coalesce.ts';
-import { columnArray, keyArrays, matches, rowsOf } from '../apply/row-sql.ts';
+import { columnArray, insertFrom, keyArrays, matches, rowsOf } from '../apply/row-sql.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
 import { encodeTimeArray } from '../apply/time-array.ts';
-
-/** The transaction's id as `xmin` of a row shows it: without the epoch. */
-export const ownXid = '(pg_catalog.txid_current() & 4294967295)';
 
 /** Who writes. */
 export interface Guard {
@@ -64,8 +61,6 @@ export function guardedInsert(
   const given = new Given(key, writes);
   for (const [i, { index }] of table.columns.entries())
     given.add(`c${i}`, columnArray(writes, index));
-  const names = table.columns.map(({ quoted }) => quoted).join(', ');
-  const values = table.columns.map(({ castType }, i) => `u.c${i}::${castType}`).join(', ');
   const set = writable(table)
     .map(({ quoted }) => `${quoted} = excluded.${quoted}`)
     .join(', ');
@@ -82,7 +77,7 @@ export function guardedInsert(
     given.parameter(formatCommitTime(oldest), 'timestamptz'),
   );
   const insert =
-    `insert into ${table.quoted} as t (${names}) overriding system value select ${values} from given u ` +
+    `${insertFrom(table, 'given u')} ` +
     `where not exists (select from replicator.tombstones b where b.relation = ${table.oid} ` +
     `and b.key_hash = ${givenKeyHash(key)} and (b.commit_time, b.rank) > (u.commit_time, ${rank})) ` +
     `on conflict (${key.map(({ quoted }) => quoted).join(', ')}) ` +
@@ -127,8 +122,8 @@ export function guardedDelete(
   return {
     whole: {
       text:
-        `${head} select replicator.expect_rows(count(*) + case when count(*) < ${given.count} ` +
-        `then ${missing} else 0 end, ${given.count}) from touched`,
+        `${head} select replicator.expect_rows(count(*) + case when count(*) < ${givenCount} ` +
+        `then ${missing} else 0 end, ${givenCount}) from touched`,
       values: given.values,
     },
     passing: { text: `${head} select n from touched`, values: given.values },
@@ -174,9 +169,6 @@ export class Given {
     return `$${this.#names.length + this.#scalars}::${type}`;
   }
 
-  /** SQL of how many they are. */
-  readonly count = 'cardinality($1::text[])::bigint';
-
   /** `given as (…)`, for a WITH clause. */
   get cte(): string {
     const arrays = this.#types.map((type, i) => `$${i + 1}::${type}[]`).join(', ');
@@ -205,8 +197,10 @@ function older(
     : `(${isOlder} or (pg_catalog.pg_xact_commit_timestamp_origin(t.xmin)).roident = ${given.parameter(originId, 'oid')})`;
 }
 
-const expectAll =
-  'select replicator.expect_rows(count(*), cardinality($1::text[])::bigint) from touched';
+/** SQL of how many rows are given: the first array is of their keys. */
+const givenCount = 'cardinality($1::text[])::bigint';
+
+const expectAll = `select replicator.expect_rows(count(*), ${givenCount}) from touched`;
 
 function withoutOrdinals<T>(rows: readonly T[], { rows: touched }: GroupResult): T[] {
   const passed = new Set(touched.map(([ordinal]) => Number(ordinal)));

@@ -1,7 +1,7 @@
 // A row that was seen to be missing: nobody can lock it, so whoever inserts it first is not overruled.
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowWrite } from '../apply/coalesce.ts';
-import { columnArray, unnest } from '../apply/row-sql.ts';
+import { columnArray, insertFrom, unnest } from '../apply/row-sql.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 
 /** Inserts nothing when the key is there by now. */
@@ -11,12 +11,9 @@ export function insertAbsent(
   write: RowWrite,
 ): Statement {
   const { columns } = table;
-  const names = columns.map(({ quoted }) => quoted).join(', ');
-  const values = columns.map(({ castType }, i) => `u.c${i}::${castType}`).join(', ');
   return {
     text:
-      `insert into ${table.quoted} (${names}) overriding system value select ${values} ` +
-      `from ${unnest(columns.map((_, i) => `c${i}`))} ` +
+      `${insertFrom(table, unnest(columns.map((_, i) => `c${i}`)))} ` +
       `on conflict (${key.map(({ quoted }) => quoted).join(', ')}) do nothing`,
     values: columns.map(({ index }) => columnArray([write], index)),
   };

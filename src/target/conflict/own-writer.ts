@@ -1,13 +1,11 @@
 // Writes what a database's own stream brings: nothing but what its changes met without knowing.
 import type { TransactionPart } from '../../model/transaction.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
-import { type Fold, foldBatch, type PlannedStatement } from '../apply/plan-batch.ts';
-import type { TargetTables } from '../apply/target-tables.ts';
+import type { Fold, PlannedStatement } from '../apply/plan-batch.ts';
 import type { Writer } from '../apply/writer.ts';
 import { type OwnSelf, planOwn } from './own-stream.ts';
 
 export interface OwnWriterOptions {
-  readonly tables: TargetTables;
   readonly self: OwnSelf;
   readonly execute: (statements: readonly Statement[]) => Promise<readonly GroupResult[]>;
 }
@@ -17,10 +15,6 @@ export class OwnWriter implements Writer {
 
   constructor(options: OwnWriterOptions) {
     this.#options = options;
-  }
-
-  fold(parts: readonly TransactionPart[]): Fold[] {
-    return foldBatch(parts, (relation) => this.#options.tables.of(relation));
   }
 
   plan(folds: readonly Fold[]): PlannedStatement[] {
@@ -41,8 +35,9 @@ export class OwnWriter implements Writer {
     if (plan.length > 0) await this.#options.execute(plan.map(({ statement }) => statement));
   }
 
-  async writeCarefully(parts: readonly TransactionPart[]): Promise<void> {
-    await this.writeStepwise(this.fold(parts));
+  /** Its statements are exact, so there is nothing to be more careful about. */
+  async writeCarefully(_: readonly TransactionPart[], folds: readonly Fold[]): Promise<void> {
+    await this.writeStepwise(folds);
   }
 
   /** None: what these statements find is settled by them. */

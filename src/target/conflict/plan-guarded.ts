@@ -2,6 +2,7 @@
 // manifest, which keeps what the one stamp of the transaction hides.
 import { formatCommitTime } from '../../model/commit-time.ts';
 import { givenKeyHash } from '../../postgres/key-hash.ts';
+import { ownXid } from '../../postgres/own-xid.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowWrite, Step } from '../apply/coalesce.ts';
 import type { Fold } from '../apply/plan-batch.ts';
@@ -14,12 +15,9 @@ import {
   guardedDelete,
   guardedInsert,
   guardedUpdate,
-  ownXid,
 } from './guarded-statements.ts';
 
 export interface GuardedPlan {
-  readonly table: TargetTable;
-  readonly key: readonly KeyColumn[];
   readonly kind: 'insert' | 'update' | 'delete';
   readonly guarded: GuardedStatement;
 }
@@ -32,11 +30,11 @@ export function planGuarded(
 ): GuardedPlan[] {
   const plan: GuardedPlan[] = [];
   for (const rows of slices(step.deletes, (each) => each.key))
-    plan.push({ table, key, kind: 'delete', guarded: guardedDelete(table, key, rows, guard) });
+    plan.push({ kind: 'delete', guarded: guardedDelete(table, key, rows, guard) });
   for (const rows of slices(step.updates, ({ row }) => row))
-    plan.push({ table, key, kind: 'update', guarded: guardedUpdate(table, key, rows, guard) });
+    plan.push({ kind: 'update', guarded: guardedUpdate(table, key, rows, guard) });
   for (const rows of slices(step.inserts, ({ row }) => row))
-    plan.push({ table, key, kind: 'insert', guarded: guardedInsert(table, key, rows, guard) });
+    plan.push({ kind: 'insert', guarded: guardedInsert(table, key, rows, guard) });
   return plan;
 }
 

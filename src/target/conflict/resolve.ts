@@ -1,6 +1,6 @@
 // The rule by which all sources of a group end with the same rows, for any order in which their
 // changes arrive. Pure: what is there is looked up before, and what follows is carried out after.
-// The sets of the fast path (row-statements.ts) are this rule as predicates, never more permissive.
+// The sets of the fast path (guarded-statements.ts) are this rule as predicates, never more permissive.
 import { compareVersions, isOlder, type Version } from '../../model/version.ts';
 
 export interface Incoming {

@@ -4,12 +4,13 @@ import { beforeAllTimes, parseCommitTime } from '../../model/commit-time.ts';
 import type { Tuple } from '../../model/tuple.ts';
 import type { Version } from '../../model/version.ts';
 import { givenKeyHash, rowKeyHash } from '../../postgres/key-hash.ts';
+import { ownXid } from '../../postgres/own-xid.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import type { RowDelete, RowWrite } from '../apply/coalesce.ts';
-import { keyArrays, rowsOf } from '../apply/row-sql.ts';
+import { keyArrays, rowsOf, unnest } from '../apply/row-sql.ts';
 import { deleteRows, updateRows } from '../apply/row-statements.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
-import { buryGiven, Given, matchesKey, ownXid } from './guarded-statements.ts';
+import { buryGiven, Given, matchesKey } from './guarded-statements.ts';
 import { insertAbsent } from './insert-absent.ts';
 import { type Present, type Resolution, resolve } from './resolve.ts';
 
@@ -99,9 +100,7 @@ async function look(
   row: SingleRow,
   context: SettleContext,
 ): Promise<{ present: Present; presentRow: Tuple | undefined }> {
-  const names = key.map((_, i) => `k${i}`).join(', ');
-  const arrays = key.map((_, i) => `$${i + 1}::text[]`).join(', ');
-  const given = `unnest(${arrays}) as u(${names})`;
+  const given = unnest(key.map((_, i) => `k${i}`));
   const values = keyArrays(key, [row]);
   const from = `${rowsOf(table)} as t join ${given} on ${matchesKey(key)}`;
   const columns = table.columns.map(({ quoted }) => `, t.${quoted}`).join('');

@@ -59,7 +59,12 @@ export class ApplierFixture {
 
   /** Again, as after any failure. */
   async connect(): Promise<void> {
-    this.applier = await Applier.connect({
+    this.applier = await this.open();
+  }
+
+  /** Another one, beside the fixture's own. */
+  async open(options: Partial<ApplierOptions> = {}): Promise<Applier> {
+    return await Applier.connect({
       source: 'a',
       target: databaseConfig(this.target, { name: 'b' }),
       epoch: 0n,
@@ -71,6 +76,7 @@ export class ApplierFixture {
       fetchRowsOf: fetchFrom(databaseConfig(this.source, { name: 'a' })),
       onConflicts: (counts) => this.conflicts.push(counts),
       ...this.#options,
+      ...options,
     });
   }
 

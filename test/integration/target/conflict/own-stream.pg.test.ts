@@ -2,8 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { commitTimeOf } from '../../../../src/model/commit-time.ts';
 import { originName } from '../../../../src/postgres/object-names.ts';
-import { Applier } from '../../../../src/target/apply/applier.ts';
-import { databaseConfig } from '../../../support/database-config.ts';
+import type { Applier } from '../../../../src/target/apply/applier.ts';
 import { transactionOf } from '../../../support/model-values.ts';
 import { newest, oldest } from '../../../support/servers-for-tests.ts';
 import { ApplierFixture, insert, remove } from '../apply/applier-fixture.ts';
@@ -21,17 +20,9 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
       select pg_replication_origin_create('${originName('b', 'b')}');
       insert into replicator.progress (source, origin, lsn)
         values ('b', '${originName('b', 'b')}', '0/1000')`);
-    own = await Applier.connect({
+    own = await fixture.open({
       source: 'b',
-      target: databaseConfig(fixture.target, { name: 'b' }),
-      epoch: 0n,
-      lineage: { owners: new Map(), timeline: 1n, leftAt: async () => undefined },
-      lockTimeoutMs: 1_000,
       contestedOf: () => ({ sync: 's', log: 'keys', windowMs: 0, pauses: false }),
-      contenders: [],
-      conflictRetentionMs: 1_000,
-      fetchRowsOf: () => () => Promise.reject(new Error('not needed')),
-      onConflicts: () => {},
     });
   });
 

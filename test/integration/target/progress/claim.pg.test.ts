@@ -1,8 +1,7 @@
 // Who may write to a target: the session that claimed the progress last, with the greatest epoch.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Applier } from '../../../../src/target/apply/applier.ts';
+import type { Applier } from '../../../../src/target/apply/applier.ts';
 import { Outranked } from '../../../../src/target/progress/claim.ts';
-import { databaseConfig } from '../../../support/database-config.ts';
 import { transactionOf } from '../../../support/model-values.ts';
 import { majors } from '../../../support/servers-for-tests.ts';
 import { ApplierFixture, insert } from '../apply/applier-fixture.ts';
@@ -25,18 +24,8 @@ describe.each(majors)('PostgreSQL %i', (major) => {
   });
 
   async function connect(epoch: bigint): Promise<Applier> {
-    const applier = await Applier.connect({
-      source: 'a',
-      target: databaseConfig(fixture.target, { name: 'b' }),
-      epoch,
-      lineage: { owners, timeline: 1n, leftAt: async () => undefined },
-      lockTimeoutMs: 1_000,
-      contestedOf: () => undefined,
-      contenders: [],
-      conflictRetentionMs: 1_000,
-      fetchRowsOf: () => () => Promise.reject(new Error('not needed')),
-      onConflicts: () => {},
-    });
+    const lineage = { owners, timeline: 1n, leftAt: async () => undefined };
+    const applier = await fixture.open({ epoch, lineage });
     others.push(applier);
     return applier;
   }
