@@ -96,7 +96,8 @@ test('a sound file with any values changed: one line each, no secret in any of t
         expect(line).not.toContain('Tr0ub4dor');
       }
     }),
-    { numRuns: 2000 },
+    // a value that gives no string of itself can still be written as a name
+    { numRuns: 2000, examples: [[[[0, { toString: '' }, true]]]] },
   );
 });
 
@@ -108,7 +109,7 @@ function change(tree: object, at: number, value: unknown, renames: boolean): voi
   const { owner, key } = place;
   if (!renames) owner[key] = value;
   else if (!Array.isArray(owner)) {
-    owner[String(value)] = owner[key];
+    owner[typeof value === 'string' ? value : JSON.stringify(value)] = owner[key];
     delete owner[key];
   }
 }
