@@ -110,15 +110,6 @@ export const breakages = {
       });`,
     },
   ],
-  /** What another replicator has applied meanwhile is not looked for. */
-  'trusts-its-memory': [
-    {
-      file: 'subscription/inbox.js',
-      text: 'return progress <= maxLsn(this.#receivedLsn, this.#passedLsn);',
-      becomes: 'return true;',
-    },
-    appliesWhatIsApplied,
-  ],
   /** What the stream brings while a target comes back into it. */
   'handover-forgets': [
     {

@@ -71,7 +71,6 @@ const provocations: Partial<Record<BrokenBuild, Provocation>> = {
   'no-target-lock': meeting,
   'conflicts-are-not-logged': meeting,
   'last-to-arrive-wins': meeting,
-  'trusts-its-memory': { ...oneWay, workloads: rows, faults: ['two-replicators'] },
 };
 
 /** The others are for tests of their own (test/e2e/broken-builds.e2e.test.ts). */
