@@ -11,13 +11,12 @@ import { subscriptionName } from './postgres/object-names.ts';
 import { Session } from './postgres/session.ts';
 import { Setup } from './setup/set-up.ts';
 import type { CopyProgress } from './snapshot/copy-table.ts';
-import { joinTables } from './snapshot/join-tables.ts';
+import { type JoinResult, joinTables } from './snapshot/join-tables.ts';
 import { ownTables } from './snapshot/own-tables.ts';
 import type { Owner } from './source/ownership/lease.ts';
 import { Ownership } from './source/ownership/ownership.ts';
 import { Source } from './source/source.ts';
 import type { Subscriber } from './source/subscriber.ts';
-import type { JoinedTables } from './subscription/part-filter.ts';
 import { StateRecorder } from './subscription/record-state.ts';
 import { Subscription } from './subscription/subscription.ts';
 import { Applier } from './target/apply/applier.ts';
@@ -158,6 +157,7 @@ export class Replicator {
     const name = subscriptionName(subscription);
     const source = databaseOf(config, subscription.source);
     const target = databaseOf(config, subscription.target);
+    const targetOids = new Map<number, string>();
     const self: Subscription = new Subscription({
       name,
       target: target.name,
@@ -180,6 +180,7 @@ export class Replicator {
           contenders: contendersAt(config, target.name),
           conflictRetentionMs: config.conflictRetentionMs,
           fetchRowsOf: fetchFrom(source),
+          targetOids,
           onConflicts: (counts) => log.warn({ subscription: name, ...counts }, 'conflicts'),
         }).catch(async (error) => {
           throw error instanceof Outranked ? await ownership.outranked(error, epoch, stop) : error;
@@ -188,7 +189,12 @@ export class Replicator {
         lost.addEventListener('abort', () => applier.destroy(), { signal: applier.lost });
         return applier;
       },
-      join: (applier, onCopy) => this.#join(subscription, applier, onCopy),
+      join: async (applier, onCopy) => {
+        const joined = await this.#join(subscription, applier, onCopy);
+        targetOids.clear();
+        for (const [from, to] of joined.targetOids) targetOids.set(from, to);
+        return joined.tables;
+      },
       onAttach: () => reading().attached(self),
       onProgress: () => reading().progressed(self),
       onState: (state, error) => record(target.name, state, error),
@@ -201,9 +207,10 @@ export class Replicator {
     subscription: SubscriptionConfig,
     applier: Applier,
     onCopy: () => void,
-  ): Promise<JoinedTables> {
+  ): Promise<Omit<JoinResult, 'uncompared'>> {
     const { config, log, onCopyProgress } = this.#options;
-    if (subscription.source === subscription.target) return ownTables(config, applier.session);
+    if (subscription.source === subscription.target)
+      return { tables: await ownTables(config, applier.session), targetOids: new Map() };
     const name = subscriptionName(subscription);
     await using source = await Session.connect(databaseOf(config, subscription.source), {
       purpose: 'copy',
@@ -220,7 +227,7 @@ export class Replicator {
       log,
     });
     this.#comparisons.add(subscription, result.uncompared);
-    return result.tables;
+    return result;
   }
 
   #sourceFailed(

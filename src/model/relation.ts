@@ -10,17 +10,19 @@ export interface RelationColumn {
   readonly identity: boolean;
 }
 
-export interface Relation {
-  readonly oid: number;
-  readonly schema: string;
-  readonly name: string;
-  readonly replicaIdentity: ReplicaIdentity;
-  readonly columns: readonly RelationColumn[];
-}
-
 export interface TableName {
   readonly schema: string;
   readonly name: string;
+}
+
+/** A table of a source: its oid stays, also when its name does not. */
+export interface RelationName extends TableName {
+  readonly oid: number;
+}
+
+export interface Relation extends RelationName {
+  readonly replicaIdentity: ReplicaIdentity;
+  readonly columns: readonly RelationColumn[];
 }
 
 /** A table's name for people and for use as a key: `public.t`, quoted only where it must be. */

@@ -52,7 +52,7 @@ export async function readTargetStatus(session: Session): Promise<TargetStatus> 
     'select min(commit_time)::text as oldest from replicator.tombstones',
   );
   const joined = await session.query(
-    'select source, table_schema as schema, table_name as name from replicator.tables',
+    'select source, table_schema as schema, table_name as name from replicator.tables where not lost',
   );
   const tables = new Map<string, Set<string>>();
   for (const row of joined) {

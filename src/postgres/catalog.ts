@@ -161,9 +161,9 @@ const tablesQuery = `
        having count(*) = i.indnkeyatts and bool_and(a.attnotnull)) k) as keys
   from pg_catalog.pg_class c
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  join unnest($1::text[], $2::text[]) as wanted(schema, name)
+  left join unnest($1::text[], $2::text[]) as wanted(schema, name)
     on wanted.schema = n.nspname and wanted.name = c.relname
-  where c.relkind in ('r', 'p')
+  where c.relkind in ('r', 'p') and (wanted.name is not null or c.oid = any($3::oid[]))
   order by 2, 3`;
 
 const identities: Readonly<Record<string, ReplicaIdentity>> = {
@@ -173,10 +173,11 @@ const identities: Readonly<Record<string, ReplicaIdentity>> = {
   i: 'index',
 };
 
-/** Describes the named tables; those that do not exist are absent from the result. */
+/** Describes tables given by name or by oid; those that do not exist are absent from the result. */
 export async function describeTables(
   session: Session,
   tables: readonly TableName[],
+  oids: readonly string[] = [],
 ): Promise<CatalogTable[]> {
   const rows = await session.query<{
     oid: string;
@@ -187,7 +188,7 @@ export async function describeTables(
     shape: string;
     columns: string;
     keys: string;
-  }>(tablesQuery, [tables.map((table) => table.schema), tables.map((table) => table.name)]);
+  }>(tablesQuery, [tables.map((table) => table.schema), tables.map((table) => table.name), oids]);
   return rows.map((row) => ({
     oid: row.oid,
     schema: row.schema,

@@ -1,6 +1,8 @@
 // Which of our errors a server's or a socket's error is. Decided by SQLSTATE and errno only; what
 // is not listed is not retried (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 import { type ErrorCode, ReplicatorError } from '../model/errors.ts';
+import { tableLabel } from '../model/relation.ts';
+import { quoteIdentifier } from './identifiers.ts';
 
 const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '08P01': 'PROTOCOL',
@@ -70,9 +72,11 @@ export function fromPostgres(error: unknown, where: string): ReplicatorError {
   if (sqlstate !== undefined) {
     const code = bySqlstate[sqlstate] ?? bySqlstateClass[sqlstate.slice(0, 2)] ?? 'INTERNAL';
     const said = quotesRowValues(sqlstate) ? describe(error) : error.message;
+    const hint = remedy(error, sqlstate);
     return new ReplicatorError(code, `${where}: ${said} (SQLSTATE ${sqlstate})`, {
       cause: withoutValues(error, sqlstate),
       sqlstate,
+      ...(hint !== undefined && { hint }),
     });
   }
   const code = codeOf(error);
@@ -99,6 +103,15 @@ function describe(error: Error): string {
     facts.constraint === undefined ? undefined : `constraint ${facts.constraint}`,
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? 'a value was refused' : `a row was refused by ${parts.join(', ')}`;
+}
+
+/** A column that must not be null and got no value: mostly it is one that the source has no more. */
+function remedy(error: Error, sqlstate: string): string | undefined {
+  const { schema, table, column } = error as { schema?: string; table?: string; column?: string };
+  if (sqlstate !== '23502' || schema === undefined || table === undefined || column === undefined)
+    return undefined;
+  const name = tableLabel({ schema, name: table });
+  return `alter table ${name} alter column ${quoteIdentifier(column)} drop not null`;
 }
 
 function withoutValues(error: Error, sqlstate: string): Error | undefined {

@@ -94,6 +94,12 @@ export const schemaStatements: readonly string[] = [
   copied_at pg_lsn not null,
   copied boolean not null,
   joined_at timestamptz not null default now(),
+  -- Which tables they are, whatever their names; null until the first stream after they joined.
+  source_oid oid,
+  membership oid,
+  target_oid oid,
+  -- Another table now, or not published for a while: it must join anew.
+  lost boolean not null default false,
   primary key (source, table_schema, table_name))`,
 
   // Rows that differed when this database, not empty, became a source with initial_copy none.

@@ -26,6 +26,12 @@ export interface Feed {
   readonly sync: string;
 }
 
+/** In an INSERT of a table's record; one that is lost makes way. */
+export const unlessJoined = `on conflict (source, table_schema, table_name) do update
+  set sync = excluded.sync, copied_at = excluded.copied_at, copied = excluded.copied,
+      joined_at = now(), source_oid = null, membership = null, target_oid = null, lost = false
+  where tables.lost`;
+
 export interface CopyOptions {
   readonly source: Session;
   /** Tagged with the subscription's origin, so that the rows are not sent back. */
@@ -77,7 +83,7 @@ async function recordCopied(table: TableName, options: CopyOptions): Promise<voi
     if (copiedAt === undefined) continue;
     await target.query(
       `insert into replicator.tables (source, table_schema, table_name, sync, copied_at, copied)
-       values ($1, $2, $3, $4, $5, true) on conflict do nothing`,
+       values ($1, $2, $3, $4, $5, true) ${unlessJoined}`,
       [feed.source, table.schema, table.name, feed.sync, copiedAt],
     );
   }
@@ -100,7 +106,7 @@ export async function wasCopied(session: Session, table: TableName): Promise<boo
   // Another source may not have been set up yet.
   if (!(await schemaExists(session))) return false;
   const rows = await session.query(
-    'select from replicator.tables where copied and table_schema = $1 and table_name = $2',
+    'select from replicator.tables where copied and not lost and table_schema = $1 and table_name = $2',
     [table.schema, table.name],
   );
   return rows.length > 0;

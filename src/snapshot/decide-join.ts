@@ -1,7 +1,7 @@
 // How each table that is new to a subscription joins it: the rule of `initial_copy`, in one place.
 import type { Config, SubscriptionConfig } from '../config/config.ts';
 import type { TableOptions } from '../config/merge-syncs.ts';
-import type { TableName } from '../model/relation.ts';
+import { type TableName, tableLabel } from '../model/relation.ts';
 import type { Session } from '../postgres/session.ts';
 import { isEmpty, notEmpty, wasCopied } from './copy-table.ts';
 import { letEarlierCopy, letOthersCopy, refuseOtherWriters } from './other-writers.ts';
@@ -23,6 +23,7 @@ export interface JoinParties {
 export async function decideJoins(
   fresh: readonly TableOptions[],
   syncsBefore: ReadonlySet<string>,
+  lost: ReadonlySet<string>,
   parties: JoinParties,
 ): Promise<ReadonlyMap<TableOptions, Verdict>> {
   const verdicts = new Map<TableOptions, Verdict>();
@@ -30,6 +31,11 @@ export async function decideJoins(
   for (const found of fresh) {
     // With `none` the user answers for the tables that a new sync names, not for later ones.
     const newSync = found.syncs.every((sync) => !syncsBefore.has(sync));
+    if (lost.has(tableLabel(found.table)) && !(await isEmpty(parties.target, found.table))) {
+      // What it holds misses changes; only a copy into an empty table brings them back.
+      verdicts.set(found, 'wait');
+      continue;
+    }
     const verdict =
       found.initialCopy === 'none'
         ? await decideWithoutCopy(found.table, newSync, parties)

@@ -12,9 +12,10 @@ import { publicationName } from '../postgres/object-names.ts';
 import { publishedTables } from '../postgres/publication.ts';
 import type { Session } from '../postgres/session.ts';
 import { addToPublication } from './add-to-publication.ts';
-import { type CopyProgress, copyTable, type Feed } from './copy-table.ts';
+import { type CopyProgress, copyTable, type Feed, unlessJoined } from './copy-table.ts';
 import { decideJoins, type JoinParties, type Verdict } from './decide-join.ts';
 import { exportSnapshot } from './exported-snapshot.ts';
+import { followTables, identifyTables, type TargetOids } from './follow-tables.ts';
 
 export interface JoinOptions extends JoinParties {
   /** Where the subscription stands; the slot holds everything after it. */
@@ -26,7 +27,8 @@ export interface JoinOptions extends JoinParties {
 
 export interface JoinResult {
   /** By table label. */
-  readonly tables: Map<string, { copiedAt: Lsn; truncate: TableOptions['truncate'] }>;
+  readonly tables: Map<string, Omit<Joined, 'sync'> & { truncate: TableOptions['truncate'] }>;
+  readonly targetOids: TargetOids;
   /** Joined just now as they were: whether both sides are equal is not known. */
   readonly uncompared: readonly TableName[];
 }
@@ -34,13 +36,13 @@ export interface JoinResult {
 /** Throws COPY_REFUSED before anything is copied when a table may not be. */
 export async function joinTables(options: JoinOptions): Promise<JoinResult> {
   const { subscription, source, target, log } = options;
+  const lost = await followTables(nameOf(options), options);
   const wanted = mergeSyncs(subscription, await listTables(source));
   const joined = await readJoined(target, subscription.source);
   await forgetLeft(options, joined, wanted);
   const syncs = new Set([...joined.values()].map(({ sync }) => sync));
-  await forgetUnpublished(options, joined, wanted);
   const fresh = [...wanted.values()].filter(({ table }) => !joined.has(tableLabel(table)));
-  const verdicts = await decideJoins(fresh, syncs, options);
+  const verdicts = await decideJoins(fresh, syncs, lost, options);
   const having = (kind: Verdict) => fresh.filter((found) => verdicts.get(found) === kind);
   const asTheyAre = having('as it is');
   const notEmptyAnyMore = await joinWithoutCopy(asTheyAre, having('empty'), options);
@@ -52,7 +54,9 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
   for (const { table } of [...having('wait'), ...notEmptyAnyMore])
     log.warn(
       { subscription: nameOf(options), table: tableLabel(table) },
-      'table matches but holds rows and initial_copy is none: it is not replicated',
+      lost.has(tableLabel(table))
+        ? 'table misses changes and is not empty on the target: it is not replicated'
+        : 'table matches but holds rows and initial_copy is none: it is not replicated',
     );
   for (const { table, initialCopy } of asTheyAre)
     if (initialCopy === 'if_empty')
@@ -60,12 +64,13 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
         { subscription: nameOf(options), table: tableLabel(table) },
         'table is not empty on the target: joined without a copy',
       );
-  const tables = new Map<string, { copiedAt: Lsn; truncate: TableOptions['truncate'] }>();
-  for (const [label, { copiedAt }] of await readJoined(target, subscription.source)) {
+  const targetOids = await identifyTables(options);
+  const tables: JoinResult['tables'] = new Map();
+  for (const [label, { sync: _, ...joined }] of await readJoined(target, subscription.source)) {
     const found = wanted.get(label);
-    if (found !== undefined) tables.set(label, { copiedAt, truncate: found.truncate });
+    if (found !== undefined) tables.set(label, { ...joined, truncate: found.truncate });
   }
-  return { tables, uncompared: asTheyAre.map(({ table }) => table) };
+  return { tables, targetOids, uncompared: asTheyAre.map(({ table }) => table) };
 }
 
 /**
@@ -99,7 +104,7 @@ async function joinWithoutCopy(
     for (const [{ table, syncs }, from] of records) {
       const inserted = await target.query(
         `insert into replicator.tables (source, table_schema, table_name, sync, copied_at, copied)
-         values ($1, $2, $3, $4, $5, false) on conflict do nothing returning 1`,
+         values ($1, $2, $3, $4, $5, false) ${unlessJoined} returning 1`,
         [source.database.name, table.schema, table.name, syncs[0], formatLsn(from)],
       );
       // A copy from another source recorded it for us: with the position that goes with its rows.
@@ -152,6 +157,9 @@ function feedsOf(found: TableOptions, { config, subscription }: JoinOptions): Fe
 interface Joined {
   readonly copiedAt: Lsn;
   readonly sync: string;
+  /** Undefined until it is identified. */
+  readonly sourceOid?: number | undefined;
+  readonly membership?: string | undefined;
 }
 
 async function readJoined(target: Session, source: string): Promise<Map<string, Joined>> {
@@ -160,13 +168,24 @@ async function readJoined(target: Session, source: string): Promise<Map<string, 
     name: string;
     copied_at: string;
     sync: string;
+    source_oid: string | null;
+    membership: string | null;
   }>(
-    `select table_schema as schema, table_name as name, copied_at::text, sync
-     from replicator.tables where source = $1`,
+    `select table_schema as schema, table_name as name, copied_at::text, sync, source_oid::text,
+            membership::text
+     from replicator.tables where source = $1 and not lost`,
     [source],
   );
   return new Map(
-    rows.map((row) => [tableLabel(row), { copiedAt: parseLsn(row.copied_at), sync: row.sync }]),
+    rows.map((row) => [
+      tableLabel(row),
+      {
+        copiedAt: parseLsn(row.copied_at),
+        sync: row.sync,
+        sourceOid: row.source_oid === null ? undefined : Number(row.source_oid),
+        membership: row.membership ?? undefined,
+      },
+    ]),
   );
 }
 
@@ -184,29 +203,6 @@ async function forgetLeft(
     const label = tableLabel(row);
     if (wanted.has(label)) continue;
     await forget(target, subscription.source, row);
-    joined.delete(label);
-  }
-}
-
-/**
- * A table that was dropped and made anew, or taken out of the publication, sends no changes: it is
- * another table under the same name, and must join anew.
- */
-async function forgetUnpublished(
-  options: JoinOptions,
-  joined: Map<string, Joined>,
-  wanted: ReadonlyMap<string, TableOptions>,
-): Promise<void> {
-  const { source, target, subscription, log } = options;
-  const names = await publishedTables(source, publicationName(source.database.name));
-  const published = new Set(names.map(tableLabel));
-  for (const [label, { table }] of wanted) {
-    if (!joined.has(label) || published.has(label)) continue;
-    log.warn(
-      { subscription: nameOf(options), table: label },
-      'table has left the publication, or is another one of the same name: it must join anew',
-    );
-    await forget(target, subscription.source, table);
     joined.delete(label);
   }
 }

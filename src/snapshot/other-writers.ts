@@ -23,7 +23,8 @@ export async function refuseOtherWriters(
       other.name,
     ]);
     const [joined] = await to.query(
-      `select from replicator.tables where source = $1 and table_schema = $2 and table_name = $3`,
+      `select from replicator.tables where source = $1 and table_schema = $2 and table_name = $3
+         and not lost`,
       [other.name, table.schema, table.name],
     );
     if (applied !== undefined && joined === undefined) continue;

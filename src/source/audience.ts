@@ -1,7 +1,9 @@
 // Those to whom a stream hands what it reads: the targets that are attached since it began, and
 // those for which it fills a handover.
+
+import type { ReplicatorError } from '../model/errors.ts';
 import type { Lsn } from '../model/lsn.ts';
-import type { TableName } from '../model/relation.ts';
+import type { RelationName } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 import type { Handover } from './handover.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -34,8 +36,13 @@ export class Audience {
     return this.served.some(({ full }) => full);
   }
 
-  wants(table: TableName): boolean {
-    return this.#all.some((each) => each.wants(table));
+  wants(table: RelationName): boolean {
+    return this.everybody.some((each) => each.wants(table));
+  }
+
+  /** For those that want the table; the others go on. */
+  refuse(table: RelationName, error: ReplicatorError): void {
+    for (const each of this.everybody) if (each.wants(table)) each.refuse(error);
   }
 
   receive(part: TransactionPart): void {
@@ -80,7 +87,7 @@ export class Audience {
     if (subscriber.attachment !== 0) this.#attachments.set(subscriber, subscriber.attachment);
   }
 
-  get #all(): readonly Subscriber[] {
+  get everybody(): readonly Subscriber[] {
     return [...this.served, ...[...this.#handovers].map(({ subscriber }) => subscriber)];
   }
 }

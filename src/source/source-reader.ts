@@ -3,12 +3,17 @@
 // comes back is only how far each target is durable.
 import type { Logger } from 'pino';
 import type { DatabaseConfig } from '../config/config.ts';
-import { asReplicatorError } from '../model/errors.ts';
+import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, maxLsn, minLsn, zeroLsn } from '../model/lsn.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 import { publicationName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
 import { Audience } from './audience.ts';
+import {
+  expectPublication,
+  leftPublication,
+  readPublication,
+} from './capture/publication-watch.ts';
 import { ReplicationStream } from './capture/replication-stream.ts';
 import { findGap, type SlotPosition, verifySlot } from './capture/slot-identity.ts';
 import { decodeMessage } from './decode/pgoutput-decoder.ts';
@@ -37,6 +42,8 @@ const answerLimitMs = 10_000;
 const statusPauseMs = 20;
 /** How long a stopping server waits for targets that cannot keep up before we let it go. */
 const releaseAfterMs = 3_000;
+/** How often it is looked whether the publication is still what it was. */
+const watchMs = 5_000;
 
 export class SourceReader {
   readonly #options: ReaderOptions;
@@ -98,10 +105,18 @@ export class SourceReader {
     log.info({ source: database.name, slot, lsn: formatLsn(position.confirmedLsn) }, 'streaming');
     this.#options.onStreaming();
     const ticker = setInterval(() => this.#tick(stream, control, slot), statusIntervalMs(position));
+    const look = () =>
+      this.#watch(control, publication, position.publicationOid).catch((error: unknown) => {
+        // Whatever else goes wrong with this connection is told by itself.
+        if (asReplicatorError(error).code === 'PUBLICATION_CHANGED') stream.end(error);
+      });
+    void look();
+    const watch = setInterval(() => void look(), watchMs);
     try {
       await this.#untilOver(stream, control, stop);
     } finally {
       clearInterval(ticker);
+      clearInterval(watch);
       clearTimeout(this.#statusTimer);
       this.#statusTimer = undefined;
       if (stop.aborted) this.#sendStatus();
@@ -221,6 +236,7 @@ export class SourceReader {
       partChanges: this.#options.partChanges,
       wants: (table) => this.#audience.wants(table),
       onPart: (part) => this.#handOn(part),
+      onRefused: (relation, error) => this.#audience.refuse(relation, error),
       onPassed: (endLsn) => this.#passed(endLsn, false),
     });
   }
@@ -335,6 +351,28 @@ export class SourceReader {
       },
       replyRequested,
     );
+  }
+
+  /**
+   * What a stream did not send cannot be had from the slot any more, so it does not matter that
+   * positions were confirmed meanwhile: what matters is that nobody takes the targets for complete.
+   * Who altered the publication is told so at every later start as well, by its oid and by those of
+   * its tables, which are remembered.
+   */
+  async #watch(control: Session, publication: string, oid: string): Promise<void> {
+    const now = await readPublication(control, publication);
+    await expectPublication(control, publication, oid, now);
+    for (const subscriber of this.#audience.everybody) {
+      const left = leftPublication(subscriber.memberships, now);
+      if (left === undefined) continue;
+      const what = `${left} has left publication ${publication}, if only for a moment`;
+      const error = new ReplicatorError(
+        'PUBLICATION_CHANGED',
+        `${this.#options.database.name}: ${what}`,
+        { hint: 'it misses changes and joins anew: empty it on the target, to be copied again' },
+      );
+      subscriber.refuse(error);
+    }
   }
 
   #tick(stream: ReplicationStream, control: Session, slot: string): void {

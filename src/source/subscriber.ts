@@ -3,7 +3,7 @@
 // `Source.progressed()`.
 import type { ReplicatorError } from '../model/errors.ts';
 import type { Lsn } from '../model/lsn.ts';
-import type { TableName } from '../model/relation.ts';
+import type { RelationName } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 
 /** Where a target's changes come from: the stream of all, or a slot of its own, a copy. */
@@ -35,7 +35,9 @@ export interface Subscriber {
   readonly crowded: boolean;
   /** It has nothing to apply. */
   readonly idle: boolean;
-  wants(table: TableName): boolean;
+  /** Of its tables in the publication, by their oid; another one now means that changes are missing. */
+  readonly memberships: ReadonlyMap<number, string>;
+  wants(relation: RelationName): boolean;
   /** Parts of one transaction come in order, with nothing of another in between. */
   receive(part: TransactionPart): void;
   /**

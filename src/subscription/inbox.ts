@@ -1,7 +1,7 @@
 // Where a source's transactions arrive for one target: dropped if it has them already or they are
 // not its own, and queued otherwise. Remembers how far the source has been seen.
 import { type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
-import type { TableName } from '../model/relation.ts';
+import type { RelationName } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 import type { PartFilter } from './part-filter.ts';
 import { TransactionQueue } from './queue.ts';
@@ -41,8 +41,12 @@ export class Inbox {
     return progress <= maxLsn(this.#receivedLsn, this.#passedLsn);
   }
 
-  wants(table: TableName): boolean {
-    return this.#filter?.wants(table) === true;
+  get memberships(): ReadonlyMap<number, string> {
+    return this.#filter?.memberships ?? new Map();
+  }
+
+  wants(relation: RelationName): boolean {
+    return this.#filter?.wants(relation) === true;
   }
 
   receive(part: TransactionPart): void {

@@ -5,7 +5,7 @@ import type { TruncateRule } from '../config/config.ts';
 import type { Change, TruncateChange } from '../model/change.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import type { Lsn } from '../model/lsn.ts';
-import { type Relation, type TableName, tableLabel } from '../model/relation.ts';
+import { type RelationName, tableLabel } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 
 export interface JoinedTable {
@@ -15,6 +15,10 @@ export interface JoinedTable {
    */
   readonly copiedAt: Lsn;
   readonly truncate: TruncateRule;
+  /** Which table of the source it is, whatever its name is now; undefined: known by its name. */
+  readonly sourceOid?: number | undefined;
+  /** Its membership in the publication when it joined. */
+  readonly membership?: string | undefined;
 }
 
 /** By table label. */
@@ -22,19 +26,34 @@ export type JoinedTables = ReadonlyMap<string, JoinedTable>;
 
 export class PartFilter {
   readonly #tables: JoinedTables;
-  readonly #byRelation = new WeakMap<Relation, JoinedTable | 'none'>();
+  readonly #byRelation = new WeakMap<RelationName, JoinedTable | 'none'>();
+  readonly #byOid: ReadonlyMap<number, JoinedTable>;
   readonly #latestCopy: Lsn;
 
   constructor(tables: JoinedTables) {
     this.#tables = tables;
+    this.#byOid = new Map(
+      [...tables.values()].flatMap((table) =>
+        table.sourceOid === undefined ? [] : [[table.sourceOid, table]],
+      ),
+    );
     this.#latestCopy = [...tables.values()].reduce(
       (latest, { copiedAt }) => (copiedAt > latest ? copiedAt : latest),
       0n,
     );
   }
 
-  wants(table: TableName): boolean {
-    return this.#tables.has(tableLabel(table));
+  /** By the oid of the source's table. */
+  get memberships(): ReadonlyMap<number, string> {
+    return new Map(
+      [...this.#byOid].flatMap(([oid, { membership }]) =>
+        membership === undefined ? [] : [[oid, membership]],
+      ),
+    );
+  }
+
+  wants(relation: RelationName): boolean {
+    return this.#joined(relation) !== undefined;
   }
 
   /** Throws TRUNCATE_REFUSED when the sync says so. */
@@ -70,12 +89,19 @@ export class PartFilter {
     return relations.length === 0 ? undefined : { ...change, relations };
   }
 
-  #joined(relation: Relation): JoinedTable | undefined {
+  #joined(relation: RelationName): JoinedTable | undefined {
     let joined = this.#byRelation.get(relation);
     if (joined === undefined) {
-      joined = this.#tables.get(tableLabel(relation)) ?? 'none';
+      joined = this.#find(relation) ?? 'none';
       this.#byRelation.set(relation, joined);
     }
     return joined === 'none' ? undefined : joined;
+  }
+
+  #find(relation: RelationName): JoinedTable | undefined {
+    const known = this.#byOid.get(relation.oid);
+    if (known !== undefined) return known;
+    const named = this.#tables.get(tableLabel(relation));
+    return named?.sourceOid === undefined ? named : undefined;
   }
 }

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { backoffMs, failedRetryMs } from '../model/backoff.ts';
 import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
-import type { TableName } from '../model/relation.ts';
+import type { RelationName } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 import type { Place, Subscriber } from '../source/subscriber.ts';
 import type { Applier } from '../target/apply/applier.ts';
@@ -115,8 +115,12 @@ export class Subscription implements Subscriber {
     return this.#inbox.queue.bytes >= this.#options.queueBytes / 2;
   }
 
-  wants(table: TableName): boolean {
-    return this.#inbox.wants(table);
+  get memberships(): ReadonlyMap<number, string> {
+    return this.#inbox.memberships;
+  }
+
+  wants(relation: RelationName): boolean {
+    return this.#inbox.wants(relation);
   }
 
   receive(part: TransactionPart): void {
@@ -186,6 +190,8 @@ export class Subscription implements Subscriber {
       } catch (thrown) {
         if (stop.aborted) break;
         const error = asReplicatorError(thrown);
+        // A table may be another one once this is mended: it is looked up again.
+        if (error.code === 'SCHEMA_DRIFT') this.leave();
         this.#failed(error);
         this.#settle();
         if (this.#paused) continue;

@@ -82,6 +82,9 @@ class Recorder implements DecodedCalls {
   truncate(change: Change): void {
     this.calls.push(['change', change]);
   }
+  refuse(...args: unknown[]): void {
+    this.calls.push(['refuse', ...args]);
+  }
   commit(...args: unknown[]): void {
     this.calls.push(['commit', ...args]);
   }

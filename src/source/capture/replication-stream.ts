@@ -123,8 +123,8 @@ export class ReplicationStream {
       { acknowledge: { auto: false, timeoutSeconds: 0 } },
     );
     const stream = new ReplicationStream(plugin, service, `${database.name} (walsender)`);
-    plugin.fail = (error) => stream.#end(error);
-    service.on('error', (error) => stream.#end(error));
+    plugin.fail = (error) => stream.end(error);
+    service.on('error', (error) => stream.end(error));
     service.on('heartbeat', (lsn: string, sentMs: number, replyRequested: boolean) =>
       plugin.guard(() =>
         options.onKeepalive(parseLsn(lsn), replyRequested, commitTimeOf(sentMs + libraryEpochMs)),
@@ -135,16 +135,16 @@ export class ReplicationStream {
     const started = new Promise<void>((resolve, reject) => {
       service.once('start', resolve);
       service.subscribe(plugin, options.slot).then(
-        () => stream.#end(new Error('the server ended the stream')),
+        () => stream.end(new Error('the server ended the stream')),
         (error) => {
           reject(error);
-          stream.#end(error);
+          stream.end(error);
         },
       );
       stream.ended.addEventListener('abort', () => reject(stream.ended.reason), { once: true });
     });
     const patience = setTimeout(
-      () => stream.#end(new Error('no reply to START_REPLICATION')),
+      () => stream.end(new Error('no reply to START_REPLICATION')),
       startPatience * database.connectTimeoutMs,
     );
     try {
@@ -208,7 +208,7 @@ export class ReplicationStream {
   }
 
   destroy(): void {
-    this.#end(new Error('given up'));
+    this.end(new Error('given up'));
     this.#socket?.destroy();
   }
 
@@ -216,7 +216,8 @@ export class ReplicationStream {
     return this.#plugin.connection?.stream;
   }
 
-  #end(error: unknown): void {
+  /** Ends it at once, for that reason. */
+  end(error: unknown): void {
     if (this.#ended.signal.aborted) return;
     this.#plugin.over = true;
     this.#ended.abort(this.#reason(error));

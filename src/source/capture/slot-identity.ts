@@ -8,6 +8,7 @@ import type { Session } from '../../postgres/session.ts';
 export interface SlotPosition {
   readonly facts: ServerFacts;
   readonly confirmedLsn: Lsn;
+  readonly publicationOid: string;
   /** A quarter of it is how often the walsender must hear from us; 0 = no timeout. */
   readonly walSenderTimeoutMs: number;
 }
@@ -72,10 +73,14 @@ export async function verifySlot(
     row['found_publication_oid'] === null ||
     row['publication_oid'] !== row['found_publication_oid']
   )
-    return refuse('PUBLICATION_CHANGED', `publication ${publication} was dropped or recreated`);
+    return refuse(
+      'PUBLICATION_CHANGED',
+      `publication ${publication} was dropped, recreated or altered`,
+    );
   return {
     facts,
     confirmedLsn: parseLsn(row['confirmed_lsn'] ?? '0/0'),
+    publicationOid: row['publication_oid'] ?? '',
     walSenderTimeoutMs: Number(row['wal_sender_timeout']),
   };
 }

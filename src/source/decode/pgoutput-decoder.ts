@@ -19,6 +19,8 @@ export interface DecodedCalls {
   /** `bytes` is the size of the change's message. */
   change(change: RowChange, bytes: number): void;
   truncate(change: TruncateChange): void;
+  /** A change that cannot be replicated, for a reason that lies in this relation alone. */
+  refuse(relation: Relation, error: ReplicatorError): void;
   commit(endLsn: Lsn): void;
 }
 
@@ -49,7 +51,13 @@ function decode(reader: WireReader, bytes: number, calls: DecodedCalls): void {
     case 'U':
     case 'D': {
       const relation = calls.wants(reader.uint32());
-      if (relation !== undefined) calls.change(rowChange(reader, tag, relation), bytes);
+      if (relation === undefined) return;
+      try {
+        calls.change(rowChange(reader, tag, relation), bytes);
+      } catch (error) {
+        if (!(error instanceof ReplicatorError && error.code === 'VALUE_TOO_LARGE')) throw error;
+        calls.refuse(relation, error);
+      }
       return;
     }
     case 'B': {

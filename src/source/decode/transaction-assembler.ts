@@ -3,7 +3,7 @@
 import type { Change, RowChange, TruncateChange } from '../../model/change.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import type { Lsn } from '../../model/lsn.ts';
-import { type Relation, sameRelation, type TableName } from '../../model/relation.ts';
+import { type Relation, sameRelation } from '../../model/relation.ts';
 import type { TransactionHead, TransactionPart } from '../../model/transaction.ts';
 import { isMarker } from '../filter/marker.ts';
 import type { DecodedCalls } from './pgoutput-decoder.ts';
@@ -12,7 +12,9 @@ export interface AssemblerOptions {
   /** A part is handed on once it holds this much. */
   readonly partBytes: number;
   readonly partChanges: number;
-  readonly wants: (table: TableName) => boolean;
+  readonly wants: (relation: Relation) => boolean;
+  /** Nothing behind it may be applied for those that want the relation. */
+  readonly onRefused: (relation: Relation, error: ReplicatorError) => void;
   readonly onPart: (part: TransactionPart) => void;
   /** A transaction ended of which nothing was wanted, or that was itself replicated. */
   readonly onPassed: (endLsn: Lsn) => void;
@@ -90,6 +92,10 @@ export class TransactionAssembler implements DecodedCalls {
 
   truncate(change: TruncateChange): void {
     this.#add(change, changeOverheadBytes);
+  }
+
+  refuse(relation: Relation, error: ReplicatorError): void {
+    this.#options.onRefused(relation, error);
   }
 
   commit(endLsn: Lsn): void {

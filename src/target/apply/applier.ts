@@ -40,6 +40,8 @@ export interface ApplierOptions extends ApplySessionOptions {
   readonly contenders: readonly string[];
   readonly conflictRetentionMs: number;
   readonly fetchRowsOf: FetchRowsOf;
+  /** By the oid of the source's table: the target's; filled once its tables have joined. */
+  readonly targetOids?: ReadonlyMap<number, string>;
   readonly onConflicts: (counts: ConflictCounts) => void;
 }
 
@@ -72,7 +74,10 @@ export class Applier {
     this.#options = options;
     this.#session = session;
     this.#frame = frame;
-    this.#tables = new TargetTables(session, options.contestedOf);
+    this.#tables = new TargetTables(session, {
+      contestedOf: options.contestedOf,
+      oidOf: ({ oid }) => options.targetOids?.get(oid),
+    });
     this.#ledger = new ConflictLedger({
       source: options.source,
       target: options.target.name,

@@ -1,7 +1,7 @@
 // Reads rows at the source: large values that an update did not touch were not sent with it.
 import type { DatabaseConfig } from '../../config/config.ts';
 import type { Tuple } from '../../model/tuple.ts';
-import { quoteIdentifier } from '../../postgres/identifiers.ts';
+import { quoteIdentifier, quoteTable } from '../../postgres/identifiers.ts';
 import { Session } from '../../postgres/session.ts';
 import type { TargetTable } from './target-table.ts';
 
@@ -35,7 +35,7 @@ export function fetchFrom(source: DatabaseConfig): FetchRowsOf {
       `where partrelid = ${relation.oid}))`;
     const found = await session.query(
       `select u.n::text as n, ${selected.join(', ')} from unnest(${arrays}) with ordinality as u(${names}, n) ` +
-        `join ${table.quoted} as t on ${where.join(' and ')} and ${own}`,
+        `join ${quoteTable(relation)} as t on ${where.join(' and ')} and ${own}`,
       key.map((_, i) => keys.map((values) => values[i] ?? null)),
     );
     const rows: (Tuple | undefined)[] = keys.map(() => undefined);

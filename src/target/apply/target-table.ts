@@ -69,6 +69,7 @@ export function matchTable(
     throw new ReplicatorError('SCHEMA_DRIFT', `${database}: table ${label} does not exist`, {
       hint: `create it as on the source: pg_dump --schema-only --table '${label}'`,
     });
+  const here = tableLabel(catalog);
   const columns: TargetColumn[] = [];
   relation.columns.forEach((column, index) => {
     const found = catalog.columns.find(({ name }) => name === column.name);
@@ -77,9 +78,9 @@ export function matchTable(
     if (!fitsUnchanged(column, found))
       throw new ReplicatorError(
         'SCHEMA_DRIFT',
-        `${database}: ${label}, column ${column.name} is ${found.declaredType}, on the source it is ${sourceType(column, typeName)}`,
+        `${database}: ${here}, column ${column.name} is ${found.declaredType}, on the source it is ${sourceType(column, typeName)}`,
         {
-          hint: `alter table ${label} alter column ${quoteIdentifier(column.name)} type ${typeName(column)}`,
+          hint: `alter table ${here} alter column ${quoteIdentifier(column.name)} type ${typeName(column)}`,
         },
       );
     columns.push({
@@ -96,8 +97,8 @@ export function matchTable(
     oid: catalog.oid,
     shape: catalog.shape,
     contested,
-    label,
-    quoted: quoteTable(relation),
+    label: here,
+    quoted: quoteTable(catalog),
     partitioned: catalog.partitioned,
     columns,
     key: keyOf(relation, catalog, columns),
@@ -117,7 +118,7 @@ function missingColumn(
   catalog: CatalogTable,
   typeName: TypeNames,
 ): ReplicatorError {
-  const label = tableLabel(relation);
+  const label = tableLabel(catalog);
   const [candidate, ...more] = catalog.columns.filter(
     (found) =>
       !found.generated &&

@@ -21,14 +21,20 @@ export interface LoadedTables {
 /** Undefined for a table that one database writes to. */
 export type ContestedOf = (table: TableName) => Contested | undefined;
 
+export interface TargetTablesOptions {
+  readonly contestedOf: ContestedOf;
+  /** The table of this database that takes a relation's rows; undefined: the one of that name. */
+  readonly oidOf: (relation: Relation) => string | undefined;
+}
+
 export class TargetTables {
   readonly #session: Session;
-  readonly #contestedOf: ContestedOf;
+  readonly #options: TargetTablesOptions;
   readonly #tables = new WeakMap<Relation, TargetTable>();
 
-  constructor(session: Session, contestedOf: ContestedOf) {
+  constructor(session: Session, options: TargetTablesOptions) {
     this.#session = session;
-    this.#contestedOf = contestedOf;
+    this.#options = options;
   }
 
   /** The tables that the changes are of. Throws SCHEMA_DRIFT when one does not fit. */
@@ -41,14 +47,20 @@ export class TargetTables {
   }
 
   async #describe(missing: ReadonlySet<Relation>): Promise<void> {
-    const found = await describeTables(this.#session, [...missing]);
+    const { contestedOf, oidOf } = this.#options;
+    const byName = [...missing].filter((relation) => oidOf(relation) === undefined);
+    const oids = [...missing].flatMap((relation) => oidOf(relation) ?? []);
+    const found = await describeTables(this.#session, byName, oids);
     const typeName = await this.#typeNames(missing);
     for (const relation of missing) {
-      const table = found.find(
-        ({ schema, name }) => schema === relation.schema && name === relation.name,
+      const wanted = oidOf(relation);
+      const table = found.find(({ oid, schema, name }) =>
+        wanted === undefined
+          ? schema === relation.schema && name === relation.name
+          : oid === wanted,
       );
       const { name } = this.#session.database;
-      const contested = this.#contestedOf(relation);
+      const contested = contestedOf(relation);
       this.#tables.set(relation, matchTable(relation, table, name, contested, typeName));
     }
   }

@@ -21,7 +21,7 @@ beforeEach(async () => {
   database = await createDatabase(server, 'source reader');
   await database.query(`${schemaStatements.join(';\n')};
     create table t (id int, v text);
-    create publication replicator_a for table t, replicator.marker;
+    create publication replicator_a for table t, replicator.marker with (publish_via_partition_root = true);
     insert into replicator.installation (schema_version, database, system_identifier, database_oid)
     select 1, 'a', system_identifier::text, d.oid from pg_control_system(), pg_database d
     where datname = current_database()`);
@@ -58,6 +58,8 @@ class Target implements Subscriber {
   constructor(name: string) {
     this.name = name;
   }
+
+  readonly memberships = new Map<number, string>();
 
   wants(): boolean {
     return true;

@@ -90,7 +90,7 @@ const contentQuery = `
     'origins', (select coalesce(json_object_agg(source, origin), '{}') from replicator.progress),
     'joined', (select coalesce(json_agg(json_build_object(
                  'source', source, 'schema', table_schema, 'name', table_name)), '[]')
-               from replicator.tables),
+               from replicator.tables where not lost),
     'differences', (
       select coalesce(json_agg(json_build_object(
         'other', other, 'schema', table_schema, 'name', table_name, 'onlyHere', only_here,

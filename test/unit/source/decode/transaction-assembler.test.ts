@@ -20,6 +20,7 @@ function assemble(options: { partBytes?: number; partChanges?: number } = {}) {
       return name === 't';
     },
     onPart: (part) => out.push(part),
+    onRefused: () => {},
     onPassed: (lsn) => out.push(lsn),
   });
   for (const relation of [table, unwanted, marker]) assembler.relation(relation);

@@ -1,0 +1,174 @@
+// A table that has joined is known by its oids on both sides, so that a new name changes nothing, and
+// another table under the old name is not taken for it.
+import type { Logger } from 'pino';
+import { ReplicatorError } from '../model/errors.ts';
+import { type TableName, tableLabel } from '../model/relation.ts';
+import { publicationName } from '../postgres/object-names.ts';
+import { type PublishedTable, publishedTables } from '../postgres/publication.ts';
+import type { Session } from '../postgres/session.ts';
+
+interface Parties {
+  readonly source: Session;
+  readonly target: Session;
+  readonly log: Logger;
+}
+
+interface Followed extends TableName {
+  /** Null until its first attach after it joined. */
+  readonly sourceOid: string | null;
+  readonly membership: string | null;
+  readonly targetOid: string | null;
+}
+
+/** Which table of the target takes the changes of which table of the source, by their oids. */
+export type TargetOids = ReadonlyMap<number, string>;
+
+/**
+ * Takes over new names, and marks as lost what is another table now or was not published all the
+ * time: it misses changes that nobody will send, and must join anew. Labels of those are given back.
+ */
+export async function followTables(subscription: string, parties: Parties): Promise<Set<string>> {
+  const { source, target, log } = parties;
+  const records = await readFollowed(target, source.database.name);
+  const published = await publishedTables(source, publicationName(source.database.name));
+  const here = new Map(published.map((table) => [table.oid, table]));
+  const there = await namesOf(
+    target,
+    records.flatMap(({ targetOid }) => targetOid ?? []),
+  );
+  await rename(records, here, parties);
+  for (const record of records) {
+    const reason = lossOf(record, here, there);
+    if (reason === undefined) continue;
+    log.warn({ subscription, table: tableLabel(record) }, `table ${reason}: it must join anew`);
+    await target.query(
+      `update replicator.tables set lost = true
+       where source = $1 and table_schema = $2 and table_name = $3`,
+      [source.database.name, record.schema, record.name],
+    );
+  }
+  const lost = await target.query<{ schema: string; name: string }>(
+    `select table_schema as schema, table_name as name from replicator.tables
+     where source = $1 and lost`,
+    [source.database.name],
+  );
+  return new Set(lost.map(tableLabel));
+}
+
+function lossOf(
+  { sourceOid, membership, targetOid }: Followed,
+  here: ReadonlyMap<string, PublishedTable>,
+  there: ReadonlyMap<string, TableName>,
+): string | undefined {
+  if (sourceOid === null || targetOid === null) return undefined;
+  const published = here.get(sourceOid);
+  if (published === undefined)
+    return 'has left the publication, or is another one of the same name';
+  if (published.membership !== membership) return 'was out of the publication for a while';
+  if (!there.has(targetOid)) return 'was dropped on the target';
+  return undefined;
+}
+
+/** In one transaction, as two tables may have changed names with each other. */
+async function rename(
+  records: Followed[],
+  here: ReadonlyMap<string, PublishedTable>,
+  { source, target, log }: Parties,
+): Promise<void> {
+  const renamed = records.flatMap((record, i) => {
+    const now = here.get(record.sourceOid ?? '');
+    if (now === undefined || tableLabel(now) === tableLabel(record)) return [];
+    log.info({ table: tableLabel(record), name: tableLabel(now) }, 'table has a new name');
+    records[i] = { ...record, schema: now.schema, name: now.name };
+    return [now];
+  });
+  if (renamed.length === 0) return;
+  await target.transaction(async () => {
+    // Out of the way first, of each other and of what is lost under that name.
+    for (const { oid, schema, name } of renamed) {
+      await target.query(
+        `delete from replicator.tables where source = $1 and table_schema = $2 and table_name = $3
+           and source_oid is distinct from $4::oid and lost`,
+        [source.database.name, schema, name, oid],
+      );
+      await target.query(
+        `update replicator.tables set table_schema = '', table_name = $2::text
+         where source = $1 and source_oid = $2::oid`,
+        [source.database.name, oid],
+      );
+    }
+    for (const { oid, schema, name } of renamed)
+      await target.query(
+        `update replicator.tables set table_schema = $3, table_name = $4
+         where source = $1 and source_oid = $2::oid`,
+        [source.database.name, oid, schema, name],
+      );
+  });
+}
+
+/** Remembers which tables joined under these names, and gives the oids of all that have. */
+export async function identifyTables({ source, target }: Parties): Promise<TargetOids> {
+  const published = await publishedTables(source, publicationName(source.database.name));
+  const byLabel = new Map(published.map((table) => [tableLabel(table), table]));
+  for (const record of await readFollowed(target, source.database.name)) {
+    const table = byLabel.get(tableLabel(record));
+    if (record.sourceOid !== null || table === undefined) continue;
+    const found = await target.query(
+      `update replicator.tables r set source_oid = $2, membership = $3, target_oid = c.oid
+       from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+       where r.source = $1 and r.table_schema = $4 and r.table_name = $5
+         and n.nspname = r.table_schema and c.relname = r.table_name
+       returning 1`,
+      [source.database.name, table.oid, table.membership, record.schema, record.name],
+    );
+    if (found.length === 0)
+      throw new ReplicatorError(
+        'SCHEMA_DRIFT',
+        `${target.database.name}: table ${tableLabel(record)} does not exist`,
+        {
+          hint: `create it as on the source: pg_dump --schema-only --table '${tableLabel(record)}'`,
+        },
+      );
+  }
+  const records = await readFollowed(target, source.database.name);
+  return new Map(
+    records.flatMap(({ sourceOid, targetOid }) =>
+      sourceOid === null || targetOid === null ? [] : [[Number(sourceOid), targetOid]],
+    ),
+  );
+}
+
+async function readFollowed(target: Session, source: string): Promise<Followed[]> {
+  const rows = await target.query<{
+    schema: string;
+    name: string;
+    source_oid: string | null;
+    membership: string | null;
+    target_oid: string | null;
+  }>(
+    `select table_schema as schema, table_name as name, source_oid::text, membership::text,
+            target_oid::text
+     from replicator.tables where source = $1 and not lost order by 1, 2`,
+    [source],
+  );
+  return rows.map(({ schema, name, source_oid, membership, target_oid }) => ({
+    schema,
+    name,
+    sourceOid: source_oid,
+    membership,
+    targetOid: target_oid,
+  }));
+}
+
+async function namesOf(
+  session: Session,
+  oids: readonly string[],
+): Promise<ReadonlyMap<string, TableName>> {
+  const rows = await session.query<{ oid: string; schema: string; name: string }>(
+    `select c.oid::text as oid, n.nspname as schema, c.relname as name
+     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where c.oid = any($1::oid[])`,
+    [oids],
+  );
+  return new Map(rows.map((row) => [row.oid, row]));
+}
