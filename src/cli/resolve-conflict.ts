@@ -6,6 +6,7 @@ import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
 import { tableLabel } from '../model/relation.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
 import { Session } from '../postgres/session.ts';
+import { askToLookAgain } from '../subscription/record-wish.ts';
 import { becomeReplica } from '../target/apply/apply-session.ts';
 import {
   carryOut,
@@ -16,6 +17,11 @@ import {
 } from '../target/conflict/carry-out-decision.ts';
 import type { CommandContext, Flags } from './command.ts';
 import { print, printData, printError } from './output.ts';
+
+interface Stopped {
+  readonly source: string;
+  readonly target: string;
+}
 
 /** As long as the server function waits for its clock. */
 const longestSettleMs = 4_000;
@@ -46,8 +52,9 @@ export async function resolveConflict(
       hint: 'see `replicator conflicts`',
     });
   const outcome = await carryOut(session, undecided, take, settleMs(config, undecided));
-  const goesOn = [{ source: undecided.source, target: name }];
-  if (outcome === 'decided') goesOn.push(...(await decideOnOthers(config, name, undecided, take)));
+  const stopped = [{ source: undecided.source, target: name }];
+  if (outcome === 'decided') stopped.push(...(await decideOnOthers(config, name, undecided, take)));
+  await goOn(config, stopped);
   if (format !== 'table') printData(format, { conflict: label, outcome, decision: take });
   else if (outcome === 'decided') {
     const row = `${tableLabel(undecided.table)} ${JSON.stringify(undecided.key)}`;
@@ -71,12 +78,29 @@ function settleMs({ syncs }: Config, { sync }: Undecided): number {
   return Math.min(windowMs, longestSettleMs);
 }
 
+/** Whoever is not asked looks again by itself, only later. */
+async function goOn(config: Config, stopped: readonly Stopped[]): Promise<void> {
+  await Promise.all(
+    stopped.map(async ({ source, target }) => {
+      const database = config.databases.get(source);
+      if (database === undefined) return;
+      try {
+        await using session = await connect(database);
+        await askToLookAgain(session, target);
+      } catch (error) {
+        const { message } = asReplicatorError(error);
+        printError(`replicator: ${message}: ${source}:${target} goes on when it looks again`);
+      }
+    }),
+  );
+}
+
 async function decideOnOthers(
   config: Config,
   decidedOn: string,
   conflict: Undecided,
   decision: Decision,
-): Promise<{ source: string; target: string }[]> {
+): Promise<Stopped[]> {
   const others = [...config.databases.values()].filter(({ name }) => name !== decidedOn);
   const decided = await Promise.all(
     others.map(async (database) => {

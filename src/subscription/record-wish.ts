@@ -23,3 +23,11 @@ export async function recordWish(
   if (rows.length === 0)
     throw new ReplicatorError('NOT_SET_UP', `${source.database.name}:${target} is not set up yet`);
 }
+
+/** One that has failed looks again within seconds; one that is paused rests on. */
+export async function askToLookAgain(source: Session, target: string): Promise<void> {
+  await source.query(
+    'update replicator.subscriptions set wished_at = clock_timestamp() where target = $1',
+    [target],
+  );
+}
