@@ -63,18 +63,18 @@ function carryOut(
   if (action === 'write' && values !== undefined) write(batch, key, values, version);
 }
 
-export function write(batch: Batch, key: string, values: Values, { time }: Version): void {
+export function write(batch: Batch, key: string, values: Values, version: Version): void {
   const { target, source, xid, stamp, transactions, rules } = batch;
   target.lock(...locksOf(key, values));
-  target.witness(locksOf(key, values), time);
-  target.state.rows.set(key, { values, xid, stamp, source, exact: time });
+  target.witness(locksOf(key, values), version);
+  target.state.rows.set(key, { values, xid, stamp, source, exact: version.time });
   if (transactions.length === 1 || rules.without === 'manifest') return;
   let manifest = target.state.manifests.get(xid);
   if (manifest === undefined) {
     manifest = { stamp, times: new Map() };
     target.state.manifests.set(xid, manifest);
   }
-  manifest.times.set(key, time);
+  manifest.times.set(key, version.time);
 }
 
 function presentOf({ target, xid, rules }: Batch, { kind, key }: RowChange): Present {

@@ -44,7 +44,7 @@ export function commit(
     visibleAt: streamAt + step.toVisible,
   });
   const olderThan = database.olderThan(locks, time);
-  database.witness([...locks], time, true);
+  database.witness(locks, { time, rank: database.rank });
   database.settle(now);
   return { changes, olderThan };
 }

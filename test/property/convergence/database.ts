@@ -1,6 +1,6 @@
 // A database in memory: what PostgreSQL and schema `replicator` would keep of one replicated table.
 // It decides nothing; what becomes of a change is said by the product's own code (rules.ts).
-import type { Version } from '../../../src/model/version.ts';
+import { isOlder, type Version } from '../../../src/model/version.ts';
 import type { Claim } from '../../../src/target/conflict/claims.ts';
 
 /** `a` stands for large values, which an update that leaves them alone does not send. */
@@ -77,8 +77,8 @@ export class Database {
   inFlight: InFlight[] = [];
   skew: number;
   xid = 0;
-  /** The greatest version time that was here under a key or a value. Only the checks look at it. */
-  readonly #witnessed = new Map<string, { time: bigint; own: boolean }>();
+  /** The greatest version that was here under a key or a value. Only the checks look at it. */
+  readonly #witnessed = new Map<string, Version>();
 
   constructor(rank: number, skew: number, databases: number) {
     this.name = 'abcd'[rank] ?? '?';
@@ -137,10 +137,10 @@ export class Database {
     return { time, rank: source.rank };
   }
 
-  witness(names: readonly string[], time: bigint, own = false): void {
+  witness(names: Iterable<string>, version: Version): void {
     for (const name of names) {
       const before = this.#witnessed.get(name);
-      if (before === undefined || before.time < time) this.#witnessed.set(name, { time, own });
+      if (before === undefined || isOlder(before, version)) this.#witnessed.set(name, version);
     }
   }
 
@@ -149,10 +149,9 @@ export class Database {
     let older: 'own' | 'another' | undefined;
     for (const name of names) {
       const before = this.#witnessed.get(name);
-      if (before === undefined || before.time < time) continue;
-      if (before.own && before.time === time) continue;
-      if (!before.own) return 'another';
-      older = 'own';
+      if (!isOlder({ time, rank: this.rank }, before)) continue;
+      if (before?.rank === this.rank) return 'own';
+      older = 'another';
     }
     return older;
   }
@@ -162,7 +161,7 @@ export class Database {
   }
 
   bury(key: string, version: Version): void {
-    this.witness([key], version.time);
+    this.witness([key], version);
     const { tombstones } = this.state;
     tombstones.set(key, greater(tombstones.get(key), version) ?? version);
   }
@@ -174,7 +173,7 @@ export class Database {
   }
 
   remember(index: number, value: string, claim: Claim): void {
-    this.witness([nameOf(index, value)], claim.version.time);
+    this.witness([nameOf(index, value)], claim.version);
     this.state.claims.set(nameOf(index, value), claim);
   }
 

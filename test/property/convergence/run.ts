@@ -108,7 +108,7 @@ class Running {
         const committed = commit(at, step, this.#now, this.#history);
         if (committed === undefined) return;
         const { changes, olderThan } = committed;
-        if (this.#olderCommit !== 'another') this.#olderCommit = olderThan ?? this.#olderCommit;
+        if (this.#olderCommit !== 'own') this.#olderCommit = olderThan ?? this.#olderCommit;
         if (!this.#options.tell) return;
         const later = [
           step.toStream > 0 ? `, in the stream ${step.toStream} later` : '',
