@@ -31,7 +31,10 @@ export function applyFast(batch: Batch): void {
     claim(target, { key, version }, unique, claims);
   }
   for (const image of images.values()) {
-    if (image.deleted !== undefined) target.bury(image.change.key, image.deleted);
+    const { change, deleted } = image;
+    // Deletes go first, as sets of their own.
+    if (deleted !== undefined && change.kind !== 'delete')
+      applyImage(batch, { change: { kind: 'delete', key: change.key }, version: deleted, deleted });
     applyImage(batch, image);
   }
 }
