@@ -6,17 +6,29 @@ import { type Tuple, unchanged, type Value } from '../../model/tuple.ts';
 import type { TargetTable } from './target-table.ts';
 
 /** One row of the table: where to find it, and what it becomes. */
-export interface RowWrite {
-  /** Values of the key's columns, in the key's order, by which the target's row is found. */
-  readonly key: readonly Value[];
+export interface RowWrite extends RowDelete {
   readonly row: Tuple;
-  /** When its last change was committed at the source. */
-  readonly time: bigint;
 }
 
 export interface RowDelete {
+  /** Values of the key's columns, in the key's order, by which the target's row is found. */
   readonly key: readonly Value[];
+  /** When its last change was committed at the source. */
   readonly time: bigint;
+  /**
+   * What earlier transactions of the batch made of it, where several databases write: another's row
+   * that is older than the last change can still have beaten one of these.
+   */
+  readonly earlier?: readonly SingleRow[];
+}
+
+export type SingleRow =
+  | (RowWrite & { readonly kind: 'insert' | 'update' })
+  | (RowDelete & { readonly kind: 'delete' });
+
+/** The commit time of its first change in the batch; the least, should the clock have gone back. */
+export function earliestTime({ time, earlier }: RowDelete): bigint {
+  return (earlier ?? []).reduce((least, each) => (each.time < least ? each.time : least), time);
 }
 
 export interface Step {
@@ -33,12 +45,14 @@ export interface Step {
 interface RowState {
   readonly key: readonly Value[];
   /** The target's row must go first: it was deleted, or deleted and inserted again. */
-  removed: bigint | undefined;
+  removed: RowDelete | undefined;
   /** It did not exist before this step. */
   born: boolean;
   /** What the row becomes; undefined once it is deleted. */
   row: Tuple | undefined;
   time: bigint;
+  /** Since it was last deleted. */
+  earlier: SingleRow[];
   /** `row` is complete: to be inserted. Else only what is not `unchanged` is to be updated. */
   inserted: boolean;
 }
@@ -114,8 +128,9 @@ class StepBuilder {
     const key = keyOfTuple(this.#positions, row);
     const state = this.#stateOf(key);
     if (state === undefined)
-      this.#set({ key, removed: undefined, born: true, row, time, inserted: true });
+      this.#set({ key, removed: undefined, born: true, row, time, earlier: [], inserted: true });
     else {
+      this.#keepEarlier(state, time);
       state.row = row;
       state.time = time;
       state.inserted = true;
@@ -134,8 +149,9 @@ class StepBuilder {
       state = undefined;
     }
     if (state === undefined)
-      this.#set({ key, removed: undefined, born: false, row, time, inserted: false });
+      this.#set({ key, removed: undefined, born: false, row, time, earlier: [], inserted: false });
     else {
+      this.#keepEarlier(state, time);
       state.row = this.#over(state, row, time);
       state.time = time;
     }
@@ -156,13 +172,39 @@ class StepBuilder {
 
   #delete(key: readonly Value[], time: bigint): void {
     const state = this.#stateOf(key);
+    const removed: RowDelete = { key, time };
     if (state === undefined)
-      this.#set({ key, removed: time, born: false, row: undefined, time, inserted: false });
+      this.#set({
+        key,
+        removed,
+        born: false,
+        row: undefined,
+        time,
+        earlier: [],
+        inserted: false,
+      });
     else {
-      state.removed = time;
+      this.#keepEarlier(state, time);
+      const earlier = [...this.#earlierDeletes(state, time), ...state.earlier];
+      state.removed = earlier.length === 0 ? removed : { ...removed, earlier };
       state.row = undefined;
+      state.time = time;
+      state.earlier = [];
       state.inserted = false;
     }
+  }
+
+  /** The row as it is, before a later transaction changes it. */
+  #keepEarlier({ key, row, time: before, earlier, inserted }: RowState, time: bigint): void {
+    if (!this.#contested || row === undefined || before === time) return;
+    earlier.push({ kind: inserted ? 'insert' : 'update', key, row, time: before });
+  }
+
+  /** The delete before this one, behind those changes that it had itself. */
+  #earlierDeletes({ removed }: RowState, time: bigint): readonly SingleRow[] {
+    if (!this.#contested || removed === undefined) return [];
+    const { key, time: before, earlier = [] } = removed;
+    return before === time ? earlier : [...earlier, { kind: 'delete', key, time: before }];
   }
 
   /**
@@ -194,9 +236,11 @@ class StepBuilder {
     const updates: RowWrite[] = [];
     const inserts: RowWrite[] = [];
     const bornAndGone: RowDelete[] = [];
-    for (const { key, removed, born, row, time, inserted } of this.#rows.values()) {
-      if (removed !== undefined) (born ? bornAndGone : deletes).push({ key, time: removed });
-      if (row !== undefined) (inserted ? inserts : updates).push({ key, row, time });
+    for (const { key, removed, born, row, time, earlier, inserted } of this.#rows.values()) {
+      if (removed !== undefined) (born ? bornAndGone : deletes).push(removed);
+      if (row === undefined) continue;
+      const write = earlier.length === 0 ? { key, row, time } : { key, row, time, earlier };
+      (inserted ? inserts : updates).push(write);
     }
     const expectedDeletes = deletes.length;
     for (const each of bornAndGone) deletes.push(each);

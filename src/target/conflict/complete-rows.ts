@@ -43,7 +43,7 @@ export async function* completeRows(
     count = bytes < enoughBytes ? count * 2 : Math.max(1, Math.floor(count / 2));
     const whole = piece.flatMap((write, i) => fill(write, present[i]));
     const gone = piece.filter((_, i) => present[i] === undefined);
-    yield { whole, gone: gone.map(({ key, time }) => ({ key, time })) };
+    yield { whole, gone: gone.map(({ row: _, ...rest }) => rest) };
   }
 }
 

@@ -1,10 +1,11 @@
 // The rule of resolve.ts as predicates inside of set-based statements, where they are evaluated again
-// after a wait for a lock. They see a row's stamp, which may be later than its exact version, so what
-// they let pass is right, and what they do not is looked at row by row.
+// after a wait for a lock. They compare a row's stamp, which may be later than its exact version, with
+// the earliest change of it that came, so what they let pass is right, and what they do not is looked
+// at row by row.
 import { formatCommitTime } from '../../model/commit-time.ts';
 import { givenKeyHash } from '../../postgres/key-hash.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
-import { nameOf, type RowDelete, type RowWrite } from '../apply/coalesce.ts';
+import { earliestTime, nameOf, type RowDelete, type RowWrite } from '../apply/coalesce.ts';
 import { columnArray, insertFrom, keyArrays, matches, rowsOf } from '../apply/row-sql.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
 import { encodeTimeArray } from '../apply/time-array.ts';
@@ -34,7 +35,7 @@ export function guardedUpdate(
 ): GuardedStatement<RowWrite> {
   const set = writable(table);
   const assignments = set.map((column, i) => `${column.quoted} = u.c${i}::${column.castType}`);
-  const given = new Given(key, writes);
+  const given = new Given(key, writes, earliestTime);
   for (const [i, { index }] of set.entries()) given.add(`c${i}`, columnArray(writes, index));
   const passes = older(table, guard, given, 'u.commit_time');
   const where = `where ${matchesKey(key)} and ${passes}`;
@@ -58,17 +59,15 @@ export function guardedInsert(
   writes: readonly RowWrite[],
   guard: Guard,
 ): GuardedStatement<RowWrite> {
-  const given = new Given(key, writes);
+  const given = new Given(key, writes, earliestTime);
   for (const [i, { index }] of table.columns.entries())
     given.add(`c${i}`, columnArray(writes, index));
   const set = writable(table)
     .map(({ quoted }) => `${quoted} = excluded.${quoted}`)
     .join(', ');
   // What a row here is compared with cannot be the row's own time, so it is the oldest of all.
-  const oldest = writes.reduce(
-    (least, { time }) => (time < least ? time : least),
-    writes[0]?.time ?? 0n,
-  );
+  const times = writes.map(earliestTime);
+  const oldest = times.reduce((least, time) => (time < least ? time : least), times[0] ?? 0n);
   const rank = given.parameter(String(guard.rank), 'integer');
   const passes = older(
     table,
@@ -109,7 +108,8 @@ export function guardedDelete(
   guard: Guard,
 ): GuardedStatement<RowDelete> {
   const given = new Given(key, deletes);
-  const passes = older(table, guard, given, 'u.commit_time');
+  given.add('first_time', encodeTimeArray(deletes.map(earliestTime)), 'timestamptz');
+  const passes = older(table, guard, given, 'u.first_time');
   const bury = buryGiven(table, key, given.parameter(String(guard.rank), 'integer'));
   const remove =
     `delete from ${rowsOf(table)} as t using given u where ${matchesKey(key)} and ${passes} ` +
@@ -149,17 +149,21 @@ export class Given {
   readonly #types: string[];
   #scalars = 0;
 
-  constructor(key: readonly KeyColumn[], rows: readonly (RowWrite | RowDelete)[]) {
-    this.values = [...keyArrays(key, rows), encodeTimeArray(rows.map(({ time }) => time))];
+  constructor(
+    key: readonly KeyColumn[],
+    rows: readonly (RowWrite | RowDelete)[],
+    timeOf: (row: RowWrite | RowDelete) => bigint = ({ time }) => time,
+  ) {
+    this.values = [...keyArrays(key, rows), encodeTimeArray(rows.map(timeOf))];
     this.#names = [...key.map((_, i) => `k${i}`), 'commit_time'];
     this.#types = [...key.map(() => 'text'), 'timestamptz'];
   }
 
   /** Before any `parameter`. */
-  add(name: string, array: Buffer): void {
+  add(name: string, array: Buffer, type = 'text'): void {
     this.values.push(array);
     this.#names.push(name);
-    this.#types.push('text');
+    this.#types.push(type);
   }
 
   /** A single value for all rows; gives its SQL. */

@@ -38,6 +38,15 @@ export function resolve({ kind, version }: Incoming, { row, tombstone }: Present
   return { action: wins ? kind : 'keep', bury };
 }
 
+/** What is there for the next change of the row by the same source, once this one is carried out. */
+export function afterwards({ row, tombstone }: Present, { action, bury }: Resolution): Present {
+  const gone = action === 'delete' ? undefined : row;
+  return {
+    row: action === 'write' ? 'own batch' : gone,
+    tombstone: bury === undefined || isOlder(bury, tombstone) ? tombstone : bury,
+  };
+}
+
 /**
  * A change of the database itself, read late from its own stream: it is in the table already, unless
  * something newer is. Only what it met without knowing is settled here: a delete leaves its tombstone,

@@ -6,17 +6,13 @@ import type { Version } from '../../model/version.ts';
 import { givenKeyHash, rowKeyHash } from '../../postgres/key-hash.ts';
 import { ownXid } from '../../postgres/own-xid.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
-import type { RowDelete, RowWrite } from '../apply/coalesce.ts';
+import type { RowDelete, SingleRow } from '../apply/coalesce.ts';
 import { keyArrays, rowsOf, unnest } from '../apply/row-sql.ts';
 import { deleteRows, updateRows } from '../apply/row-statements.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { buryGiven, Given, matchesKey } from './guarded-statements.ts';
 import { insertAbsent } from './insert-absent.ts';
-import { type Present, type Resolution, resolve } from './resolve.ts';
-
-export type SingleRow =
-  | (RowWrite & { readonly kind: 'insert' | 'update' })
-  | (RowDelete & { readonly kind: 'delete' });
+import { afterwards, type Present, type Resolution, resolve } from './resolve.ts';
 
 /** What was decided, and between what. */
 export interface Settled {
@@ -37,40 +33,73 @@ export interface SettleContext {
   readonly onDecided: (settled: Settled) => Promise<void>;
 }
 
+/** What the target has under the key. */
+interface Found {
+  readonly present: Present;
+  readonly presentRow: Tuple | undefined;
+}
+
 export async function settleRow(
   table: TargetTable,
   key: readonly KeyColumn[],
   incoming: SingleRow,
   context: SettleContext,
 ): Promise<void> {
-  const version: Version = { time: incoming.time, rank: context.rank };
-  const kind = incoming.kind === 'delete' ? 'delete' : 'write';
   while (true) {
-    const { present, presentRow } = await look(table, key, incoming, context);
-    const resolution = resolve({ kind, version }, present);
-    const settled = { table, key, incoming, version, present, presentRow, resolution };
-    const statements = carryOut(settled, context.rank);
+    const found = await look(table, key, incoming, context);
+    const { decided, resolution } = judge(table, key, incoming, found, context.rank);
+    const statements = carryOut(table, key, incoming, resolution, found.present, context.rank);
+    const tell = async () => {
+      for (const each of decided) await context.onDecided(each);
+    };
     // Nobody can lock what is missing: if somebody inserts it first, there is a row to look at.
-    if (resolution.action === 'write' && present.row === undefined) {
+    if (resolution.action === 'write' && found.present.row === undefined) {
       const results = await context.execute(statements);
       if (results.at(-1)?.rowCount === 0) continue;
-      await context.onDecided(settled);
+      await tell();
     } else {
-      await context.onDecided(settled);
+      await tell();
       await context.execute(statements);
     }
     return;
   }
 }
+/**
+ * The changes of the row in turn, each as if it had come alone. What they come to is the last one's
+ * resolution: by then the row is the source's own, if one of them won.
+ */
+function judge(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  incoming: SingleRow,
+  { present: found, presentRow }: Found,
+  rank: number,
+): { decided: Settled[]; resolution: Resolution } {
+  const decided: Settled[] = [];
+  let present = found;
+  let resolution: Resolution = { action: 'keep', bury: undefined };
+  for (const change of [...(incoming.earlier ?? []), incoming]) {
+    const version: Version = { time: change.time, rank };
+    const kind = change.kind === 'delete' ? 'delete' : 'write';
+    resolution = resolve({ kind, version }, present);
+    decided.push({ table, key, incoming: change, version, present, presentRow, resolution });
+    present = afterwards(present, resolution);
+  }
+  return { decided, resolution };
+}
 
 function carryOut(
-  { table, key, incoming, present, resolution }: Settled,
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  incoming: SingleRow,
+  { action, bury: tombstone }: Resolution,
+  present: Present,
   rank: number,
 ): Statement[] {
   const statements: Statement[] = [];
-  if (resolution.bury !== undefined) statements.push(bury(table, key, incoming, rank));
-  if (resolution.action === 'delete') statements.push(deleteRows(table, key, [incoming]));
-  if (resolution.action === 'write' && incoming.kind !== 'delete') {
+  if (tombstone !== undefined) statements.push(bury(table, key, incoming, rank));
+  if (action === 'delete') statements.push(deleteRows(table, key, [incoming]));
+  if (action === 'write' && incoming.kind !== 'delete') {
     if (present.row === undefined) statements.push(insertAbsent(table, key, incoming));
     else {
       // With the key, because equal keys may be spelled otherwise here.
@@ -99,7 +128,7 @@ async function look(
   key: readonly KeyColumn[],
   row: SingleRow,
   context: SettleContext,
-): Promise<{ present: Present; presentRow: Tuple | undefined }> {
+): Promise<Found> {
   const given = unnest(key.map((_, i) => `k${i}`));
   const values = keyArrays(key, [row]);
   const from = `${rowsOf(table)} as t join ${given} on ${matchesKey(key)}`;

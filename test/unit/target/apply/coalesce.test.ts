@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
 import type { RowChange } from '../../../../src/model/change.ts';
 import { type Tuple, unchanged } from '../../../../src/model/tuple.ts';
-import { coalesce, type Step, type TableChanges } from '../../../../src/target/apply/coalesce.ts';
+import {
+  coalesce,
+  type SingleRow,
+  type Step,
+  type TableChanges,
+} from '../../../../src/target/apply/coalesce.ts';
 import { relationOf, targetTableOf } from '../../../support/model-values.ts';
 
 const relation = relationOf('t', ['id*', 'a', 'b']);
@@ -118,11 +123,45 @@ const contested = {
 
 test('where several databases write, what was not sent is known from its own transaction only', () => {
   const changes = [insert('1', 'a', 'b'), update('1', 'c', unchanged)];
-  const incomplete = step({ inserts: [write(2n, '1', '1', 'c', unchanged)] });
+  const first = { kind: 'insert', ...write(1n, '1', '1', 'a', 'b') } as const;
+  const incomplete = step({
+    inserts: [{ ...write(2n, '1', '1', 'c', unchanged), earlier: [first] }],
+  });
   const whole = step({ inserts: [write(5n, '1', '1', 'c', 'b')] });
   expect(coalesce(contested, { changes, times: [1n, 2n] })).toEqual([incomplete]);
   expect(coalesce(contested, { changes, times: [5n, 5n] })).toEqual([whole]);
   expect(coalesce(table, { changes, times: [1n, 5n] })).toEqual([whole]);
+});
+
+test('where several databases write, what earlier transactions made of a row is kept to be judged', () => {
+  const changes = [
+    insert('1', 'a', 'b'),
+    update('1', 'c', 'd'),
+    update('1', 'e', 'f'),
+    remove('1'),
+    insert('1', 'g', 'h'),
+    remove('1'),
+    insert('1', 'i', 'j'),
+    update('1', 'k', 'l'),
+  ];
+  const inserted = (time: bigint, ...row: Tuple): SingleRow => ({
+    kind: 'insert',
+    ...write(time, '1', ...row),
+  });
+  const earlier: SingleRow[] = [
+    inserted(1n, '1', 'a', 'b'),
+    inserted(3n, '1', 'e', 'f'),
+    { kind: 'delete', ...gone(4n, '1') },
+    inserted(5n, '1', 'g', 'h'),
+  ];
+  expect(coalesce(contested, { changes, times: [1n, 3n, 3n, 4n, 5n, 6n, 6n, 7n] })).toEqual([
+    step({
+      deletes: [{ ...gone(6n, '1'), earlier }],
+      inserts: [{ ...write(7n, '1', '1', 'k', 'l'), earlier: [inserted(6n, '1', 'i', 'j')] }],
+    }),
+  ]);
+  for (const { deletes, inserts } of coalesce(table, timed(changes)))
+    for (const each of [...deletes, ...inserts]) expect(each).not.toHaveProperty('earlier');
 });
 
 test('where several databases write, a changed key is a delete and an insert', () => {
