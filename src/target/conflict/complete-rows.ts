@@ -1,15 +1,20 @@
 // Where several databases write, a row is written whole: what an update did not send is what its
-// source has, not what happens to be here, which may be older than the source's.
+// source has, not what happens to be here, which may be older than the source's. If the source has
+// changed it since, all of the row is taken from there, not some from each: that newer change is still
+// to come, and until then, or if a user writes on top of it here, the row must not be of two versions.
 import { type Tuple, unchanged } from '../../model/tuple.ts';
-import type { RowDelete, RowWrite } from '../apply/coalesce.ts';
+import type { RowWrite } from '../apply/coalesce.ts';
 import type { FetchRows } from '../apply/fetch-rows.ts';
 import type { Fold } from '../apply/plan-batch.ts';
 import type { TargetTable } from '../apply/target-table.ts';
 
 export interface CompletedRows {
   readonly whole: RowWrite[];
-  /** Gone at the source, whose delete is on the way: deleted with the version of the write. */
-  readonly gone: RowDelete[];
+  /**
+   * Gone at the source, whose delete is on the way: deleted with the version of the write. The row, as
+   * far as it was sent, still takes its values of unique keys.
+   */
+  readonly gone: RowWrite[];
 }
 
 /** So many bytes of fetched values at a time: a row may hold a gigabyte of them. */
@@ -41,15 +46,20 @@ export async function* completeRows(
     const present = await fetch(table, piece.map(keyOf));
     const bytes = present.reduce((sum, row) => sum + sizeOf(row), 0);
     count = bytes < enoughBytes ? count * 2 : Math.max(1, Math.floor(count / 2));
-    const whole = piece.flatMap((write, i) => fill(write, present[i]));
+    const whole = piece.flatMap((write, i) => fill(table, write, present[i]));
     const gone = piece.filter((_, i) => present[i] === undefined);
-    yield { whole, gone: gone.map(({ row: _, ...rest }) => rest) };
+    yield { whole, gone };
   }
 }
 
-function fill(write: RowWrite, present: Tuple | undefined): RowWrite[] {
+/** But for what it claims: a value of a unique key goes with the change that brought it. */
+function fill(table: TargetTable, write: RowWrite, present: Tuple | undefined): RowWrite[] {
   if (present === undefined) return [];
-  const row = write.row.map((value, i) => (value === unchanged ? (present[i] ?? null) : value));
+  const claimed = [...(table.key ?? []), ...table.uniques.flatMap(({ columns }) => columns)];
+  const sent = new Set(claimed.map(({ index }) => index));
+  const row = write.row.map((value, i) =>
+    value === unchanged || !sent.has(i) ? (present[i] ?? null) : value,
+  );
   return [{ ...write, row }];
 }
 

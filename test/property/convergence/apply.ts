@@ -99,7 +99,7 @@ export function fill({ source, target, rules }: Batch, change: RowChange): Value
   if (rules.without === 'fetched columns')
     return { ...row, a: target.state.rows.get(key)?.values.a ?? 'null' };
   const there = source.state.rows.get(key);
-  if (there !== undefined) return { ...row, a: there.values.a };
+  if (there !== undefined) return { ...there.values, unique: row.unique };
   return rules.without === 'gone at the source' ? { ...row, a: 'null' } : undefined;
 }
 
