@@ -43,18 +43,22 @@ export function planGuarded(
  * server does not keep who wrote either, every transaction leaves one per table.
  */
 export function planManifests(folds: readonly Fold[], guard: Guard, stamp: bigint): Statement[] {
-  const writes = new Map<TargetTable, RowWrite[]>();
+  const byTable = new Map<TargetTable, RowWrite[][]>();
   for (const fold of folds) {
     if (fold.kind !== 'step' || !fold.table.contested) continue;
-    const hidden = [...fold.step.updates, ...fold.step.inserts].filter(
-      ({ time }) => time !== stamp,
-    );
-    if (hidden.length > 0 || guard.originId === undefined)
-      writes.set(fold.table, [...(writes.get(fold.table) ?? []), ...hidden]);
+    const { table, step } = fold;
+    const earlier = byTable.get(table) ?? [];
+    byTable.set(table, [[...step.updates, ...step.inserts], ...earlier]);
   }
-  return [...writes].flatMap(([table, rows]) =>
-    table.key === undefined ? [] : manifest(table, table.key, rows, guard, stamp),
-  );
+  return [...byTable].flatMap(([table, steps]) => {
+    // Of a row that several steps write the first entry counts, which is the last step's.
+    const hidden =
+      steps.length > 1 ? steps.flat() : steps.flat().filter(({ time }) => time !== stamp);
+    const isTold = hidden.length > 0 || guard.originId === undefined;
+    return isTold && table.key !== undefined
+      ? [manifest(table, table.key, hidden, guard, stamp)]
+      : [];
+  });
 }
 
 function manifest(

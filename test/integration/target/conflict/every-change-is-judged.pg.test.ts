@@ -1,6 +1,7 @@
 // A batch writes a row once, however often its transactions changed it; each of them is judged.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { commitTimeOf } from '../../../../src/model/commit-time.ts';
+import { commitTimeOf, formatCommitTime } from '../../../../src/model/commit-time.ts';
+import { unchanged } from '../../../../src/model/tuple.ts';
 import { transactionOf } from '../../../support/model-values.ts';
 import { newest, oldest } from '../../../support/servers-for-tests.ts';
 import { ApplierFixture, insert, remove, update } from '../apply/applier-fixture.ts';
@@ -89,5 +90,37 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     ]);
     expect(await fixture.rows('t')).toEqual(['(1,stays)']);
     expect(await told()).toEqual([]);
+  });
+
+  // What m deletes, another inserts, and m updates again is in two steps of a batch.
+  test('a row that several steps of a batch write has the time of its last change', async () => {
+    const t = await fixture.relation('t');
+    const { before } = await writeHere(`insert into t values (2, 'here')`);
+    await apply([
+      [remove(t, '2', null), before],
+      [update(t, '1', 'first'), before + 1n],
+      [update(t, '2', 'again'), before + 2n],
+      [update(t, '1', 'last'), before + 3n],
+    ]);
+    const versions = await fixture.target.query(
+      `select v.commit_time::text as at from t,
+         replicator.version_of(t.xmin, 't'::regclass, hashint4extended(t.id, 0)) v where id = 1`,
+    );
+    const [expected] = await fixture.target.query(
+      `select '${formatCommitTime(before + 3n)}'::timestamptz::text as at`,
+    );
+    expect(versions).toEqual([expected]);
+  });
+
+  test('a row of which not all was sent is of one version, whatever its source has by now', async () => {
+    const { before } = await writeHere(`insert into t values (2, 'here')`);
+    await fixture.onBoth('alter table t add large text');
+    await fixture.source.query(`insert into t values (1, 'later', 'of the later')`);
+    const t = await fixture.relation('t');
+    await apply([
+      [insert(t, '1', 'first', 'of the first'), before],
+      [update(t, '1', 'titled', unchanged), before + 1n],
+    ]);
+    expect(await fixture.rows('t')).toEqual(['(1,later,"of the later")', '(2,here,)']);
   });
 });
