@@ -37,6 +37,14 @@ export interface CatalogKey {
   readonly collations: readonly (string | null)[];
 }
 
+export interface CatalogUnique extends CatalogKey {
+  readonly indexOid: string;
+  /** All of its columns are NOT NULL, so it finds every row. */
+  readonly notNull: boolean;
+  /** Two rows may not both have NULL there. */
+  readonly nullsNotDistinct: boolean;
+}
+
 export interface CatalogTable extends TableName {
   readonly oid: string;
   /** A digest of what a stream's values depend on; see shapeOf(). */
@@ -47,6 +55,8 @@ export interface CatalogTable extends TableName {
   readonly columns: readonly CatalogColumn[];
   /** Valid, complete (not partial, no expressions) unique indexes over NOT NULL columns. */
   readonly keys: readonly CatalogKey[];
+  /** Those, and such over columns that may be NULL. */
+  readonly uniques: readonly CatalogUnique[];
 }
 
 const relationsQuery = `
@@ -121,6 +131,11 @@ const tablesQuery = `
     (select coalesce(json_agg(k.key order by k.primary desc, k.name), '[]') from (
        select i.indisprimary as primary, ic.relname as name, json_build_object(
          'indexName', ic.relname,
+         'indexOid', i.indexrelid::text,
+         'notNull', bool_and(a.attnotnull),
+         -- known since 15
+         'nullsNotDistinct',
+           bool_or(coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)),
          'primary', i.indisprimary,
          'immediate', i.indimmediate,
          'replicaIdentity', i.indisreplident,
@@ -158,7 +173,7 @@ const tablesQuery = `
          and i.indexprs is null
        group by i.indexrelid, i.indisprimary, i.indimmediate, i.indisreplident, ic.relname,
                 i.indnkeyatts
-       having count(*) = i.indnkeyatts and bool_and(a.attnotnull)) k) as keys
+       having count(*) = i.indnkeyatts) k) as uniques
   from pg_catalog.pg_class c
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   left join unnest($1::text[], $2::text[]) as wanted(schema, name)
@@ -187,16 +202,20 @@ export async function describeTables(
     replica_identity: string;
     shape: string;
     columns: string;
-    keys: string;
+    uniques: string;
   }>(tablesQuery, [tables.map((table) => table.schema), tables.map((table) => table.name), oids]);
-  return rows.map((row) => ({
-    oid: row.oid,
-    schema: row.schema,
-    name: row.name,
-    shape: row.shape,
-    partitioned: row.partitioned === 'true',
-    replicaIdentity: identities[row.replica_identity] ?? 'nothing',
-    columns: JSON.parse(row.columns) as CatalogColumn[],
-    keys: JSON.parse(row.keys) as CatalogKey[],
-  }));
+  return rows.map((row) => {
+    const uniques = JSON.parse(row.uniques) as CatalogUnique[];
+    return {
+      oid: row.oid,
+      schema: row.schema,
+      name: row.name,
+      shape: row.shape,
+      partitioned: row.partitioned === 'true',
+      replicaIdentity: identities[row.replica_identity] ?? 'nothing',
+      columns: JSON.parse(row.columns) as CatalogColumn[],
+      keys: uniques.filter(({ notNull }) => notNull),
+      uniques,
+    };
+  });
 }

@@ -28,17 +28,20 @@ export function hashedKey({
   }));
 }
 
-/** SQL of a bigint over the key, each of whose values `exprOf` names. */
+/** SQL of a bigint over the key, each of whose values `exprOf` names; NULL is a value on request. */
 export function keyHash(
   key: readonly HashedColumn[],
   exprOf: (column: HashedColumn, i: number) => string,
+  withNulls = false,
 ): string {
   return key.reduce((seed, column, i) => {
     const collate = column.collation === null ? '' : ` collate ${column.collation}`;
     const value = `${exprOf(column, i)}${collate}`;
-    return column.hash === null
-      ? `pg_catalog.hashtextextended((${value})::text, ${seed})`
-      : `${column.hash}(${value}, ${seed})`;
+    const hash =
+      column.hash === null
+        ? `pg_catalog.hashtextextended((${value})::text, ${seed})`
+        : `${column.hash}(${value}, ${seed})`;
+    return withNulls ? `coalesce(${hash}, pg_catalog.hashint8extended(${seed}, 1))` : hash;
   }, '0::bigint');
 }
 

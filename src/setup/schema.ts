@@ -123,6 +123,16 @@ export const schemaStatements: readonly string[] = [
   primary key (relation, key_hash))`,
   'create index on replicator.tombstones (commit_time)',
 
+  // Who had a value of a unique index last, also if it has given it up: for as long as the versions of
+  // deleted rows. Without an index over times, because most of what happens here are updates of them.
+  `create table replicator.claims (
+  index oid not null,
+  value_hash bigint not null,
+  key_hash bigint not null,
+  commit_time timestamptz not null,
+  rank integer not null,
+  primary key (index, value_hash)) with (fillfactor = 70)`,
+
   // The versions of rows that were written by a transaction of ours, where its own stamp, the newest
   // of what it holds, does not tell them. On 13 also who wrote: there the server does not keep it.
   `create table replicator.manifests (
@@ -198,6 +208,17 @@ begin
   if touched <> expected then
     raise exception using errcode = 'RP003',
       message = pg_catalog.format('%s of %s rows were found', touched, expected);
+  end if;
+end $body$`,
+
+  // Asserted before a batch is written as sets. It is no violation yet, but would become one, or must
+  // be remembered as if it had.
+  `create function replicator.expect_unclaimed(clashes bigint) returns void
+language plpgsql set search_path = '' as $body$
+begin
+  if clashes > 0 then
+    raise exception using errcode = 'unique_violation',
+      message = pg_catalog.format('%s unique values belong to other rows', clashes);
   end if;
 end $body$`,
 
@@ -296,6 +317,7 @@ begin
               then pg_catalog.min(p.seen_time) - margin end
   into horizon from replicator.progress p where p.source = any (sources);
   delete from replicator.tombstones t where t.commit_time < horizon;
+  delete from replicator.claims c where c.commit_time < horizon;
   delete from replicator.manifests m where m.stamp < horizon;
 end $body$`,
   // The same for the tables that were written to: each must be as it was described.

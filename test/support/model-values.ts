@@ -46,6 +46,7 @@ export function targetTableOf(relation: Relation): TargetTable {
     partitioned: false,
     columns,
     key: key.length > 0 ? key : undefined,
+    uniques: [],
   };
 }
 

@@ -12,6 +12,7 @@ import { ConflictLedger } from '../conflict/conflict-ledger.ts';
 import { forgetConflicts } from '../conflict/conflict-log.ts';
 import { Contest } from '../conflict/contest.ts';
 import { forgetVersions } from '../conflict/forget-versions.ts';
+import type { Clash } from '../conflict/look-at-values.ts';
 import { OwnWriter } from '../conflict/own-writer.ts';
 import { readGuard } from '../conflict/read-guard.ts';
 import type { Settled } from '../conflict/settle-row.ts';
@@ -104,14 +105,20 @@ export class Applier {
         const execute = (statements: readonly Statement[]) => applier.#execute(statements);
         const fetchRows: FetchRows = (table, keys) =>
           fetchRowsOf(xidsOf(applier.#applying))(table, keys);
+        const ledger = applier.#ledger;
+        const onClash = (clash: Clash) => ledger.clashed(clash);
         if (source === target.name) {
           const self = { name: source, rank: guard.rank };
-          return new OwnWriter({ self, execute });
+          return new OwnWriter({
+            self,
+            execute,
+            onClash,
+            tableOf: (relation) => applier.#tables.of(relation),
+          });
         }
         const tables = applier.#tables;
-        const ledger = applier.#ledger;
         const onDecided = (settled: Settled) => ledger.decided(settled);
-        const contest = new Contest({ guard, fetchRows, execute, onDecided });
+        const contest = new Contest({ guard, fetchRows, execute, onDecided, onClash });
         return new SourceWriter({ tables, contest, fetchRows, execute, ledger });
       });
     } catch (error) {
@@ -156,13 +163,12 @@ export class Applier {
     const plan = this.#writer.plan(folds);
     const shapes = expectShapes(tables);
     try {
+      const asSets = [...head, ...this.#named(this.#writer.claims(folds))];
       const done =
-        (plan !== undefined && (await this.#atOnce(head, plan, shapes, batch))) ||
-        (await this.#gradually(head, shapes, batch, () => this.#writer.writeStepwise(folds)));
+        (plan !== undefined && (await this.#atOnce(asSets, plan, shapes, batch))) ||
+        (await this.#gradually(asSets, shapes, batch, () => this.#writer.writeStepwise(folds)));
       if (done) return;
-      await this.#session.group(head);
-      await this.#writer.writeCarefully(transactions, folds);
-      await this.#commit(shapes, batch);
+      await this.#carefully(head, shapes, batch, folds);
     } catch (error) {
       await this.#recordUndecided();
       throw allNew ? error : askAgain(error);
@@ -186,7 +192,10 @@ export class Applier {
     await this.#execute(this.#writer.accompany(folds, commitTime));
     try {
       if (this.#open.carefully) await this.#writer.writeCarefully([part], folds);
-      else await this.#writer.writeStepwise(folds);
+      else {
+        await this.#execute(this.#writer.claims(folds));
+        await this.#writer.writeStepwise(folds);
+      }
     } catch (error) {
       await this.#recordUndecided();
       throw error;
@@ -283,6 +292,30 @@ export class Applier {
     return true;
   }
 
+  async #carefully(
+    head: readonly Statement[],
+    shapes: readonly Statement[],
+    batch: Batch,
+    folds: readonly Fold[],
+  ): Promise<void> {
+    const contestsValues = folds.some(
+      (fold) => fold.kind === 'step' && fold.table.uniques.length > 0,
+    );
+    for (let attempt = 1; ; attempt += 1) {
+      this.#ledger.clear();
+      try {
+        await this.#session.group(head);
+        await this.#writer.writeCarefully(batch.transactions, folds);
+      } catch (error) {
+        // A user may take a value in the very moment between the look at it and the write.
+        if (!contestsValues || !isUniqueViolation(error) || attempt === 5) throw error;
+        await this.#rollback();
+        continue;
+      }
+      return await this.#commit(shapes, batch);
+    }
+  }
+
   async #commit(last: readonly Statement[], { endLsn }: Destination): Promise<void> {
     const results = await this.#session.group([...last, ...this.#countConflicts(), commit]);
     this.#frame.committed(results.at(-1), endLsn);
@@ -346,9 +379,12 @@ function isContended(folds: readonly Fold[]): boolean {
 /** Failures that say nothing against the changes themselves, only against applying them as sets. */
 function needsCare(error: unknown): boolean {
   return (
-    error instanceof ReplicatorError &&
-    (error.code === 'ROWS_MISSING' || error.code === 'UNIQUE_VIOLATION')
+    isUniqueViolation(error) || (error instanceof ReplicatorError && error.code === 'ROWS_MISSING')
   );
+}
+
+function isUniqueViolation(error: unknown): boolean {
+  return error instanceof ReplicatorError && error.code === 'UNIQUE_VIOLATION';
 }
 
 /**

@@ -7,10 +7,11 @@ import type { TransactionPart } from '../../model/transaction.ts';
 import { type Tuple, unchanged, type Value } from '../../model/tuple.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import type { Contest } from '../conflict/contest.ts';
+import type { WrittenAt } from '../conflict/look-at-values.ts';
 import { coalesce, keyOfTuple, keyOfUpdate, newRowOf, type RowWrite } from './coalesce.ts';
 import type { FetchRows } from './fetch-rows.ts';
 import { foldWholeRows, isWholeRow, wholeRowOf } from './fold-whole-rows.ts';
-import { planTruncate } from './plan-batch.ts';
+import { foldBatch, planTruncate } from './plan-batch.ts';
 import { deleteRows, insertRows, updateRows } from './row-statements.ts';
 import type { KeyColumn, TargetTable } from './target-table.ts';
 import { deleteWholeRows, updateWholeRows } from './whole-row-statements.ts';
@@ -28,25 +29,51 @@ export async function applyCarefully(
   parts: readonly TransactionPart[],
   context: CarefulContext,
 ): Promise<void> {
-  for (const { changes, transaction } of parts)
-    for (const change of changes) {
-      if (change.kind === 'truncate')
+  const writtenAt: WrittenAt = new Map();
+  for (const part of parts) {
+    let contested: RowChange[] = [];
+    const settle = async () => {
+      await settleTransaction({ ...part, changes: contested }, context, writtenAt);
+      contested = [];
+    };
+    for (const change of part.changes) {
+      if (change.kind === 'truncate') {
+        await settle();
         await context.execute(planTruncate(change, context.tableOf).statement);
-      else await applyOne(change, transaction.commitTime, context);
+        continue;
+      }
+      const table = context.tableOf(change.relation);
+      if (table.contested && table.key !== undefined) contested.push(change);
+      else await applyOne(change, table, part.transaction.commitTime, context);
     }
+    await settle();
+  }
 }
 
-async function applyOne(change: RowChange, time: bigint, context: CarefulContext): Promise<void> {
-  const table = context.tableOf(change.relation);
+/**
+ * A row of a transaction once, deletes first, so that a value of a unique key which it only passed
+ * through takes nothing from anybody.
+ */
+async function settleTransaction(
+  part: TransactionPart,
+  { tableOf, contest }: CarefulContext,
+  writtenAt: WrittenAt,
+): Promise<void> {
+  for (const fold of foldBatch([part], tableOf))
+    if (fold.kind === 'step' && fold.table.key !== undefined)
+      await contest.settleStep(fold.table, fold.table.key, fold.step, writtenAt);
+}
+
+async function applyOne(
+  change: RowChange,
+  table: TargetTable,
+  time: bigint,
+  context: CarefulContext,
+): Promise<void> {
   const { key } = table;
   if (isWholeRow(table)) return await applyWholeRow(change, table, context);
-  const single = { changes: [change], times: [time] };
   // Without a key only inserts get past this.
-  if (key === undefined) coalesce(table, single);
-  else if (table.contested) {
-    for (const step of coalesce(table, single)) await context.contest.settleStep(table, key, step);
-    return;
-  }
+  if (key === undefined) coalesce(table, { changes: [change], times: [time] });
   if (change.kind === 'insert') return await insert(table, change.new, context);
   if (key === undefined) return;
   const positions = key.map(({ index }) => index);

@@ -3,7 +3,7 @@
 import type { ConflictLog } from '../../config/config.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import { type Relation, type RelationColumn, tableLabel } from '../../model/relation.ts';
-import type { CatalogKey, CatalogTable } from '../../postgres/catalog.ts';
+import type { CatalogKey, CatalogTable, CatalogUnique } from '../../postgres/catalog.ts';
 import { fitsUnchanged } from '../../postgres/column-types.ts';
 import { quoteIdentifier, quoteTable } from '../../postgres/identifiers.ts';
 
@@ -24,6 +24,14 @@ export interface KeyColumn extends TargetColumn {
   /** See CatalogKey. */
   readonly hash: string | null;
   readonly collation: string | null;
+}
+
+/** A unique index beside the key, whose values two databases can give to different rows. */
+export interface UniqueKey {
+  readonly indexOid: string;
+  readonly columns: readonly KeyColumn[];
+  /** NULL is a value like others. */
+  readonly nullsNotDistinct: boolean;
 }
 
 /** How conflicts about its rows are treated. */
@@ -51,6 +59,8 @@ export interface TargetTable {
   readonly columns: readonly TargetColumn[];
   /** Undefined: rows can be inserted, but neither found nor told apart. */
   readonly key: readonly KeyColumn[] | undefined;
+  /** Of a contested table. */
+  readonly uniques: readonly UniqueKey[];
 }
 
 /** A type as DDL names it; `…` for one that only the source knows. */
@@ -92,6 +102,7 @@ export function matchTable(
       equals: found.equals ?? undefined,
     });
   });
+  const key = keyOf(relation, catalog, columns);
   return {
     relation,
     oid: catalog.oid,
@@ -101,7 +112,8 @@ export function matchTable(
     quoted: quoteTable(catalog),
     partitioned: catalog.partitioned,
     columns,
-    key: keyOf(relation, catalog, columns),
+    key,
+    uniques: contested === undefined ? [] : uniquesOf(catalog, columns, key),
   };
 }
 
@@ -153,11 +165,35 @@ function keyOf(
     (key.replicaIdentity ? 2 : 0) +
     (key.primary ? 1 : 0);
   const [best] = catalog.keys.filter(usable).sort((a, b) => rank(b) - rank(a));
-  return best?.columns.flatMap((name, i) => {
+  return best && keyColumns(best, columns);
+}
+
+/** Not those that the key is a part of: where it differs, they do. */
+function uniquesOf(
+  catalog: CatalogTable,
+  columns: readonly TargetColumn[],
+  key: readonly KeyColumn[] | undefined,
+): UniqueKey[] {
+  const isImplied = (unique: CatalogUnique) =>
+    key === undefined || key.every(({ name }) => unique.columns.includes(name));
+  return catalog.uniques.flatMap((unique) => {
+    const found = keyColumns(unique, columns);
+    if (isImplied(unique) || !unique.immediate || found.length < unique.columns.length) return [];
+    const { indexOid, nullsNotDistinct } = unique;
+    return [{ indexOid, columns: found, nullsNotDistinct }];
+  });
+}
+
+/** Without columns that the stream does not carry. */
+function keyColumns(
+  { columns: names, operators, hashes, collations }: CatalogKey,
+  columns: readonly TargetColumn[],
+): KeyColumn[] {
+  return names.flatMap((name, i) => {
     const column = columns.find((candidate) => candidate.name === name);
-    const equals = best.operators[i];
-    const hash = best.hashes[i] ?? null;
-    const collation = best.collations[i] ?? null;
+    const equals = operators[i];
+    const hash = hashes[i] ?? null;
+    const collation = collations[i] ?? null;
     return column === undefined || equals === undefined
       ? []
       : [{ ...column, equals, hash, collation }];

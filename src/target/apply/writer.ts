@@ -15,6 +15,8 @@ export interface Writer {
   plan(folds: readonly Fold[]): PlannedStatement[] | undefined;
   /** What must go with the writes, known beforehand: raises nothing. */
   accompany(folds: readonly Fold[], stamp: bigint): Statement[];
+  /** What unique values the writes take; raises UNIQUE_VIOLATION when they must go carefully. */
+  claims(folds: readonly Fold[]): Statement[];
   /** One step after the other, settling at once what the sets leave. */
   writeStepwise(folds: readonly Fold[]): Promise<void>;
   /** One change after the other; `folds` is what they come to. */
@@ -45,6 +47,10 @@ export class SourceWriter implements Writer {
 
   accompany(folds: readonly Fold[], stamp: bigint): Statement[] {
     return this.#options.contest.manifests(folds, stamp);
+  }
+
+  claims(folds: readonly Fold[]): Statement[] {
+    return this.#options.contest.claims(folds);
   }
 
   async writeStepwise(folds: readonly Fold[]): Promise<void> {

@@ -7,31 +7,42 @@ import type {
   ConflictSide,
   DecidingRule,
 } from '../../model/conflict.ts';
+import type { Tuple } from '../../model/tuple.ts';
 import type { Version } from '../../model/version.ts';
 import { rowImage } from './conflict-log.ts';
+import type { RowChanged } from './look-at-row.ts';
+import type { Clash } from './look-at-values.ts';
 import type { Settled } from './settle-row.ts';
 
 /** Undefined when the row met nothing of another database's. */
 export function conflictOf(settled: Settled): Conflict | undefined {
   const kind = kindOf(settled);
   if (kind === undefined) return undefined;
-  const { table, key, incoming, version, presentRow } = settled;
+  return {
+    ...sidesOf(settled, otherVersion(settled), settled.presentRow),
+    kind,
+    resolution: resolutionOf(settled),
+    rule: ruleOf(settled),
+  };
+}
+
+function sidesOf(
+  { table, key, incoming, version }: RowChanged,
+  other: Version | undefined,
+  otherRow: Tuple | undefined,
+): Pick<Conflict, 'sync' | 'table' | 'key' | 'local' | 'remote'> {
   const names = table.columns.map(({ name }) => name);
   // What a person is to decide on must be whole.
   const characters = table.contested?.pauses ? Number.POSITIVE_INFINITY : undefined;
-  const other = otherVersion(settled);
   const local: ConflictSide | undefined = other && {
     version: other,
-    row: presentRow && rowImage(names, presentRow, characters),
+    row: otherRow && rowImage(names, otherRow, characters),
   };
   const values =
     incoming.kind === 'delete'
       ? undefined
       : table.columns.map(({ index }) => incoming.row[index] ?? null);
   return {
-    kind,
-    resolution: resolutionOf(settled),
-    rule: ruleOf(settled),
     sync: table.contested?.sync ?? '',
     table: table.relation,
     key: rowImage(
@@ -40,6 +51,18 @@ export function conflictOf(settled: Settled): Conflict | undefined {
     ),
     local,
     remote: { version, row: values && rowImage(names, values, characters) },
+  };
+}
+
+/** Two rows that want one value of a unique key. */
+export function conflictOfClash({ rival, rivals, resolution, ...change }: Clash): Conflict {
+  const { incoming } = change;
+  const kind = incoming.kind === 'insert' ? 'insert_exists' : 'update_exists';
+  return {
+    ...sidesOf(change, rival.version, rival.row),
+    kind: rivals > 1 ? 'multiple_unique_conflicts' : kind,
+    resolution,
+    rule: 'claim',
   };
 }
 

@@ -11,8 +11,9 @@ import { ReplicatorError } from '../../model/errors.ts';
 import { tableLabel } from '../../model/relation.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { findDecision, recordUndecided } from './conflict-decision.ts';
-import { conflictOf, isWorthTelling } from './conflict-kind.ts';
+import { conflictOf, conflictOfClash, isWorthTelling } from './conflict-kind.ts';
 import { addConflictCounts, type ConflictToLog, logConflicts } from './conflict-log.ts';
+import type { Clash } from './look-at-values.ts';
 import type { Settled } from './settle-row.ts';
 
 export interface LedgerOptions {
@@ -61,6 +62,15 @@ export class ConflictLedger {
     }
     this.count(conflict.kind, conflict.resolution, 1);
     if (told) this.#told.push({ ...conflict, log: contested.log });
+  }
+
+  /** Always told: nobody who wrote one of the rows has seen the other's value. */
+  clashed(clash: Clash): void {
+    const { contested } = clash.table;
+    if (contested === undefined) return;
+    const conflict = conflictOfClash(clash);
+    this.count(conflict.kind, conflict.resolution, 1);
+    this.#told.push({ ...conflict, log: contested.log });
   }
 
   /** For the transaction that decides; empty when there is nothing to tell. */

@@ -1,12 +1,14 @@
 // The changes of one source to the tables that several databases write to: as sets at once, as sets
 // whose leftovers are settled one by one, or all one by one. All three come to the same rows.
 import type { Statement } from '../../postgres/statement-group.ts';
-import type { RowDelete, RowWrite, Step } from '../apply/coalesce.ts';
+import type { RowDelete, RowWrite, SingleRow, Step } from '../apply/coalesce.ts';
 import type { FetchRows } from '../apply/fetch-rows.ts';
 import type { Fold } from '../apply/plan-batch.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
+import { claimValues } from './claim-values.ts';
 import { completeRows, isIncomplete } from './complete-rows.ts';
 import type { Guard } from './guarded-statements.ts';
+import type { WrittenAt } from './look-at-values.ts';
 import { planGuarded, planManifests } from './plan-guarded.ts';
 import { type SettleContext, settleRow } from './settle-row.ts';
 
@@ -33,6 +35,11 @@ export class Contest {
     return planManifests(folds, this.#options.guard, stamp);
   }
 
+  /** Raises UNIQUE_VIOLATION when the batch must go `carefully`. */
+  claims(folds: readonly Fold[]): Statement[] {
+    return claimValues(folds, this.#options.guard.rank);
+  }
+
   /** Sets first, then what they left; what was not sent is fetched in between. */
   async applyStep(table: TargetTable, key: readonly KeyColumn[], step: Step): Promise<void> {
     for await (const piece of this.#complete(table, step))
@@ -43,24 +50,32 @@ export class Contest {
       }
   }
 
-  /** Each row by itself. */
-  async settleStep(table: TargetTable, key: readonly KeyColumn[], step: Step): Promise<void> {
+  /** Each row by itself, and its values of unique keys with it. */
+  async settleStep(
+    table: TargetTable,
+    key: readonly KeyColumn[],
+    step: Step,
+    writtenAt: WrittenAt,
+  ): Promise<void> {
+    const settle = (kind: SingleRow['kind'], row: RowWrite | RowDelete) =>
+      this.#settle(table, key, kind, row, writtenAt);
     for await (const piece of this.#complete(table, step)) {
-      for (const row of piece.deletes) await this.#settle(table, key, 'delete', row);
-      for (const row of piece.updates) await this.#settle(table, key, 'update', row);
-      for (const row of piece.inserts) await this.#settle(table, key, 'insert', row);
+      for (const row of piece.deletes) await settle('delete', row);
+      for (const row of piece.updates) await settle('update', row);
+      for (const row of piece.inserts) await settle('insert', row);
     }
   }
 
   async #settle(
     table: TargetTable,
     key: readonly KeyColumn[],
-    kind: 'insert' | 'update' | 'delete',
+    kind: SingleRow['kind'],
     row: RowWrite | RowDelete,
+    writtenAt?: WrittenAt,
   ): Promise<void> {
     const incoming =
       'row' in row && kind !== 'delete' ? { ...row, kind } : { ...row, kind: 'delete' as const };
-    await settleRow(table, key, incoming, this.#context);
+    await settleRow(table, key, incoming, this.#context, writtenAt);
   }
 
   /** The step in pieces of which every row is whole. */

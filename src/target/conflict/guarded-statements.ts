@@ -142,6 +142,17 @@ export function buryGiven(table: TargetTable, key: readonly KeyColumn[], rank: s
   );
 }
 
+export function bury(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  row: RowDelete,
+  rank: number,
+): Statement {
+  const given = new Given(key, [row]);
+  const text = buryGiven(table, key, given.parameter(String(rank), 'integer'));
+  return { text: `with ${given.cte} ${text}`, values: given.values };
+}
+
 /** The rows that come with a statement: their key, commit time and further columns, in arrays. */
 export class Given {
   readonly values: (Buffer | string)[];

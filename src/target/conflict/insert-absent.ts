@@ -4,17 +4,23 @@ import type { RowWrite } from '../apply/coalesce.ts';
 import { columnArray, insertFrom, unnest } from '../apply/row-sql.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 
-/** Inserts nothing when the key is there by now. */
+/**
+ * Inserts nothing when the key is there by now, or one of its unique values. If that happens again and
+ * again, it is an index that we do not know, and an error says which.
+ */
 export function insertAbsent(
   table: TargetTable,
   key: readonly KeyColumn[],
   write: RowWrite,
+  attempt: number,
 ): Statement {
-  const { columns } = table;
+  const { columns, uniques } = table;
+  const anyIndex = uniques.length > 0 && attempt < 5;
+  const arbiter = anyIndex ? '' : ` (${key.map(({ quoted }) => quoted).join(', ')})`;
   return {
     text:
       `${insertFrom(table, unnest(columns.map((_, i) => `c${i}`)))} ` +
-      `on conflict (${key.map(({ quoted }) => quoted).join(', ')}) do nothing`,
+      `on conflict${arbiter} do nothing`,
     values: columns.map(({ index }) => columnArray([write], index)),
   };
 }

@@ -1,13 +1,16 @@
 // Writes what a database's own stream brings: nothing but what its changes met without knowing.
+import type { Relation } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
-import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
-import type { Fold, PlannedStatement } from '../apply/plan-batch.ts';
+import type { Statement } from '../../postgres/statement-group.ts';
+import { type Fold, foldBatch, type PlannedStatement } from '../apply/plan-batch.ts';
+import type { TargetTable } from '../apply/target-table.ts';
 import type { Writer } from '../apply/writer.ts';
-import { type OwnSelf, planOwn } from './own-stream.ts';
+import { claimValues } from './claim-values.ts';
+import { planOwn } from './own-stream.ts';
+import { type SettleOwnContext, settleOwnStep } from './settle-own-row.ts';
 
-export interface OwnWriterOptions {
-  readonly self: OwnSelf;
-  readonly execute: (statements: readonly Statement[]) => Promise<readonly GroupResult[]>;
+export interface OwnWriterOptions extends SettleOwnContext {
+  readonly tableOf: (relation: Relation) => TargetTable;
 }
 
 export class OwnWriter implements Writer {
@@ -30,14 +33,25 @@ export class OwnWriter implements Writer {
     return [];
   }
 
+  claims(folds: readonly Fold[]): Statement[] {
+    return claimValues(folds, this.#options.self.rank);
+  }
+
   async writeStepwise(folds: readonly Fold[]): Promise<void> {
     const plan = this.plan(folds);
     if (plan.length > 0) await this.#options.execute(plan.map(({ statement }) => statement));
   }
 
-  /** Its statements are exact, so there is nothing to be more careful about. */
-  async writeCarefully(_: readonly TransactionPart[], folds: readonly Fold[]): Promise<void> {
-    await this.writeStepwise(folds);
+  /** Where values of unique keys clash: transaction by transaction, and such tables row by row. */
+  async writeCarefully(parts: readonly TransactionPart[]): Promise<void> {
+    const { tableOf } = this.#options;
+    for (const part of parts)
+      for (const fold of foldBatch([part], tableOf)) {
+        if (fold.kind !== 'step' || fold.table.key === undefined) continue;
+        const { table, step } = fold;
+        if (table.uniques.length === 0) await this.writeStepwise([fold]);
+        else await settleOwnStep(table, fold.table.key, step, this.#options);
+      }
   }
 
   /** None: what these statements find is settled by them. */

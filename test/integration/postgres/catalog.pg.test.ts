@@ -94,6 +94,9 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     expect(table?.keys).toEqual([
       {
         indexName: 'keyed_pkey',
+        indexOid: expect.stringMatching(/^\d+$/),
+        notNull: true,
+        nullsNotDistinct: false,
         primary: true,
         immediate: true,
         replicaIdentity: false,
@@ -109,6 +112,9 @@ describe.each(majors)('PostgreSQL %i', (major) => {
         replicaIdentity: true,
         columns: ['b', 'a'],
       }),
+    ]);
+    expect(table?.uniques.filter(({ notNull }) => !notNull)).toMatchObject([
+      { indexName: 'nullable_key', columns: ['nullable'] },
     ]);
   });
 

@@ -30,7 +30,7 @@ export interface FiringObject extends TableName {
 
 export interface UniqueIndex {
   readonly name: string;
-  /** Complete: not partial, over no expressions, no exclusion constraint. */
+  /** Complete: not partial, over no expressions or generated columns, no exclusion constraint. */
   readonly plain: boolean;
   /** Those that it is over, without expressions. */
   readonly columns: readonly string[];
@@ -89,7 +89,9 @@ const detailsQuery = `
                 else false end)),
     'uniqueIndexes', (
       select coalesce(json_agg(json_build_object('name', c.relname,
-        'plain', i.indpred is null and i.indexprs is null and not i.indisexclusion,
+        'plain', i.indpred is null and i.indexprs is null and not i.indisexclusion
+          and not exists (select from pg_catalog.pg_attribute g
+                          where g.attrelid = r.oid and g.attnum = any (i.indkey) and g.attgenerated <> ''),
         'columns', (select coalesce(json_agg(a.attname order by a.attname), '[]')
                     from pg_catalog.pg_attribute a
                     where a.attrelid = r.oid and a.attnum = any (i.indkey[0:i.indnkeyatts - 1])),

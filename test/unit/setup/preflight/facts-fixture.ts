@@ -121,6 +121,7 @@ export function table(name: string, changes: Partial<TableFacts> = {}): TableFac
         collations: [],
       },
     ],
+    uniques: [],
     changed: false,
     firing: [],
     keylessPartitions: [],

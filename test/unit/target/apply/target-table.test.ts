@@ -52,6 +52,7 @@ function match(columns: RelationColumn[], catalog: CatalogColumn[], keys: Catalo
     replicaIdentity: 'default',
     columns: catalog,
     keys,
+    uniques: [],
   };
   return matchTable(relation, table, 'b', undefined);
 }
