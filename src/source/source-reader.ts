@@ -216,7 +216,7 @@ export class SourceReader {
   #refuseGaps(position: SlotPosition): void {
     for (const subscriber of this.#options.members()) {
       if (subscriber.attachment === 0 || subscriber.flushedLsn === undefined) continue;
-      const gap = findGap(subscriber.name, subscriber.flushedLsn, position);
+      const gap = findGap(subscriber, subscriber.flushedLsn, position);
       if (gap !== undefined) subscriber.refuse(gap);
     }
   }

@@ -4,11 +4,14 @@ import { ReplicatorError } from '../../model/errors.ts';
 import { formatLsn, type Lsn, parseLsn } from '../../model/lsn.ts';
 import { type ServerFacts, serverFacts } from '../../postgres/server-facts.ts';
 import type { Session } from '../../postgres/session.ts';
+import type { Subscriber } from '../subscriber.ts';
 
 export interface SlotPosition {
   readonly facts: ServerFacts;
   readonly confirmedLsn: Lsn;
   readonly publicationOid: string;
+  /** What is published, as a text. */
+  readonly tables: string;
   /** A quarter of it is how often the walsender must hear from us; 0 = no timeout. */
   readonly walSenderTimeoutMs: number;
 }
@@ -81,27 +84,31 @@ export async function verifySlot(
     facts,
     confirmedLsn: parseLsn(row['confirmed_lsn'] ?? '0/0'),
     publicationOid: row['publication_oid'] ?? '',
+    tables: row['tables'] ?? '',
     walSenderTimeoutMs: Number(row['wal_sender_timeout']),
   };
 }
 
 /** What is wrong between one target's progress and the slot, or undefined when they meet. */
 export function findGap(
-  subscription: string,
+  { name, target }: Pick<Subscriber, 'name' | 'target'>,
   progress: Lsn,
-  { confirmedLsn, facts }: SlotPosition,
+  { confirmedLsn, facts, tables }: SlotPosition,
 ): ReplicatorError | undefined {
+  const hint = { hint: `resync on ${target}: ${tables}` };
   if (progress < confirmedLsn)
     return new ReplicatorError(
       'GAP',
-      `${subscription}: the target stands at ${formatLsn(progress)}, but the slot was confirmed ` +
+      `${name}: the target stands at ${formatLsn(progress)}, but the slot was confirmed ` +
         `up to ${formatLsn(confirmedLsn)}: what lies between is gone`,
+      hint,
     );
   if (progress > facts.walFlushLsn)
     return new ReplicatorError(
       'IDENTITY',
-      `${subscription}: the target stands at ${formatLsn(progress)}, but the source's WAL ends at ` +
+      `${name}: the target stands at ${formatLsn(progress)}, but the source's WAL ends at ` +
         `${formatLsn(facts.walFlushLsn)}: the source was rewound or restored`,
+      hint,
     );
   return undefined;
 }
