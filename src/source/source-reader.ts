@@ -9,6 +9,7 @@ import type { TransactionPart } from '../model/transaction.ts';
 import { publicationName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
 import { Audience } from './audience.ts';
+import { endFormerReader } from './capture/end-former-reader.ts';
 import {
   expectPublication,
   leftPublication,
@@ -35,7 +36,7 @@ export interface ReaderOptions {
 }
 
 /** A stream that is silent for longer is dead, whatever the socket says, or very busy. */
-const silenceLimitMs = 30_000;
+const silenceLimitMs = 15_000;
 /** How long its server may take to say which. */
 const answerLimitMs = 10_000;
 /** At most this often, so that a server that asks in a loop while it stops is not kept busy. */
@@ -84,12 +85,14 @@ export class SourceReader {
     await using control = await Session.connect(database, {
       purpose: 'control',
       name: database.name,
+      askAfterMs: 10_000,
     });
     const publication = publicationName(database.name);
     const position = await verifySlot(control, slot, publication, timeline);
     this.#refuseGaps(position);
     this.#begin(position);
     if (this.#nobodyIsServed) return;
+    await endFormerReader(control, slot);
     const stream = await ReplicationStream.open(database, {
       slot,
       publication,

@@ -2,8 +2,9 @@ import { connect, type Socket } from 'node:net';
 import { type LaneRules, type Passing, ProxyLane } from './proxy-lane.ts';
 
 /**
- * Sees what passes through. With 'lose' the chunk never arrives and nobody is told. With 'cut' the chunk is lost and its connection is cut; with a number
- * that many of its bytes still arrive before the other side sees the end.
+ * Sees what passes through. With 'lose' the chunk never arrives and nobody is told. With 'cut' the
+ * chunk is lost and its connection is cut; with a number that many of its bytes still arrive before
+ * the other side sees the end.
  */
 export type ChunkHook = (
   chunk: Buffer,
@@ -29,6 +30,7 @@ export class ProxyConnection {
   readonly #rules: ProxyRules;
   #server: Socket | undefined;
   #lanes: ProxyLane[] = [];
+  #isStranded = false;
 
   /** The client must have been paused on connect. The rules are looked at again for every chunk. */
   constructor(client: Socket, rules: ProxyRules) {
@@ -40,9 +42,14 @@ export class ProxyConnection {
 
   /** To be called when the rules have changed. */
   proceed(): void {
-    const isReachable = !this.#rules.blackholed.toServer;
+    const isReachable = !this.#rules.blackholed.toServer && !this.#isStranded;
     if (!this.#server && !this.#client.destroyed && isReachable) this.#connect();
     for (const lane of this.#lanes) lane.pump();
+  }
+
+  /** Nothing passes any more, and no end either: both ends are left open. */
+  strand(): void {
+    this.#isStranded = true;
   }
 
   cut(): void {
@@ -66,14 +73,14 @@ export class ProxyConnection {
         client,
         server,
         this.#rules,
-        () => this.#rules.blackholed.toServer,
+        () => this.#isStranded || this.#rules.blackholed.toServer,
         (chunk) => this.#passing(chunk, this.#rules.onClientData, server),
       ),
       new ProxyLane(
         server,
         client,
         this.#rules,
-        () => this.#rules.blackholed.toClient,
+        () => this.#isStranded || this.#rules.blackholed.toClient,
         (chunk) => this.#passing(chunk, this.#rules.onServerData, client),
       ),
     ];

@@ -28,6 +28,8 @@ export class TcpProxy {
   onServerData: ChunkHook | undefined;
   readonly #listener: Server;
   readonly #connections = new Set<ProxyConnection>();
+  /** Their clients may be gone; their servers cannot know. */
+  readonly #stranded = new Set<ProxyConnection>();
   #blackholed: BlackholedWays = { toServer: false, toClient: false };
 
   constructor(port: number, targetPort: number) {
@@ -48,7 +50,8 @@ export class TcpProxy {
 
   /** Destroys all connections (their ends see FIN or RST); new ones are accepted. */
   cut(): void {
-    for (const connection of this.#connections) connection.cut();
+    for (const connection of [...this.#connections, ...this.#stranded]) connection.cut();
+    this.#stranded.clear();
   }
 
   /** Connections stay and new ones are accepted, but nothing arrives and nobody is told. What was
@@ -59,6 +62,15 @@ export class TcpProxy {
       toClient: on && only !== 'toServer',
     };
     for (const connection of this.#connections) connection.proceed();
+  }
+
+  /** As a firewall that has forgotten its connections: on those nothing arrives ever again, and nobody
+   * is told, not even of an end; new ones pass. */
+  strand(): void {
+    for (const connection of this.#connections) {
+      connection.strand();
+      this.#stranded.add(connection);
+    }
   }
 
   /** New connections are refused; existing ones stay. */

@@ -49,6 +49,26 @@ test('cut breaks what is connected and lets others connect', async () => {
   await (await connect()).query('select 1');
 });
 
+test('strand forgets what is connected without a word, on either side, and lets others connect', async () => {
+  const client = await connect();
+  const { rows } = await client.query('select pg_backend_pid() as pid');
+  proxy.strand();
+  const answer = client.query('select 1').then(
+    () => 'answered',
+    () => 'told',
+  );
+  const other = await connect();
+  const silence = sleep(300).then(() => 'silent');
+  expect(await Promise.race([answer, silence])).toBe('silent');
+  client.connection.stream.destroy();
+  await sleep(100);
+  const there = 'select from pg_stat_activity where pid = $1';
+  expect((await other.query(there, [rows[0].pid])).rowCount).toBe(1);
+  proxy.cut();
+  const asking = await connect();
+  await eventually(async () => (await asking.query(there, [rows[0].pid])).rowCount === 0);
+});
+
 test('refuse turns new connections away and keeps the existing ones', async () => {
   const client = await connect();
   await proxy.refuse(true);
