@@ -8,6 +8,7 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '08P01': 'PROTOCOL',
   '3D000': 'DATABASE_MISSING',
   '25006': 'READ_ONLY',
+  '25P03': 'CONNECTION_LOST',
   '28000': 'AUTHENTICATION',
   '28P01': 'AUTHENTICATION',
   '42501': 'PRIVILEGE',

@@ -230,8 +230,15 @@ export class Source {
       this.#session = await Session.connect(database, {
         purpose: 'control',
         name: database.name,
-        // What is recorded must outlive a crash, whatever the database has set.
-        settings: { synchronous_commit: 'local' },
+        settings: {
+          // What is recorded must outlive a crash, whatever the database has set.
+          synchronous_commit: 'local',
+          // A process that is frozen in the middle of a move would keep the lease locked, and others
+          // from taking it. Shorter than they wait.
+          idle_in_transaction_session_timeout: '3s',
+        },
+        // Moves of other targets wait for it.
+        askAfterMs: 10_000,
       });
     return this.#session;
   }

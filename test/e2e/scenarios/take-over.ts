@@ -54,6 +54,12 @@ export const faults = {
   async 'a freeze'({ owner }: Pair) {
     owner.signal('SIGSTOP');
   },
+  async 'a freeze in the middle of a move'({ world, owner, ownersSource }: Pair) {
+    const frozen = freezeAt(ownersSource, owner, 'from replicator.lease where epoch = $1');
+    await world.want('pause');
+    await frozen;
+    await world.want('resume');
+  },
   async 'a cut from the source that nobody is told of'({ ownersSource }: Pair) {
     ownersSource.blackhole(true);
   },
@@ -62,6 +68,25 @@ export const faults = {
     ownersSource.cut();
   },
 } satisfies Record<string, (pair: Pair) => Promise<void>>;
+
+/** When it is told the result of a statement with this text. */
+async function freezeAt(proxy: TcpProxy, owner: ReplicatorProcess, text: string): Promise<void> {
+  let asking: unknown;
+  proxy.onClientData = (chunk, connection) => {
+    if (chunk.includes(text)) asking ??= connection;
+    return undefined;
+  };
+  await new Promise<void>((resolve) => {
+    proxy.onServerData = (_, connection) => {
+      if (connection !== asking) return undefined;
+      owner.signal('SIGSTOP');
+      resolve();
+      return undefined;
+    };
+  });
+  proxy.onClientData = undefined;
+  proxy.onServerData = undefined;
+}
 
 export type Fault = keyof typeof faults;
 

@@ -21,6 +21,7 @@ test.each<[string, ErrorCode]>([
   ['23P01', 'UNIQUE_VIOLATION'],
   ['23514', 'DATA_REJECTED'],
   ['25006', 'READ_ONLY'],
+  ['25P03', 'CONNECTION_LOST'],
   ['28P01', 'AUTHENTICATION'],
   ['28000', 'AUTHENTICATION'],
   ['3D000', 'DATABASE_MISSING'],
