@@ -138,8 +138,8 @@ export class Replicator {
       limits: config.slots,
       heartbeatMs: config.heartbeatMs,
       onStreaming: recordAll,
-      onFailure: (error, attempt, targets) =>
-        this.#sourceFailed({ source: database.name, record, targets }, error, attempt),
+      onFailure: (error, isNew, targets) =>
+        this.#sourceFailed({ source: database.name, record, targets }, error, isNew),
       log,
     });
     return { database, ownership, source, recorder, record, subscriptions };
@@ -233,12 +233,12 @@ export class Replicator {
   #sourceFailed(
     { source, record, targets }: { source: string; record: Record; targets: readonly Subscriber[] },
     error: ReplicatorError,
-    attempt: number,
+    isNew: boolean,
   ): void {
     const { log } = this.#options;
     const facts = { source, code: error.code, hint: error.hint };
     if (error.retry === 'manual') log.error(facts, error.message);
-    else if (attempt === 0) log.warn(facts, error.message);
+    else if (isNew) log.warn(facts, error.message);
     const state = error.retry === 'timed' ? 'waiting' : 'failed';
     for (const { target } of targets) record(target, state, error);
   }

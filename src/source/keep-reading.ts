@@ -1,7 +1,7 @@
 // A reader reads again, by itself, whatever ended its stream.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs, failedRetryMs } from '../model/backoff.ts';
-import { asReplicatorError, type ReplicatorError } from '../model/errors.ts';
+import { asReplicatorError, type ErrorCode, type ReplicatorError } from '../model/errors.ts';
 import type { Term } from './ownership/term.ts';
 import type { SourceReader } from './source-reader.ts';
 
@@ -10,15 +10,16 @@ const steadyMs = 30_000;
 
 /**
  * Until `stop` is aborted. `term` is waited for before each attempt: a process that was frozen must
- * know that the source is its own still. `attempt` is 0 for the first failure of a row.
+ * know that the source is its own still. `isNew`: not the trouble that there was at the last attempt.
  */
 export async function keepReading(
   reader: SourceReader,
   stop: AbortSignal,
   term: (stop: AbortSignal) => Promise<Term>,
-  onFailure: (error: ReplicatorError, attempt: number) => void,
+  onFailure: (error: ReplicatorError, isNew: boolean) => void,
 ): Promise<void> {
   let attempt = 0;
+  let trouble: ErrorCode | undefined;
   while (!stop.aborted) {
     const startedAt = Date.now();
     try {
@@ -27,8 +28,12 @@ export async function keepReading(
     } catch (thrown) {
       if (stop.aborted) return;
       const error = asReplicatorError(thrown);
-      if (Date.now() - startedAt > steadyMs) attempt = 0;
-      onFailure(error, attempt);
+      if (Date.now() - startedAt > steadyMs) {
+        attempt = 0;
+        trouble = undefined;
+      }
+      onFailure(error, error.code !== trouble);
+      trouble = error.code;
       const pause =
         error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs(attempt);
       attempt += 1;

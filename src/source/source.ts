@@ -30,10 +30,10 @@ export interface SourceOptions {
   /** How often the marker is written; undefined: never. */
   readonly heartbeatMs: number | undefined;
   readonly onStreaming: () => void;
-  /** A stream of these targets has failed; `attempt` is 0 for the first failure of a row. */
+  /** A stream of these targets has failed; `isNew`: for another reason than the last time. */
   readonly onFailure: (
     error: ReplicatorError,
-    attempt: number,
+    isNew: boolean,
     targets: readonly Subscriber[],
   ) => void;
   readonly log: Logger;
@@ -176,17 +176,19 @@ export class Source {
     members: () => readonly Subscriber[],
   ): Promise<void> {
     const { term, onFailure } = this.#options;
-    await keepReading(reader, stop, term, (error, attempt) => onFailure(error, attempt, members()));
+    await keepReading(reader, stop, term, (error, isNew) => onFailure(error, isNew, members()));
   }
 
   async #firstLook(): Promise<void> {
+    let trouble: string | undefined;
     for (let attempt = 0; !this.#over.aborted; attempt++) {
       try {
         await this.#look();
         break;
       } catch (thrown) {
         const error = asReplicatorError(thrown);
-        this.#options.onFailure(error, attempt, this.#options.subscribers);
+        this.#options.onFailure(error, error.code !== trouble, this.#options.subscribers);
+        trouble = error.code;
         await this.#pause(backoffMs(attempt, Math.random()));
       }
     }
