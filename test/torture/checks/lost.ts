@@ -1,6 +1,6 @@
 // No acknowledged write is lost: what was written last is what is there, and whoever wrote without
 // having seen the other finds the conflict in the log.
-import type { LastWrite } from '../outcome.ts';
+import type { Committed, LastWrite } from '../outcome.ts';
 import { type Evidence, type Finding, finder } from './check.ts';
 import { byKey } from './equal.ts';
 import { historyOf } from './history-of.ts';
@@ -29,7 +29,14 @@ export function* checkLost(evidence: Evidence): Generator<Finding> {
   }
 }
 
-/** A write that no other has seen has either won or is in the log of conflicts. */
+/** As in the file: what is overruled later than this is taken for seen. */
+const windowMicros = 1_000_000n;
+
+/**
+ * A write that no other has seen has either won or is in the log of conflicts. One way out is known, and
+ * in docs/reference/conflicts.md: a delete that its own database reads late has no memory of what came
+ * and went in between.
+ */
 export function* checkExplained(evidence: Evidence): Generator<Finding> {
   const { world, facts, rows, conflicts } = evidence;
   const silent = finder('lost without a word');
@@ -42,10 +49,19 @@ export function* checkExplained(evidence: Evidence): Generator<Finding> {
       for (const { operation, effect } of writes) {
         const { id } = operation;
         if (effect.kind !== 'write' || seen.has(id) || present.has(id) || logged.has(id)) continue;
+        if (writes.some((other) => deletesUnseen(other, operation))) continue;
         yield silent(`${table} ${key}: operation ${id} is gone, and no conflict is logged`, {
           history: historyOf(facts, table, key, world),
         });
       }
     }
   }
+}
+
+function deletesUnseen({ effect, operation }: LastWrite, { version }: Committed): boolean {
+  return (
+    effect.kind === 'delete' &&
+    operation.version.master !== version.master &&
+    operation.version.time - version.time > windowMicros
+  );
 }
