@@ -1,7 +1,7 @@
 // The proofs, proved: on a build with one rule broken each scenario must fail, and in the way that
 // is to be expected, or it would say nothing about the real one.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type BrokenBuild, breakBuild } from '../support/broken-build.ts';
+import { type BrokenBuild, breakages, breakBuild } from '../support/broken-build.ts';
 import { type PostgresServer, startServer } from '../support/postgres-server.ts';
 import { newest, sharedServer } from '../support/servers-for-tests.ts';
 import {
@@ -46,6 +46,10 @@ const proofs: Proof[] = [
 ];
 // up to 15 the origin stays where it was
 if (newest >= 16) proofs.push(['resume-from-origin', 'a refusal', poison, /^progress on b/]);
+
+test('each can be built, also those that the torture run is for', () => {
+  for (const name of Object.keys(breakages)) breakBuild(name as BrokenBuild);
+});
 
 test.each(proofs)('%s is noticed by %s', async (name, _, prove, failure) => {
   const server = await sharedServer(newest);

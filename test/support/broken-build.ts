@@ -145,7 +145,7 @@ export const breakages = {
   ],
   /** One stamp for a batch of several transactions, and nothing that remembers what it hides. */
   'merged-stamps': [
-    { file: 'setup/schema.js', text: 'if at is not null then', becomes: 'if false then' },
+    { file: 'setup/schema.js', text: 'if place is not null then', becomes: 'if false then' },
   ],
   'no-tombstones': [
     {
@@ -165,9 +165,22 @@ export const breakages = {
   /** A missing row has nothing else to wait for. */
   'no-target-lock': [
     {
-      file: 'target/apply/transaction-frame.js',
-      text: 'pg_catalog.pg_advisory_xact_lock',
-      becomes: 'pg_catalog.int4pl',
+      file: 'setup/schema.js',
+      text: 'pg_catalog.pg_advisory_xact_lock(',
+      becomes: 'pg_catalog.pg_advisory_xact_lock_shared(',
+    },
+  ],
+  /** Only the row that has a value now is asked, not who had it. */
+  'values-are-not-claimed': [
+    {
+      file: 'target/conflict/claim-values.js',
+      text: "if (fold.kind !== 'step' || fold.table.key === undefined) return [];",
+      becomes: 'if (fold) return [];',
+    },
+    {
+      file: 'target/conflict/look-at-values.js',
+      text: 'claim: claimed && {',
+      becomes: 'claim: undefined && {',
     },
   ],
   'conflicts-are-not-logged': [

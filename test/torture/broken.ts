@@ -69,6 +69,7 @@ const provocations: Partial<Record<BrokenBuild, Provocation>> = {
   'no-tombstones': meeting,
   'no-own-stream': meeting,
   'no-target-lock': meeting,
+  'values-are-not-claimed': { ...meeting, workloads: ['unique'] },
   'conflicts-are-not-logged': meeting,
   'last-to-arrive-wins': meeting,
 };
