@@ -38,7 +38,8 @@ export interface CatalogKey {
 }
 
 export interface CatalogUnique extends CatalogKey {
-  readonly indexOid: string;
+  /** A bigint of its own for each unique key of a table, whatever its index is called or rebuilt as. */
+  readonly seed: string;
   /** All of its columns are NOT NULL, so it finds every row. */
   readonly notNull: boolean;
   /** Two rows may not both have NULL there. */
@@ -131,7 +132,7 @@ const tablesQuery = `
     (select coalesce(json_agg(k.key order by k.primary desc, k.name), '[]') from (
        select i.indisprimary as primary, ic.relname as name, json_build_object(
          'indexName', ic.relname,
-         'indexOid', i.indexrelid::text,
+         'seed', pg_catalog.hashtextextended(pg_catalog.int2vectorout(i.indkey)::text, 0)::text,
          'notNull', bool_and(a.attnotnull),
          -- known since 15
          'nullsNotDistinct',
@@ -171,7 +172,7 @@ const tablesQuery = `
        join pg_catalog.pg_namespace opn on opn.oid = op.oprnamespace
        where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null
          and i.indexprs is null
-       group by i.indexrelid, i.indisprimary, i.indimmediate, i.indisreplident, ic.relname,
+       group by i.indexrelid, i.indkey, i.indisprimary, i.indimmediate, i.indisreplident, ic.relname,
                 i.indnkeyatts
        having count(*) = i.indnkeyatts) k) as uniques
   from pg_catalog.pg_class c

@@ -32,7 +32,7 @@ export function hashedKey({
 export function keyHash(
   key: readonly HashedColumn[],
   exprOf: (column: HashedColumn, i: number) => string,
-  withNulls = false,
+  { seed: first = '0', withNulls = false } = {},
 ): string {
   return key.reduce((seed, column, i) => {
     const collate = column.collation === null ? '' : ` collate ${column.collation}`;
@@ -42,7 +42,7 @@ export function keyHash(
         ? `pg_catalog.hashtextextended((${value})::text, ${seed})`
         : `${column.hash}(${value}, ${seed})`;
     return withNulls ? `coalesce(${hash}, pg_catalog.hashint8extended(${seed}, 1))` : hash;
-  }, '0::bigint');
+  }, `${first}::bigint`);
 }
 
 /** Over the values `u.k0`, `u.k1`, … that came with the statement. */

@@ -126,12 +126,12 @@ export const schemaStatements: readonly string[] = [
   // Who had a value of a unique index last, also if it has given it up: for as long as the versions of
   // deleted rows. Without an index over times, because most of what happens here are updates of them.
   `create table replicator.claims (
-  index oid not null,
+  relation oid not null,
   value_hash bigint not null,
   key_hash bigint not null,
   commit_time timestamptz not null,
   rank integer not null,
-  primary key (index, value_hash)) with (fillfactor = 70)`,
+  primary key (relation, value_hash)) with (fillfactor = 70)`,
 
   // The versions of rows that were written by a transaction of ours, where its own stamp, the newest
   // of what it holds, does not tell them. On 13 also who wrote: there the server does not keep it.

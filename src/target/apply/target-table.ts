@@ -28,7 +28,8 @@ export interface KeyColumn extends TargetColumn {
 
 /** A unique index beside the key, whose values two databases can give to different rows. */
 export interface UniqueKey {
-  readonly indexOid: string;
+  /** See CatalogUnique. */
+  readonly seed: string;
   readonly columns: readonly KeyColumn[];
   /** NULL is a value like others. */
   readonly nullsNotDistinct: boolean;
@@ -179,8 +180,8 @@ function uniquesOf(
   return catalog.uniques.flatMap((unique) => {
     const found = keyColumns(unique, columns);
     if (isImplied(unique) || !unique.immediate || found.length < unique.columns.length) return [];
-    const { indexOid, nullsNotDistinct } = unique;
-    return [{ indexOid, columns: found, nullsNotDistinct }];
+    const { seed, nullsNotDistinct } = unique;
+    return [{ seed, columns: found, nullsNotDistinct }];
   });
 }
 

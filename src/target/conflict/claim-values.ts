@@ -72,12 +72,12 @@ function claimAll(
       `with ${given.cte}, taken as (select ${valuesHash(unique)} as value_hash, ` +
       `${givenKeyHash(key)} as key_hash, max(u.commit_time) as commit_time, bool_or(${held}) as held ` +
       'from given u group by 1, 2), ' +
-      'claimed as (insert into replicator.claims as c (index, value_hash, key_hash, commit_time, rank) ' +
-      `select distinct on (value_hash) ${unique.indexOid}, value_hash, key_hash, ${version} from taken ` +
+      'claimed as (insert into replicator.claims as c (relation, value_hash, key_hash, commit_time, rank) ' +
+      `select distinct on (value_hash) ${table.oid}, value_hash, key_hash, ${version} from taken ` +
       `order by value_hash, commit_time desc ${remember}), ` +
       'shared as (select taken.*, count(*) over (partition by value_hash) as takers from taken) ' +
       'select replicator.expect_unclaimed(count(*)) from shared n where held or takers > 1 or exists (' +
-      `select from replicator.claims c where c.index = ${unique.indexOid} ` +
+      `select from replicator.claims c where c.relation = ${table.oid} ` +
       'and c.value_hash = n.value_hash and c.key_hash <> n.key_hash ' +
       `and ((c.commit_time, c.rank) > (n.${version}) or ${isOwn}))`,
     values: given.values,
@@ -86,13 +86,16 @@ function claimAll(
 
 /** Of an insert into replicator.claims: the greater one stays. */
 export const remember =
-  'on conflict (index, value_hash) do update set key_hash = excluded.key_hash, ' +
+  'on conflict (relation, value_hash) do update set key_hash = excluded.key_hash, ' +
   'commit_time = excluded.commit_time, rank = excluded.rank ' +
   'where (excluded.commit_time, excluded.rank) >= (c.commit_time, c.rank)';
 
 /** SQL of a hash over the values `u.v0`, `u.v1`, … */
-export function valuesHash({ columns, nullsNotDistinct }: UniqueKey): string {
-  return keyHash(columns, ({ castType }, i) => `u.v${i}::${castType}`, nullsNotDistinct);
+export function valuesHash({ seed, columns, nullsNotDistinct }: UniqueKey): string {
+  return keyHash(columns, ({ castType }, i) => `u.v${i}::${castType}`, {
+    seed,
+    withNulls: nullsNotDistinct,
+  });
 }
 
 /** The row `t` that has them. */

@@ -27,7 +27,6 @@ export interface FoundValues {
 
 interface FoundValue extends Taken {
   readonly holder: Holder | undefined;
-  readonly indexOid: string;
   readonly hash: string;
 }
 
@@ -66,17 +65,16 @@ export async function lookAtValues(
     ...taken.map(({ unique, values }) => lockHolder(table, unique, values)),
     ...taken.flatMap(({ unique, values }) => [
       findHolder(table, key, unique, values),
-      findClaim(unique, values),
+      findClaim(table, unique, values),
     ]),
   ]);
   const found = results.slice(1 + taken.length);
   return {
     keyHash: results[0]?.rows[0]?.[0] ?? '',
-    taken: taken.map(({ unique: { indexOid } }, i) => {
+    taken: taken.map((_, i) => {
       const [hash, claimedBy, time, rank] = found[2 * i + 1]?.rows[0] ?? [];
       const claimed = claimedBy == null ? undefined : versionOf([time ?? null, rank ?? null]);
       return {
-        indexOid,
         hash: hash ?? '',
         holder: holderOf(change, found[2 * i], writtenAt),
         claim: claimed && { key: claimedBy ?? '', version: claimed },
@@ -107,12 +105,12 @@ function findHolder(
   };
 }
 
-function findClaim(unique: UniqueKey, values: readonly Value[]): Statement {
+function findClaim(table: TargetTable, unique: UniqueKey, values: readonly Value[]): Statement {
   const hash = valuesHash(unique);
   return {
     text:
       `select ${hash}, c.key_hash, c.commit_time, c.rank from ${givenValues(unique)} ` +
-      `left join replicator.claims c on c.index = ${unique.indexOid} and c.value_hash = ${hash}`,
+      `left join replicator.claims c on c.relation = ${table.oid} and c.value_hash = ${hash}`,
     values: single(values),
   };
 }
@@ -161,19 +159,23 @@ export function evictAndClaim(
     return [bury(table, key, gone, loser.version.rank), deleteRows(table, key, [gone])];
   });
   const remembered = taken.filter((_, i) => claims[i]);
-  return [...evictions, ...remembered.map((value) => rememberClaim(value, keyHash, version))];
+  return [
+    ...evictions,
+    ...remembered.map((value) => rememberClaim(table, value, keyHash, version)),
+  ];
 }
 
 function rememberClaim(
-  { indexOid, hash }: FoundValue,
+  { oid }: TargetTable,
+  { hash }: FoundValue,
   keyHash: string,
   { time, rank }: Version,
 ): Statement {
   return {
     text:
-      'insert into replicator.claims as c (index, value_hash, key_hash, commit_time, rank) ' +
+      'insert into replicator.claims as c (relation, value_hash, key_hash, commit_time, rank) ' +
       `values ($1, $2, $3, $4, $5) ${remember}`,
-    values: [indexOid, hash, keyHash, formatCommitTime(time), String(rank)],
+    values: [oid, hash, keyHash, formatCommitTime(time), String(rank)],
   };
 }
 
