@@ -51,6 +51,8 @@ export class Replicator {
   readonly #owner: Owner = { id: randomUUID(), host: hostname(), pid: process.pid };
   #sources: readonly SourceWithTargets[] = [];
   readonly #setup: Setup;
+  /** By source: how late others' changes arrive there. */
+  readonly #lagMs = new Map<string, number>();
   readonly #comparisons: ComparisonRunner;
   readonly #stopApplying = new AbortController();
   readonly #abandonBatch = new AbortController();
@@ -136,6 +138,7 @@ export class Replicator {
       partChanges: config.apply.batchChanges,
       handoverBytes: config.apply.queueBytes * handoverShare,
       limits: config.slots,
+      onLag: (ms) => this.#lagMs.set(database.name, ms),
       heartbeatMs: config.heartbeatMs,
       onStreaming: recordAll,
       onFailure: (error, isNew, targets) =>
@@ -176,7 +179,8 @@ export class Replicator {
           epoch,
           lineage,
           lockTimeoutMs: config.apply.lockTimeoutMs,
-          contestedOf: (table) => contestedAt(config, subscription, table),
+          contestedOf: (table) =>
+            contestedAt(config, subscription, table, () => this.#lagMs.get(source.name) ?? 0),
           contenders: contendersAt(config, target.name),
           conflictRetentionMs: config.conflictRetentionMs,
           fetchRowsOf: fetchFrom(source),

@@ -96,7 +96,7 @@ const syncSchema = z.strictObject({
   }),
   conflict_window: duration('0ms', '1d').prefault('1s').meta({
     description:
-      'A change that wins over a row which another database committed less than this before is a conflict too, and logged. Make it as long as changes take to arrive; 0ms logs only what lost.',
+      'A change that wins over a row which another database committed less than this before is a conflict too, and logged; also within the lag of the opposite direction, where that is longer. 0ms logs only what lost.',
   }),
   truncate: choice(['replicate', 'ignore', 'refuse']).optional().meta({
     description:

@@ -31,21 +31,28 @@ export function hasSeveralWriters(syncs: Syncs, database: string, table: TableNa
 /**
  * How conflicts about the table are treated where a source's changes come to a target; undefined when
  * nobody else writes to it there. Where the target is no source of it, `pause` is `latest`: what a
- * person would write there goes to nobody.
+ * person would write there goes to nobody. `lagMs`: how late others' changes arrive at the source, which
+ * for that long cannot have seen what it overrules.
  */
 export function contestedAt(
   config: Config,
   { target, syncs }: SubscriptionConfig,
   table: TableName,
+  lagMs: () => number = () => 0,
 ): { sync: string; log: ConflictLog; windowMs: number; pauses: boolean } | undefined {
   const writers = writersOf(config, target, table);
   if (writers.length < 2) return undefined;
   const sync = syncs.find(({ relgroup }) => matchTables(relgroup, [table]).length > 0);
+  const pauses = sync?.conflict === 'pause' && writers.includes(target);
+  const leastMs = sync?.conflictWindowMs ?? 0;
   return {
     sync: sync?.name ?? '',
     log: sync?.conflictLog ?? 'off',
-    windowMs: sync?.conflictWindowMs ?? 0,
-    pauses: sync?.conflict === 'pause' && writers.includes(target),
+    pauses,
+    // A person's decision must not be late by what waited for it.
+    get windowMs() {
+      return pauses || leastMs === 0 ? leastMs : Math.max(leastMs, lagMs());
+    },
   };
 }
 

@@ -30,6 +30,8 @@ export interface Look {
   readonly slots: readonly SlotReading[];
   /** By target. */
   readonly wishes: ReadonlyMap<string, Wish>;
+  /** How old the changes of other databases were that arrived here last; of the slowest. */
+  readonly lagMs: number;
 }
 
 const slotsQuery = `
@@ -50,12 +52,18 @@ const wishesQuery = `
          (given_up_at is not null)::text as given_up
   from replicator.subscriptions`;
 
+const lagQuery = `
+  select coalesce(max(extract(epoch from p.applied_at - p.commit_time)), 0)::text as seconds
+  from replicator.progress p join replicator.installation i on i.database <> p.source`;
+
 export async function lookAtSource(session: Session): Promise<Look> {
-  if (!(await schemaExists(session))) return { walLsn: zeroLsn, slots: [], wishes: new Map() };
+  if (!(await schemaExists(session)))
+    return { walLsn: zeroLsn, slots: [], wishes: new Map(), lagMs: 0 };
   const { name } = session.database;
   const prefix = slotCopyName(name, '');
   const slots = await session.query(slotsQuery, [slotName(name), prefix]);
   const wishes = await session.query(wishesQuery);
+  const lag = await session.one(lagQuery);
   return {
     walLsn: parseLsn(slots[0]?.['wal'] ?? '0/0'),
     slots: slots.map((row) => {
@@ -71,6 +79,7 @@ export async function lookAtSource(session: Session): Promise<Look> {
         lost: row['lost'] === 'true',
       };
     }),
+    lagMs: Math.round(Number(lag['seconds']) * 1_000),
     wishes: new Map(
       wishes.map((row) => [
         row['target'] ?? '',

@@ -15,7 +15,7 @@ import type { OwnerSession } from './slot-copies.ts';
 import { SourceReader } from './source-reader.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { SlotLimits } from './wal-watch.ts';
-import { Watch } from './watch.ts';
+import { Watch, type WatchOptions } from './watch.ts';
 
 export interface SourceOptions {
   readonly database: DatabaseConfig;
@@ -27,6 +27,7 @@ export interface SourceOptions {
   /** What may wait for a target that is about to come back into the stream. */
   readonly handoverBytes: number;
   readonly limits: SlotLimits;
+  readonly onLag: WatchOptions['onLag'];
   /** How often the marker is written; undefined: never. */
   readonly heartbeatMs: number | undefined;
   readonly onStreaming: () => void;
@@ -67,11 +68,17 @@ export class Source {
       members: () => this.#membersOfStream,
       onOver: () => this.#moves.streamIsOver(),
     });
-    const { database, handoverBytes, limits, log } = options;
+    const { database, handoverBytes, limits, onLag, log } = options;
     const common = { seats: this.#seats, writing: async () => await this.#writing(), log };
     const openOwn = (slot: string, seat: Seat) => this.#openOwn(slot, seat);
     this.#moves = new Moves({ ...common, stream: this.#stream, openOwn, handoverBytes });
-    this.#watch = new Watch({ ...common, source: database.name, moves: this.#moves, limits });
+    this.#watch = new Watch({
+      ...common,
+      source: database.name,
+      moves: this.#moves,
+      limits,
+      onLag,
+    });
   }
 
   /** Until `stop` is aborted; nothing that a server does ends it. */

@@ -15,6 +15,8 @@ export interface WatchOptions {
   readonly moves: Moves;
   readonly writing: () => Promise<OwnerSession>;
   readonly limits: SlotLimits;
+  /** How late others' changes arrive at the source. */
+  readonly onLag: (ms: number) => void;
   readonly log: Logger;
 }
 
@@ -28,8 +30,9 @@ export class Watch {
   }
 
   async look(): Promise<void> {
-    const { seats, writing } = this.#options;
+    const { seats, writing, onLag } = this.#options;
     const look = await lookAtSource((await writing()).session);
+    onLag(look.lagMs);
     for (const seat of seats) this.#follow(seat, look);
     this.#warn(look);
     await this.#removeRemainders(look);

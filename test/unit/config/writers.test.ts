@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Role, SyncConfig } from '../../../src/config/config.ts';
-import { hasSeveralWriters, writersOf } from '../../../src/config/writers.ts';
+import { contestedAt, hasSeveralWriters, writersOf } from '../../../src/config/writers.ts';
 import { parse, sampleFile } from './sample-file.ts';
 
 const [sample] = parse(sampleFile()).syncs;
@@ -53,4 +53,22 @@ test('a source without anyone to feed does not count', () => {
   const alone = sync(['public.*'], { a: 'source' });
   const other = sync(['public.*'], { b: 'source', a: 'target' });
   expect(writers('t', alone, other)).toEqual({ a: ['b'], b: ['b'], c: [] });
+});
+
+test('the window is as long as changes take to arrive, unless a person decides, or it is 0', () => {
+  const two = sync(['public.*'], { a: 'source', b: 'source' });
+  let lagMs = 0;
+  const contested = (changes: Partial<SyncConfig>) => {
+    const syncs = [{ ...two, ...changes }];
+    const config = { ...parse(sampleFile()), syncs };
+    const table = { schema: 'public', name: 't' };
+    return contestedAt(config, { source: 'a', target: 'b', syncs }, table, () => lagMs);
+  };
+  const latest = contested({});
+  expect(latest?.windowMs).toBe(1_000);
+  lagMs = 2_500;
+  expect(latest?.windowMs).toBe(2_500);
+  expect(contested({ conflict: 'pause' })?.windowMs).toBe(1_000);
+  expect(contested({ conflictWindowMs: 0 })?.windowMs).toBe(0);
+  expect(contested({ conflictWindowMs: 3_000 })?.windowMs).toBe(3_000);
 });

@@ -19,7 +19,12 @@ function slot(target: string | undefined, rest: Partial<SlotReading>): SlotReadi
   };
 }
 
-const look = (...slots: SlotReading[]): Look => ({ walLsn: 1_000n, slots, wishes: new Map() });
+const look = (...slots: SlotReading[]): Look => ({
+  walLsn: 1_000n,
+  slots,
+  wishes: new Map(),
+  lagMs: 0,
+});
 
 test('a copy is too costly when it alone keeps that much, and its target is that far behind', () => {
   const behind = slot('b', { restartLsn: 800n, confirmedLsn: 850n });
