@@ -127,6 +127,7 @@ async function streamRows(table: CatalogTable, options: CopyOptions): Promise<vo
     .filter(({ generated }) => !generated)
     .map(({ name }) => quoteIdentifier(name))
     .join(', ');
+  if (columns === '') return await repeatRows(table, options);
   const only = table.partitioned ? '' : 'only ';
   const label = tableLabel(table);
   let bytes = 0;
@@ -151,4 +152,14 @@ async function streamRows(table: CatalogTable, options: CopyOptions): Promise<vo
     throw fromPostgres(error, `copy of ${label} to ${target.database.name}`);
   }
   onProgress({ table: label, bytes, done: true });
+}
+
+/** Of rows without a column to carry there is nothing but their number, and COPY has no form for them. */
+async function repeatRows(table: CatalogTable, { source, target }: CopyOptions): Promise<void> {
+  const only = table.partitioned ? '' : 'only ';
+  const { rows } = await source.one(`select count(*) as rows from ${only}${quoteTable(table)}`);
+  await target.query(
+    `insert into ${quoteTable(table)} select from generate_series(1, $1::bigint)`,
+    [rows],
+  );
 }
