@@ -31,7 +31,9 @@ export function planWholeRows(
         expects: { kind: 'delete', rows: slice.length },
       });
   for (const writes of byNulls(table, updates, ({ old }) => old))
-    for (const slice of slices(writes, ({ old, row }) => [...old, ...row])) {
+    for (const slice of isWide(table)
+      ? writes.map((write) => [write])
+      : slices(writes, ({ old, row }) => [...old, ...row])) {
       const statement = updateWholeRows(table, slice, { expectAll: true });
       plan.push({ statement, expects: { kind: 'nothing' } });
     }
@@ -58,20 +60,32 @@ export function deleteWholeRows(table: TargetTable, olds: readonly Tuple[]): Sta
   };
 }
 
-/** Replaces one row for each of the given; with `expectAll` the server raises if one is missing. */
+/** The old and the new row together are more than the columns that a query can have (1,664). */
+const isWide = ({ columns }: TargetTable): boolean => columns.length > 800;
+
+/**
+ * Replaces one row for each of the given, which must be a single one where the table is wide; with
+ * `expectAll` the server raises if one is missing.
+ */
 export function updateWholeRows(
   table: TargetTable,
   writes: readonly Replacement[],
   { expectAll }: { expectAll: boolean },
 ): Statement {
   const set = table.columns.filter(({ identityAlways }) => !identityAlways);
-  const news = set.map(({ index }) => writes.map(({ row }) => row[index]));
+  const wide = isWide(table);
+  const news = wide ? [] : set.map(({ index }) => arrayOf(writes.map(({ row }) => row[index])));
   const { sql, values } = finding(
     table,
     writes.map(({ old }) => old),
-    news.map((column) => arrayOf(column)),
+    news,
   );
-  const assignments = set.map(({ quoted, castType }, i) => `${quoted} = w.n${i}::${castType}`);
+  if (wide) values.push(arrayOf(set.map(({ index }) => writes[0]?.row[index])));
+  const whole = `$${values.length}::text[]`;
+  const assignments = set.map(
+    ({ quoted, castType }, i) =>
+      `${quoted} = ${wide ? `(${whole})[${i + 1}]` : `w.n${i}`}::${castType}`,
+  );
   const kept = table.columns.slice(0, 1).map(({ quoted }) => `${quoted} = t.${quoted}`);
   const update =
     `update ${rowsOf(table)} as t set ${(assignments.length > 0 ? assignments : kept).join(', ')} ` +
