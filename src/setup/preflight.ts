@@ -27,6 +27,7 @@ import { pooler } from './preflight/checks/pooler.ts';
 import { publication } from './preflight/checks/publication.ts';
 import { reachable } from './preflight/checks/reachable.ts';
 import { replicaIdentity } from './preflight/checks/replica-identity.ts';
+import { rules } from './preflight/checks/rules.ts';
 import { sameDatabase } from './preflight/checks/same-database.ts';
 import { sequences } from './preflight/checks/sequences.ts';
 import { slot } from './preflight/checks/slot.ts';
@@ -78,6 +79,7 @@ export const checks: readonly Check[] = [
   contestedUnique,
   deferrableConstraint,
   firingTriggers,
+  rules,
   publication,
   allTablesPublication,
   nativeSubscription,

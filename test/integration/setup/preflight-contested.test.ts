@@ -80,6 +80,16 @@ const cases: Readonly<Record<string, Case>> = {
       'contested-unique: drop index "public"."partial_i"; or write to the table on one database only',
     ),
   },
+  rule_delete: {
+    on: [
+      '(id int primary key); create rule ru as on delete to T do also select 1; alter table T enable always rule ru',
+      '(id int primary key); create rule ru as on delete to T do also select 1',
+    ],
+    found: [
+      'warning firing-triggers a: alter table T enable rule "ru"',
+      'error rules a: drop rule "ru" on T, and have a trigger do what it did',
+    ],
+  },
   exclusion: {
     on: '(id int primary key, v int4range, exclude using gist (v with &&))',
     found: onBoth(

@@ -4,10 +4,10 @@ import { hasSeveralWriters } from '../../../config/writers.ts';
 import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
 import { sourceEnds, type TableEnd } from '../carried-tables.ts';
 import { columnList } from '../create-table.ts';
-import type { PreflightFacts } from '../facts.ts';
+import type { DatabaseFacts, PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
 import type { TableFacts } from '../read/read-tables.ts';
-import { replicaKeyOf } from '../replica-key.ts';
+import { type ReplicaKey, replicaKeyOf } from '../replica-key.ts';
 
 export const replicaIdentity: Check = {
   name: 'replica-identity',
@@ -28,14 +28,17 @@ function meetsOthers({ config }: PreflightFacts, { database, table, carried }: T
 function judge({ label, database, table }: TableEnd, severalWriters: boolean): Problem[] {
   const common = { code: 'REPLICA_IDENTITY', database: database.name, table: label } as const;
   const key = replicaKeyOf(table);
-  if (key === 'none') {
+  const generated = generatedAmong(key, database, table);
+  if (key === 'none' || generated !== undefined) {
     const isInsertOnly = !table.changed && !severalWriters;
+    const why =
+      generated === undefined ? reason(table) : `has ${generated} in its replica identity`;
     return [
       {
         ...common,
         severity: isInsertOnly ? 'warning' : 'error',
-        message: `${database.name}: ${label} ${reason(table)}: UPDATE and DELETE ${isInsertOnly ? '(none seen so far) ' : ''}fail there once it is published`,
-        hint: remedy(table),
+        message: `${database.name}: ${label} ${why}: UPDATE and DELETE ${isInsertOnly ? '(none seen so far) ' : ''}fail there once it is published`,
+        hint: remedy(generated === undefined ? table : { ...table, replicaIdentity: 'default' }),
       },
     ];
   }
@@ -55,6 +58,22 @@ function judge({ label, database, table }: TableEnd, severalWriters: boolean): P
   return [];
 }
 
+/**
+ * Generated columns are not sent. From 18 on the server therefore takes none as part of an identity,
+ * not even of FULL; before, a key that has one could not be found on the target.
+ */
+function generatedAmong(
+  key: ReplicaKey,
+  { identity }: DatabaseFacts,
+  { columns }: TableFacts,
+): string | undefined {
+  if (key === 'none' || (key === 'all columns' && identity.major < 18)) return undefined;
+  const column = columns.find(
+    ({ name, generated }) => generated && (key === 'all columns' || key.includes(name)),
+  );
+  return column && `generated column ${column.name}`;
+}
+
 function reason({ replicaIdentity, keys }: TableFacts): string {
   if (replicaIdentity === 'nothing') return 'has REPLICA IDENTITY NOTHING';
   if (replicaIdentity === 'index') return 'has lost the index of its replica identity';
@@ -65,10 +84,14 @@ function reason({ replicaIdentity, keys }: TableFacts): string {
 
 function remedy(table: TableFacts): string {
   const alter = `alter table ${quoteTable(table)}`;
-  const usable = table.keys.find(({ immediate }) => immediate);
+  const generated = table.columns.filter((column) => column.generated).map(({ name }) => name);
+  const keys = table.keys.filter(
+    ({ columns }) => !columns.some((name) => generated.includes(name)),
+  );
+  const usable = keys.find(({ immediate }) => immediate);
   if (usable?.primary) return `${alter} replica identity default`;
   if (usable) return `${alter} replica identity using index ${quoteIdentifier(usable.indexName)}`;
-  const deferrable = table.keys.find(({ primary }) => primary);
+  const deferrable = keys.find(({ primary }) => primary);
   if (deferrable)
     return `${alter} drop constraint ${quoteIdentifier(deferrable.indexName)}, add primary key (${columnList(deferrable.columns)})`;
   return `${alter} add primary key (…)`;

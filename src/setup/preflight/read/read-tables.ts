@@ -12,6 +12,7 @@ export interface TableFacts extends RelationFacts, CatalogTable {
   readonly changed: boolean;
   /** Triggers and rules that fire also for a replica. */
   readonly firing: readonly FiringObject[];
+  readonly rules: readonly TableRule[];
   /** Labels of partitions whose rows an UPDATE or DELETE could not name. */
   readonly keylessPartitions: readonly string[];
   /** Every unique index and exclusion constraint, also partial ones and such over expressions. */
@@ -28,6 +29,14 @@ export interface FiringObject extends TableName {
   readonly when: 'always' | 'replica';
 }
 
+/** On the table itself. */
+export interface TableRule {
+  readonly name: string;
+  readonly event: 'insert' | 'update' | 'delete';
+  /** Also for a replica. */
+  readonly fires: boolean;
+}
+
 export interface UniqueIndex {
   readonly name: string;
   /** Complete: not partial, over no expressions or generated columns, no exclusion constraint. */
@@ -42,7 +51,7 @@ export interface UniqueIndex {
 
 type TableDetails = Pick<
   TableFacts,
-  'changed' | 'firing' | 'uniqueIndexes' | 'unhashableColumns'
+  'changed' | 'firing' | 'rules' | 'uniqueIndexes' | 'unhashableColumns'
 > & {
   readonly keylessPartitions: readonly TableName[];
 };
@@ -75,6 +84,11 @@ const detailsQuery = `
         select 'rule', w.rulename, w.ev_enabled
         from pg_catalog.pg_rewrite w where w.ev_class = f.oid) x
       where f.root = r.oid and x.enabled in ('A', 'R')),
+    'rules', (
+      select coalesce(json_agg(json_build_object('name', w.rulename,
+        'event', case w.ev_type when '2' then 'update' when '3' then 'insert' else 'delete' end,
+        'fires', w.ev_enabled in ('A', 'R')) order by w.rulename), '[]')
+      from pg_catalog.pg_rewrite w where w.ev_class = r.oid),
     'keylessPartitions', (
       select coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname)
                                order by n.nspname, c.relname), '[]')

@@ -124,6 +124,7 @@ export function table(name: string, changes: Partial<TableFacts> = {}): TableFac
     uniques: [],
     changed: false,
     firing: [],
+    rules: [],
     keylessPartitions: [],
     uniqueIndexes: [],
     unhashableColumns: [],
