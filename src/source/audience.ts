@@ -36,6 +36,10 @@ export class Audience {
     return this.served.some(({ full }) => full);
   }
 
+  get anyIdle(): boolean {
+    return this.served.some(({ idle }) => idle);
+  }
+
   wants(table: RelationName): boolean {
     return this.everybody.some((each) => each.wants(table));
   }

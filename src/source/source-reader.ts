@@ -97,9 +97,10 @@ export class SourceReader {
       slot,
       publication,
       server: position.facts,
-      onMessage: (message) => this.#onMessage(message),
+      onMessage: (bytes, start, end) => this.#onMessage(bytes, start, end),
       onKeepalive: (walEnd, replyRequested, sentAt) =>
         this.#onKeepalive(walEnd, replyRequested, sentAt),
+      mayRest: () => !this.#audience.anyIdle,
     });
     this.#stream = stream;
     // It may have become full with what was read together with the answer.
@@ -161,7 +162,7 @@ export class SourceReader {
     if (this.#paused && !this.#audience.anyFull) {
       this.#paused = false;
       this.#stream.resume();
-    }
+    } else this.#stream.wake();
     if (this.#replyOwed || this.#confirmable > this.#confirmedLsn) this.#sendStatusSoon();
   }
 
@@ -288,8 +289,8 @@ export class SourceReader {
     throw asReplicatorError(stream.ended.aborted ? stream.ended.reason : control.lost.reason);
   }
 
-  #onMessage(message: Buffer): void {
-    if (this.#assembler !== undefined) decodeMessage(message, this.#assembler);
+  #onMessage(bytes: Buffer, start: number, end: number): void {
+    if (this.#assembler !== undefined) decodeMessage(bytes, this.#assembler, start, end);
   }
 
   // A position in a keepalive says that nothing before it is left to be sent; while a transaction

@@ -52,7 +52,12 @@ export const singleInserts: Shape = {
 export function singleUpdates(rows: number): Shape {
   return {
     tables: `${item} insert into item select i, 0, ${someNote} from generate_series(1, ${rows}) i;`,
-    transaction: `update item set n = n + 1 where id = 1 + floor(random() * ${rows});`,
+    transaction: `
+      declare
+        one bigint := 1 + floor(random() * ${rows});
+      begin
+        update item set n = n + 1 where id = one;
+      end;`,
     rowsPerTransaction: 1,
   };
 }

@@ -1,6 +1,7 @@
 // Transactions and values that are larger than the memory of the program.
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { largestValueBytes } from '../../src/source/decode/pgoutput-decoder.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { assertNothingLeft } from '../support/leftovers.ts';
@@ -107,6 +108,15 @@ test(`values of ${largeMb} MB, alone and in one row`, async () => {
   await waitForAll(config, '120s');
   await expectEqual([source, target], 'large');
   console.info(`values of ${largeMb} MB: peak ${await peakMemoryMb()} MB`);
+}, 120_000);
+
+test('the largest value that is carried', async () => {
+  await source.query(
+    `insert into large (id, ascii) values (1, repeat('abcdefgh', ${largestValueBytes / 8}))`,
+  );
+  await waitForAll(config, '120s');
+  await expectEqual([source, target], 'large');
+  console.info(`the largest value: peak ${await peakMemoryMb()} MB`);
 }, 120_000);
 
 test('a transaction whose target connection is killed half way arrives once', async () => {

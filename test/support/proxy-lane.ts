@@ -6,6 +6,8 @@ export interface LaneRules {
   readonly delayMs: number;
   /** How much passes in each direction of each connection. */
   readonly bytesPerSecond: number;
+  /** Written at once to the other side. */
+  readonly pieceBytes: number;
 }
 
 /** What of a chunk passes; with `cut`, what to do after that. */
@@ -88,7 +90,8 @@ export class ProxyLane {
     } else {
       this.#queuedBytes -= item.length;
       const { bytes, cut } = this.#passing(item);
-      if (bytes.length > 0) this.#to.write(bytes);
+      for (let start = 0; start < bytes.length; start += this.#rules.pieceBytes)
+        this.#to.write(bytes.subarray(start, start + this.#rules.pieceBytes));
       cut?.();
     }
   }

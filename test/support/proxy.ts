@@ -24,6 +24,8 @@ export class TcpProxy {
   /** Holds up every chunk in both directions. */
   delayMs = 0;
   bytesPerSecond = Number.POSITIVE_INFINITY;
+  /** Lets every chunk through in pieces of that size. */
+  pieceBytes = Number.POSITIVE_INFINITY;
   onClientData: ChunkHook | undefined;
   onServerData: ChunkHook | undefined;
   readonly #listener: Server;

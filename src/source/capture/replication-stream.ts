@@ -1,157 +1,100 @@
-// START_REPLICATION and its CopyBoth stream. The library carries the bytes and nothing else: it
-// would acknowledge the last received position plus one, on a timer, and resume from memory. So one
-// object serves one attempt, its timer and its parser stay off, and we write our own status.
+// START_REPLICATION and its CopyBoth stream. The driver connects, asks, and learns how it ends; what
+// the stream carries is read here, and the status is our own: exact, and only what is durable.
 import type { Socket } from 'node:net';
-import type pg from 'pg';
-import { LogicalReplicationService } from 'pg-logical-replication';
+import pg from 'pg';
 import type { DatabaseConfig } from '../../config/config.ts';
-import { commitTimeOf } from '../../model/commit-time.ts';
 import { ReplicatorError } from '../../model/errors.ts';
-import { type Lsn, parseLsn } from '../../model/lsn.ts';
+import type { Lsn } from '../../model/lsn.ts';
 import { connectError } from '../../postgres/connect-error.ts';
 import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
 import type { ServerFacts } from '../../postgres/server-facts.ts';
 import { clientConfig, newerSettings } from '../../postgres/session.ts';
 import { fromPostgres } from '../../postgres/sqlstate.ts';
+import { MessageSplitter } from './message-splitter.ts';
 import { encodeStandbyStatus, type StandbyStatus } from './standby-status.ts';
+import { streamSocket, takeOver } from './stream-socket.ts';
 
 export interface StreamOptions {
   readonly slot: string;
   readonly publication: string;
   /** The server that was verified; another one may answer by now. */
   readonly server: Pick<ServerFacts, 'major' | 'systemIdentifier' | 'timeline'>;
-  /** One pgoutput message; the bytes are only valid during the call (the driver reuses them). */
-  readonly onMessage: (message: Buffer) => void;
+  /** One pgoutput message, from `start` to before `end`. The next read overwrites the bytes. */
+  readonly onMessage: (bytes: Buffer, start: number, end: number) => void;
   /** `sentAt`: the server's clock, as a commit time. */
   readonly onKeepalive: (walEnd: Lsn, replyRequested: boolean, sentAt: bigint) => void;
+  /** Asked after each read: nobody could do anything with more right now. Default: somebody could. */
+  readonly mayRest?: () => boolean;
 }
 
 /** After so many connect_timeouts, the first for connecting, a server has had time to begin. */
 const startPatience = 3;
+/**
+ * How long a read is put off while nobody waits for it. A walsender sends each change as soon as it
+ * is decoded, and to read each by itself takes longer than to decode it; the kernel gathers them.
+ */
+const restMs = 1;
+
+/** What a CopyData message of the stream begins with: XLogData and its head, or a keepalive, whole. */
+const xlogData = 0x77;
+const xlogHeadBytes = 25;
+const keepalive = 0x6b;
+const keepaliveBytes = 18;
 
 /** The parts of the driver's connection that its types do not show. */
 interface WireConnection {
   readonly stream: Socket;
+  once(event: 'connect' | 'sslconnect' | 'replicationStart', listener: () => void): void;
+  once(event: 'errorMessage', listener: (error: unknown) => void): void;
   sendCopyFromChunk(chunk: Buffer): void;
   endCopyFrom(): void;
 }
 
-/** What the library calls a plugin: it starts the stream and is given every message. */
-class RawPlugin {
-  readonly name = 'pgoutput';
-  readonly options: StreamOptions;
-  connection: WireConnection | undefined;
-  pid = 0;
-  fail: (error: unknown) => void = () => {};
-  /** The stream has ended; what the driver has read already is not handed on any more. */
-  over = false;
-
-  constructor(options: StreamOptions) {
-    this.options = options;
-  }
-
-  async start(client: pg.Client, slot: string): Promise<unknown> {
-    const wire = client as unknown as { connection: WireConnection; processID: number };
-    this.connection = wire.connection;
-    this.pid = wire.processID;
-    const { publication, server } = this.options;
-    const options = [
-      "proto_version '1'",
-      `publication_names ${quoteLiteral(quoteIdentifier(publication))}`,
-      // Filters at the source.
-      ...(server.major >= 16 ? ["origin 'none'"] : []),
-    ];
-    await client.query(newerSettings);
-    refuseAnother(server, (await client.query('IDENTIFY_SYSTEM')).rows[0]);
-    // 0/0: the slot itself knows where it stands.
-    return await client.query(
-      `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL 0/0 (${options.join(', ')})`,
-    );
-  }
-
-  parse(message: Buffer): undefined {
-    this.guard(() => this.options.onMessage(message));
-  }
-
-  // An exception would surface in the socket's callback and end the process. After one, the rest of
-  // what was read with it must not follow: a COMMIT without one of its rows would lose that row.
-  guard(handle: () => void): void {
-    if (this.over) return;
-    try {
-      handle();
-    } catch (error) {
-      this.fail(error);
-    }
-  }
-}
-
-/** The library takes 2000-01-01 for a week earlier. */
-const libraryEpochMs = 7 * 24 * 3_600_000;
-
-/** An address may lead to a standby that was promoted a moment ago. */
-function refuseAnother(
-  verified: StreamOptions['server'],
-  found: Readonly<Record<string, unknown>> | undefined,
-): void {
-  if (
-    String(found?.['systemid']) === verified.systemIdentifier &&
-    BigInt(String(found?.['timeline'])) === verified.timeline
-  )
-    return;
-  throw new ReplicatorError('SERVER_BUSY', 'another server answers than a moment ago');
-}
-
 export class ReplicationStream {
-  readonly #plugin: RawPlugin;
-  readonly #service: LogicalReplicationService;
+  readonly #options: StreamOptions;
   readonly #where: string;
+  readonly #client: pg.Client;
+  /** Through TLS nothing is gathered: each record is decrypted and handed on by itself. */
+  readonly #plain: boolean;
   readonly #ended = new AbortController();
+  #paused = false;
+  #resting: NodeJS.Timeout | undefined;
   #lastByteAt = Date.now();
   #bytesRead = 0;
 
-  private constructor(plugin: RawPlugin, service: LogicalReplicationService, where: string) {
-    this.#plugin = plugin;
-    this.#service = service;
-    this.#where = where;
+  private constructor(database: DatabaseConfig, config: pg.ClientConfig, options: StreamOptions) {
+    this.#options = options;
+    this.#where = `${database.name} (walsender)`;
+    this.#plain = config.ssl === false;
+    const replication: object = { replication: 'database' };
+    this.#client = new pg.Client({
+      ...config,
+      ...replication,
+      // Another socket would wrap it.
+      ...(this.#plain && { stream: streamSocket }),
+    });
+    this.#client.on('error', (error) => this.end(error));
+    this.#client.on('end', () => this.end(new Error('connection closed')));
+    this.#connection.once(this.#plain ? 'connect' : 'sslconnect', () => this.#takeOver());
   }
 
   /** Throws ReplicatorError: SLOT_ACTIVE while another process reads the slot. */
   static async open(database: DatabaseConfig, options: StreamOptions): Promise<ReplicationStream> {
-    const plugin = new RawPlugin(options);
-    const service = new LogicalReplicationService(
-      await clientConfig(database, { purpose: 'walsender', name: database.name }),
-      { acknowledge: { auto: false, timeoutSeconds: 0 } },
-    );
-    const stream = new ReplicationStream(plugin, service, `${database.name} (walsender)`);
-    plugin.fail = (error) => stream.end(error);
-    service.on('error', (error) => stream.end(error));
-    service.on('heartbeat', (lsn: string, sentMs: number, replyRequested: boolean) =>
-      plugin.guard(() =>
-        options.onKeepalive(parseLsn(lsn), replyRequested, commitTimeOf(sentMs + libraryEpochMs)),
-      ),
-    );
-    // The end of the stream counts as well: to the library a connection that is lost before the
-    // stream began is no error, and one that stays silent is none either.
-    const started = new Promise<void>((resolve, reject) => {
-      service.once('start', resolve);
-      service.subscribe(plugin, options.slot).then(
-        () => stream.end(new Error('the server ended the stream')),
-        (error) => {
-          reject(error);
-          stream.end(error);
-        },
-      );
-      stream.ended.addEventListener('abort', () => reject(stream.ended.reason), { once: true });
-    });
+    const config = await clientConfig(database, { purpose: 'walsender', name: database.name });
+    const stream = new ReplicationStream(database, config, options);
     const patience = setTimeout(
       () => stream.end(new Error('no reply to START_REPLICATION')),
       startPatience * database.connectTimeoutMs,
     );
+    let connected = false;
     try {
-      await started;
+      await stream.#client.connect();
+      connected = true;
+      await stream.#start();
     } catch (error) {
+      const cause = stream.ended.aborted ? stream.ended.reason : error;
       stream.destroy();
-      throw plugin.connection === undefined ? connectError(error, database) : stream.#reason(error);
+      throw connected ? stream.#reason(cause) : connectError(cause, database);
     } finally {
       clearTimeout(patience);
     }
@@ -165,12 +108,12 @@ export class ReplicationStream {
 
   /** The walsender's process id. */
   get pid(): number {
-    return this.#plugin.pid;
+    return (this.#client as unknown as { processID: number }).processID;
   }
 
   /** For a watchdog that asks at intervals; the server speaks twice per wal_sender_timeout. */
   get silentMs(): number {
-    const bytesRead = this.#socket?.bytesRead ?? 0;
+    const { bytesRead } = this.#connection.stream;
     if (bytesRead !== this.#bytesRead) this.#lastByteAt = Date.now();
     this.#bytesRead = bytesRead;
     return Date.now() - this.#lastByteAt;
@@ -178,24 +121,31 @@ export class ReplicationStream {
 
   /** Stops reading; the server then waits, but still reads our status. */
   pause(): void {
-    this.#socket?.pause();
+    this.#paused = true;
+    this.#connection.stream.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.#lastByteAt = Date.now();
-    this.#socket?.resume();
+    this.#readOn();
+  }
+
+  /** Somebody could do something with more: an end to any rest. */
+  wake(): void {
+    if (this.#resting !== undefined) this.#readOn();
   }
 
   sendStatus(status: StandbyStatus, replyRequested = false): void {
     if (this.#ended.signal.aborted) return;
-    this.#plugin.connection?.sendCopyFromChunk(encodeStandbyStatus(status, replyRequested));
+    this.#connection.sendCopyFromChunk(encodeStandbyStatus(status, replyRequested));
   }
 
   /** Ends the stream in order, so that the last status is read; gives up after a second. */
   async close(): Promise<void> {
     if (!this.#ended.signal.aborted) {
       this.resume();
-      this.#plugin.connection?.endCopyFrom();
+      this.#connection.endCopyFrom();
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 1_000);
         this.#ended.signal.addEventListener('abort', () => {
@@ -209,20 +159,86 @@ export class ReplicationStream {
 
   destroy(): void {
     this.end(new Error('given up'));
-    this.#socket?.destroy();
   }
 
-  get #socket(): Socket | undefined {
-    return this.#plugin.connection?.stream;
+  get #connection(): WireConnection {
+    return (this.#client as unknown as { connection: WireConnection }).connection;
+  }
+
+  async #start(): Promise<void> {
+    await this.#client.query(newerSettings);
+    const { slot, publication, server } = this.#options;
+    refuseAnother(server, (await this.#client.query('IDENTIFY_SYSTEM')).rows[0]);
+    const options = [
+      "proto_version '1'",
+      `publication_names ${quoteLiteral(quoteIdentifier(publication))}`,
+      // Filters at the source.
+      ...(server.major >= 16 ? ["origin 'none'"] : []),
+    ];
+    await new Promise<void>((resolve, reject) => {
+      this.#connection.once('replicationStart', resolve);
+      // The driver tells it a moment later than it read it.
+      this.#connection.once('errorMessage', (error) => this.end(error));
+      this.ended.addEventListener('abort', () => reject(this.ended.reason), { once: true });
+      // 0/0: the slot itself knows where it stands. The answer comes when the stream ends.
+      this.#client
+        .query(
+          `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL 0/0 (${options.join(', ')})`,
+        )
+        .then(
+          () => this.end(new Error('the server ended the stream')),
+          (error) => this.end(error),
+        );
+    });
+  }
+
+  #takeOver(): void {
+    const splitter = new MessageSplitter({
+      copyData: (bytes, start, end) => this.#receive(bytes, start, end),
+      other: (message) => driver(message),
+    });
+    const driver = takeOver(this.#connection.stream, (bytes) => {
+      // An exception would surface in the socket's callback and end the process. After one, the
+      // rest of what was read must not follow: a COMMIT without one of its rows would lose it.
+      try {
+        splitter.read(bytes);
+      } catch (error) {
+        this.end(error);
+      }
+      if (this.#plain && this.#options.mayRest?.() === true) this.#rest();
+    });
+  }
+
+  #receive(bytes: Buffer, start: number, end: number): void {
+    if (this.#ended.signal.aborted) return;
+    const kind = start < end ? bytes[start] : undefined;
+    if (kind === xlogData && end - start > xlogHeadBytes)
+      this.#options.onMessage(bytes, start + xlogHeadBytes, end);
+    else if (kind === keepalive && end - start === keepaliveBytes) {
+      const walEnd = bytes.readBigUInt64BE(start + 1);
+      const sentAt = bytes.readBigInt64BE(start + 9);
+      this.#options.onKeepalive(walEnd, bytes[start + 17] === 1, sentAt);
+    } else throw new ReplicatorError('PROTOCOL', `unknown message ${kind} in the stream`);
+  }
+
+  #rest(): void {
+    if (this.#paused || this.#resting !== undefined || this.#ended.signal.aborted) return;
+    this.#connection.stream.pause();
+    this.#resting = setTimeout(() => this.#readOn(), restMs);
+  }
+
+  #readOn(): void {
+    clearTimeout(this.#resting);
+    this.#resting = undefined;
+    if (!this.#paused) this.#connection.stream.resume();
   }
 
   /** Ends it at once, for that reason. */
   end(error: unknown): void {
     if (this.#ended.signal.aborted) return;
-    this.#plugin.over = true;
+    clearTimeout(this.#resting);
     this.#ended.abort(this.#reason(error));
-    this.#socket?.destroy();
-    this.#service.destroy().catch(() => {});
+    this.#connection.stream.destroy();
   }
 
   #reason(error: unknown): ReplicatorError {
@@ -235,4 +251,17 @@ export class ReplicationStream {
       return new ReplicatorError('PUBLICATION_CHANGED', ours.message, { sqlstate: '42704' });
     return ours;
   }
+}
+
+/** An address may lead to a standby that was promoted a moment ago. */
+function refuseAnother(
+  verified: StreamOptions['server'],
+  found: Readonly<Record<string, unknown>> | undefined,
+): void {
+  if (
+    String(found?.['systemid']) === verified.systemIdentifier &&
+    BigInt(String(found?.['timeline'])) === verified.timeline
+  )
+    return;
+  throw new ReplicatorError('SERVER_BUSY', 'another server answers than a moment ago');
 }

@@ -34,10 +34,15 @@ const identities: Readonly<Record<string, ReplicaIdentity>> = {
   i: 'index',
 };
 
-export function decodeMessage(message: Buffer, calls: DecodedCalls): void {
-  const reader = new WireReader(message);
+/** One message, from `start` to before `end`; nothing of `bytes` is kept. */
+export function decodeMessage(
+  bytes: Buffer,
+  calls: DecodedCalls,
+  start = 0,
+  end = bytes.length,
+): void {
   try {
-    decode(reader, message.length, calls);
+    decode(new WireReader(bytes, start, end), end - start, calls);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new ReplicatorError('PROTOCOL', `malformed pgoutput message: ${error.message}`);

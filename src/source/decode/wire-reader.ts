@@ -1,5 +1,5 @@
-// Reads the primitive fields of one message. What it gives never points into the message: the
-// driver overwrites those bytes with its next read.
+// Reads the primitive fields of messages. What it gives never points into a message: the next read
+// of the socket overwrites those bytes.
 import { isAscii, transcode } from 'node:buffer';
 
 // From this size on V8 can keep a string outside its heap, which a heap limit then does not count.
@@ -7,18 +7,17 @@ const largeBytes = 1_048_576;
 
 export class WireReader {
   readonly #bytes: Buffer;
-  #offset = 0;
+  #offset: number;
+  readonly #end: number;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, start: number, end: number) {
     this.#bytes = bytes;
-  }
-
-  get atEnd(): boolean {
-    return this.#offset >= this.#bytes.length;
+    this.#offset = start;
+    this.#end = end;
   }
 
   byte(): number {
-    return this.#bytes.readUInt8(this.#advance(1));
+    return this.#bytes[this.#advance(1)] as number;
   }
 
   /** A one-letter tag. */
@@ -49,7 +48,7 @@ export class WireReader {
 
   cString(): string {
     const end = this.#bytes.indexOf(0, this.#offset);
-    if (end < 0) throw new RangeError('a name does not end');
+    if (end < 0 || end >= this.#end) throw new RangeError('a name does not end');
     const text = this.#bytes.toString('utf8', this.#offset, end);
     this.#offset = end + 1;
     return text;
@@ -71,8 +70,8 @@ export class WireReader {
 
   #advance(length: number): number {
     const start = this.#offset;
-    if (length < 0 || start + length > this.#bytes.length)
-      throw new RangeError(`the message ends ${start + length - this.#bytes.length} bytes early`);
+    if (length < 0 || start + length > this.#end)
+      throw new RangeError(`the message ends ${start + length - this.#end} bytes early`);
     this.#offset = start + length;
     return start;
   }

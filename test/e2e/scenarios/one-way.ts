@@ -17,6 +17,8 @@ export interface Scenario {
   program?: string;
   /** How long something may take to happen before it is taken never to happen. */
   patienceMs?: number;
+  /** Of the authority that has issued the servers' certificates for localhost; else there is no TLS. */
+  sslrootcert?: string;
   /** Further keys of the file. */
   file?: Record<string, unknown>;
   /** Of the daemon. */
@@ -61,11 +63,16 @@ export class OneWay implements AsyncDisposable {
 
   /** One more file for the same databases, through these proxies instead of the usual ones. */
   writeConfig(proxies: Readonly<Record<string, TcpProxy>> = {}): string {
+    const { sslrootcert } = this.#scenario;
     const databases: Record<string, { url: string }> = {};
     const roles: Record<string, string> = {};
     for (const [name, { database, proxy }] of this.#sites) {
       const url = new URL(database.url);
       url.port = String((proxies[name] ?? proxy).port);
+      if (sslrootcert !== undefined) {
+        url.hostname = 'localhost';
+        url.search = String(new URLSearchParams({ sslmode: 'verify-full', sslrootcert }));
+      }
       databases[name] = { url: url.href };
       roles[name] = name === 'a' ? 'source' : 'target';
     }

@@ -29,7 +29,7 @@ test.runIf(newest >= 17)('transaction_timeout', async () => {
     slot: 'server_timeouts',
     publication: 'p',
     server: await serverFacts(session),
-    onMessage: (message) => tags.push(message.toString('latin1', 0, 1)),
+    onMessage: (bytes, start) => tags.push(bytes.toString('latin1', start, start + 1)),
     onKeepalive: () => {},
   });
   stream.pause();

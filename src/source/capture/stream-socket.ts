@@ -1,0 +1,35 @@
+// The socket of a stream, read into one buffer, over and over. The usual way is a new one of 64 KB for
+// each read, and a walsender sends one small message at a time: that costs more than to decode it.
+import { Socket } from 'node:net';
+
+const bufferBytes = 256 * 1024;
+
+export type ReadBytes = (bytes: Buffer) => void;
+
+/** Not connected yet, as the driver wants it. What its `data` events give is valid during them only. */
+export function streamSocket(): Socket {
+  const buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  const onread = {
+    buffer,
+    callback: (length: number): boolean => {
+      socket.emit('data', buffer.subarray(0, length));
+      return true;
+    },
+  };
+  // Known to the constructor, though not to its types.
+  const socket = new Socket({ onread } as ConstructorParameters<typeof Socket>[0]);
+  return socket;
+}
+
+/**
+ * From now on `read` is given what a socket has read, and the driver nothing. Returns how to give the
+ * driver something all the same. Before the first byte, or the driver would be left with half a message.
+ */
+export function takeOver(socket: Socket, read: ReadBytes): ReadBytes {
+  const driver = socket.listeners('data') as ReadBytes[];
+  for (const listener of driver) socket.off('data', listener);
+  socket.on('data', read);
+  return (bytes) => {
+    for (const listener of driver) listener.call(socket, bytes);
+  };
+}
