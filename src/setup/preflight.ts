@@ -37,6 +37,7 @@ import { syncOptions } from './preflight/checks/sync-options.ts';
 import { synchronousStandby } from './preflight/checks/synchronous-standby.ts';
 import { tableMissing } from './preflight/checks/table-missing.ts';
 import { targetKey } from './preflight/checks/target-key.ts';
+import { truncate } from './preflight/checks/truncate.ts';
 import { uniqueIndex } from './preflight/checks/unique-index.ts';
 import { unjoinedTables } from './preflight/checks/unjoined-tables.ts';
 import { version } from './preflight/checks/version.ts';
@@ -80,6 +81,7 @@ export const checks: readonly Check[] = [
   deferrableConstraint,
   firingTriggers,
   rules,
+  truncate,
   publication,
   allTablesPublication,
   nativeSubscription,

@@ -17,6 +17,7 @@ interface Case {
 }
 
 const trigger = `create trigger tr before insert on T for each row execute function nothing(); alter table T`;
+const aPartition = 'notice truncate a: do the same on every target, or delete the rows before';
 const partitions = `partition by range (id); create table T_1 partition of T for values from (0) to (9)`;
 
 const cases: Readonly<Record<string, Case>> = {
@@ -206,18 +207,39 @@ const cases: Readonly<Record<string, Case>> = {
       'warning replica-identity a: alter table T replica identity using index "generated_in_key_id_key"',
     ],
   },
-  partitioned: { on: `(id int primary key) ${partitions}`, found: [] },
+  partitioned: { on: `(id int primary key) ${partitions}`, found: [aPartition] },
+  referenced: {
+    on: '(id int primary key); create table referenced_child (id int primary key, t int references T)',
+    found: [],
+  },
+  referenced_by_itself: { on: '(id int primary key, up int references T)', found: [] },
+  referenced_there: {
+    on: [
+      '(id int primary key); create table referenced_there_child (id int primary key, t int)',
+      '(id int primary key); create table referenced_there_child (id int primary key, t int references T)',
+    ],
+    found: [
+      'warning truncate b: give T_child the same foreign key on a, drop it here, or set `truncate: ignore` or `refuse` for the sync',
+    ],
+  },
+  referenced_from_outside: {
+    on: '(id int primary key); create unlogged table outside (id int primary key, t int references T)',
+    found: [
+      'warning truncate b: add public.outside to the relgroup, drop its foreign key, or set `truncate: ignore` or `refuse` for the sync',
+    ],
+  },
   partitioned_there: {
     on: ['(id int primary key)', `(id int primary key) ${partitions}`],
     found: [],
   },
   trigger_partitions: {
     on: `(id int primary key) ${partitions}; ${trigger} enable always trigger tr`,
-    found: ['warning firing-triggers b: alter table T enable trigger "tr"'],
+    found: [aPartition, 'warning firing-triggers b: alter table T enable trigger "tr"'],
   },
   keyless_partition: {
     on: `(id int primary key) ${partitions}; alter table T_1 replica identity nothing`,
     found: [
+      aPartition,
       'error replica-identity a: give T a primary key, which its partitions take over, and set replica identity default on T_1',
     ],
   },

@@ -7,7 +7,7 @@ import { createDatabase, type TestDatabase } from '../../support/database.ts';
 import { freePort } from '../../support/free-port.ts';
 import { assertNothingLeft, dropSlots } from '../../support/leftovers.ts';
 import { majors, newest, oldest, sharedServer } from '../../support/servers-for-tests.ts';
-import { briefly, configOf, dropOrigins, init } from './preflight-fixture.ts';
+import { briefly, configOf, createRole, dropOrigins, dropRole, init } from './preflight-fixture.ts';
 
 const databases: TestDatabase[] = [];
 
@@ -47,6 +47,43 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     expect(exitCodeOf(before)).toBe(0);
     await init(config);
     expect(briefly(await preflight(config))).toEqual(['notice slot-settings a']);
+  });
+
+  test('a role that does not own sequences is told that it cannot restart them', async () => {
+    const ddl = `create table t (id serial primary key);
+      create table parted (id int generated always as identity primary key) partition by range (id)`;
+    const a = await create(major, ddl);
+    const b = await create(major, ddl);
+    const [user, owner] = ['truncate role', 'truncate owner'] as const;
+    for (const name of [user, owner]) await createRole(b, name);
+    await b.query(`alter table t owner to "${owner}"`);
+    const config = configOf({
+      a: { database: a, role: 'source' },
+      b: { database: b, role: 'target', user },
+    });
+    const find = async () =>
+      (await preflight(config, only('schema')))
+        .filter(({ check, severity }) => check === 'truncate' && severity === 'warning')
+        .map(({ table, message, hint }) => ({ table, message, hint }));
+    const found = await find();
+    const otherwise = '; or set `truncate: ignore` or `refuse` for the sync';
+    expect(found).toEqual([
+      {
+        table: 'public.parted',
+        message:
+          'b: role truncate role does not own public.parted_id_seq, so TRUNCATE … RESTART IDENTITY of public.parted fails there',
+        hint: `alter table "public"."parted" owner to "truncate role"${otherwise}`,
+      },
+      {
+        table: 'public.t',
+        message:
+          'b: role truncate role does not own public.t_id_seq, so TRUNCATE … RESTART IDENTITY of public.t fails there',
+        hint: `grant "truncate owner" to "truncate role"${major >= 16 ? ' with inherit true, set false' : ''}${otherwise}`,
+      },
+    ]);
+    for (const { hint } of found) await b.query(hint.replace(otherwise, ''));
+    expect(await find()).toEqual([]);
+    for (const name of [user, owner]) await dropRole(b, name);
   });
 
   test('several sources need sequences that step past each other', async () => {
@@ -125,7 +162,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       'warning not-replicable b public.u',
     ]);
     const wildcard = await preflight(configOf(members), only('schema', 'configuration'));
-    expect(briefly(wildcard)).toEqual([]);
+    expect(briefly(wildcard)).toEqual(['notice truncate a public.p']);
   });
 
   test('what others publish and subscribe to', async () => {

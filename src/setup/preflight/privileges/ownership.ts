@@ -55,11 +55,15 @@ function ofTable({ label, database, table }: TableEnd): MissingPrivilege {
   return missingPrivilege(database, {
     what: `does not own ${label}, so it may not publish it (its owner is ${table.owner})`,
     table: label,
-    grants: table.ownerIsSuperuser
-      ? // Membership would hand over everything that the superuser owns.
-        [`alter table ${quoteTable(table)} owner to ${grantee(database)}`]
-      : membership(database, table.owner),
+    grants: grantsToOwn(database, table),
   });
+}
+
+export function grantsToOwn(database: DatabaseFacts, table: TableFacts): string[] {
+  return table.ownerIsSuperuser
+    ? // Membership would hand over everything that the superuser owns.
+      [`alter table ${quoteTable(table)} owner to ${grantee(database)}`]
+    : membership(database, table.owner);
 }
 
 /** A member has what its role owns, if it inherits; from 16 on that is said with the grant. */

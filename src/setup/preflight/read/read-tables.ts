@@ -13,6 +13,10 @@ export interface TableFacts extends RelationFacts, CatalogTable {
   /** Triggers and rules that fire also for a replica. */
   readonly firing: readonly FiringObject[];
   readonly rules: readonly TableRule[];
+  /** Labels of other tables that have a foreign key to it. */
+  readonly referencedBy: readonly string[];
+  /** Labels of sequences that RESTART IDENTITY would restart, and the role does not own. */
+  readonly foreignSequences: readonly string[];
   /** Labels of partitions whose rows an UPDATE or DELETE could not name. */
   readonly keylessPartitions: readonly string[];
   /** Every unique index and exclusion constraint, also partial ones and such over expressions. */
@@ -54,6 +58,8 @@ type TableDetails = Pick<
   'changed' | 'firing' | 'rules' | 'uniqueIndexes' | 'unhashableColumns'
 > & {
   readonly keylessPartitions: readonly TableName[];
+  readonly referencedBy: readonly TableName[];
+  readonly foreignSequences: readonly TableName[];
 };
 
 // Statistics and replica identities belong to the partitions, so each table comes with its family.
@@ -89,6 +95,22 @@ const detailsQuery = `
         'event', case w.ev_type when '2' then 'update' when '3' then 'insert' else 'delete' end,
         'fires', w.ev_enabled in ('A', 'R')) order by w.rulename), '[]')
       from pg_catalog.pg_rewrite w where w.ev_class = r.oid),
+    'referencedBy', (
+      select coalesce(json_agg(distinct jsonb_build_object('schema', n.nspname, 'name', c.relname)), '[]')
+      from family f
+      join pg_catalog.pg_constraint x on x.confrelid = f.oid and x.contype = 'f'
+      join pg_catalog.pg_class c on c.oid = coalesce(pg_partition_root(x.conrelid), x.conrelid)
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where f.root = r.oid and c.oid <> r.oid),
+    'foreignSequences', (
+      select coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname)
+                               order by n.nspname, c.relname), '[]')
+      from family f
+      join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass
+        and d.refobjid = f.oid and d.classid = d.refclassid and d.deptype in ('a', 'i')
+      join pg_catalog.pg_class c on c.oid = d.objid and c.relkind = 'S'
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where f.root = r.oid and not pg_has_role(c.relowner, 'usage')),
     'keylessPartitions', (
       select coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname)
                                order by n.nspname, c.relname), '[]')
@@ -160,6 +182,8 @@ export async function readTables(
       ...catalog,
       ...found,
       keylessPartitions: found.keylessPartitions.map(tableLabel),
+      referencedBy: found.referencedBy.map(tableLabel).sort(),
+      foreignSequences: found.foreignSequences.map(tableLabel),
       sequences: sequences.get(oid) ?? [],
     });
   }

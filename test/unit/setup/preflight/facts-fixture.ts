@@ -125,6 +125,8 @@ export function table(name: string, changes: Partial<TableFacts> = {}): TableFac
     changed: false,
     firing: [],
     rules: [],
+    referencedBy: [],
+    foreignSequences: [],
     keylessPartitions: [],
     uniqueIndexes: [],
     unhashableColumns: [],
