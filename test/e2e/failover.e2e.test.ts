@@ -2,6 +2,7 @@
 // and otherwise says which tables are to be copied anew.
 import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -159,6 +160,37 @@ describe.skipIf(newest < 17)('with a slot that the standby keeps in step', () =>
     expect(await rowsOf(b, 't')).toHaveLength(200);
   });
 });
+
+test.skipIf(newest < 17)(
+  'with synchronized_standby_slots no target gets what the standby has not, and a promotion is passed',
+  async () => {
+    const replicator = await setUp(newest);
+    const standby = await startStandby(primary);
+    servers.push(standby);
+    await primary.set('synchronized_standby_slots', standbySlot);
+    await insert(primary, 1, 100);
+    await untilEqual(a, b, 't');
+    await untilCaughtUp(primary, standby);
+    await untilSlotIsSynced(primary, standby, 'replicator_a', mark);
+    await standby.stop();
+    const from = replicator.logs.length;
+    await insert(primary, 101, 200);
+    // Longer than a stream may be silent: it waits, and is not begun again.
+    await sleep(20_000);
+    expect(await rowsOf(b, 't')).toHaveLength(100);
+    expect(replicator.logs.slice(from)).toEqual([]);
+    await primary.kill();
+    address.targetPort = standby.port;
+    address.cut();
+    await standby.start();
+    await promote(standby);
+    await standby.set('synchronized_standby_slots', null);
+    await insert(standby, 1_001, 1_100);
+    await untilEqual(on(standby), b, 't', 40_000);
+    expect(await rowsOf(b, 't')).toHaveLength(200);
+    expect(replicator.logs.slice(from).filter(({ level }) => level === 'error')).toEqual([]);
+  },
+);
 
 test('without such a slot it refuses after a promotion, and names the tables', async () => {
   // from 17 on the slot could be there: it is not, as the standby was not told to keep it
