@@ -8,25 +8,41 @@ import type { TcpProxy } from '../../support/proxy.ts';
 import { newest } from '../../support/servers-for-tests.ts';
 import { startWriter } from '../../support/writer.ts';
 import { createOneWay, type OneWay } from './one-way.ts';
+import { atReplyTo, beginOfMove } from './reply-to.ts';
+
+interface Network {
+  readonly proxy: TcpProxy;
+  readonly world: OneWay;
+}
 
 /** Each returns when the network is sound again. */
 export const silences = {
-  async 'is silent for long, then brings what was sent meanwhile'(proxy: TcpProxy, ms: number) {
+  async 'is silent for long, then brings what was sent meanwhile'({ proxy }: Network, ms: number) {
     proxy.blackhole(true);
     await sleep(ms);
     proxy.blackhole(false);
   },
-  async 'is silent for long, and has forgotten its connections then'(proxy: TcpProxy, ms: number) {
+  async 'is silent for long, and has forgotten its connections then'(
+    { proxy }: Network,
+    ms: number,
+  ) {
     proxy.blackhole(true);
     proxy.strand();
     await sleep(ms);
     proxy.strand();
     proxy.blackhole(false);
   },
-  async 'forgets its connections'(proxy: TcpProxy) {
+  async 'forgets its connections'({ proxy }: Network) {
     proxy.strand();
   },
-} satisfies Record<string, (proxy: TcpProxy, ms: number) => Promise<void>>;
+  async 'forgets its connections in the middle of a move'({ world }: Network) {
+    const { proxy } = world.source;
+    const forgotten = atReplyTo(proxy, beginOfMove, () => proxy.strand());
+    await world.want('pause');
+    await forgotten;
+    await world.want('resume');
+  },
+} satisfies Record<string, (network: Network, ms: number) => Promise<void>>;
 
 export type Silence = keyof typeof silences;
 
@@ -55,7 +71,7 @@ export async function recoverFrom(
       (n) => `insert into t values (${n}, 'w'); select pg_sleep(0.02)`,
     );
     const { proxy } = which === 'source' ? world.source : world.target;
-    await silences[silence](proxy, ms);
+    await silences[silence]({ proxy, world }, ms);
     const healed = performance.now();
     await arrival(world, 'all before');
     const caughtUpMs = performance.now() - healed;

@@ -5,6 +5,7 @@ import { frozenAfterMs, renewEveryMs } from '../../../src/source/ownership/lease
 import { createProxy, type TcpProxy } from '../../support/proxy.ts';
 import type { LogLine, ReplicatorProcess } from '../../support/replicator-process.ts';
 import { createOneWay, type OneWay, type Scenario } from './one-way.ts';
+import { atReplyTo, beginOfMove } from './reply-to.ts';
 
 export interface Pair extends AsyncDisposable {
   readonly world: OneWay;
@@ -55,7 +56,7 @@ export const faults = {
     owner.signal('SIGSTOP');
   },
   async 'a freeze in the middle of a move'({ world, owner, ownersSource }: Pair) {
-    const frozen = freezeAt(ownersSource, owner, 'from replicator.lease where epoch = $1');
+    const frozen = atReplyTo(ownersSource, beginOfMove, () => owner.signal('SIGSTOP'));
     await world.want('pause');
     await frozen;
     await world.want('resume');
@@ -68,25 +69,6 @@ export const faults = {
     ownersSource.cut();
   },
 } satisfies Record<string, (pair: Pair) => Promise<void>>;
-
-/** When it is told the result of a statement with this text. */
-async function freezeAt(proxy: TcpProxy, owner: ReplicatorProcess, text: string): Promise<void> {
-  let asking: unknown;
-  proxy.onClientData = (chunk, connection) => {
-    if (chunk.includes(text)) asking ??= connection;
-    return undefined;
-  };
-  await new Promise<void>((resolve) => {
-    proxy.onServerData = (_, connection) => {
-      if (connection !== asking) return undefined;
-      owner.signal('SIGSTOP');
-      resolve();
-      return undefined;
-    };
-  });
-  proxy.onClientData = undefined;
-  proxy.onServerData = undefined;
-}
 
 export type Fault = keyof typeof faults;
 
