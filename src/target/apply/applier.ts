@@ -95,7 +95,7 @@ export class Applier {
     const { source, target, epoch, fetchRowsOf } = options;
     const { session, originXactSetup } = await openApplySession(target, options);
     try {
-      const guard = await readGuard(session, source);
+      const guard = await readGuard(session, source, options.contenders.length > 0);
       const progress = await readProgress(session, source, epoch);
       const frame = new TransactionFrame(
         { source, target: target.name, originXactSetup },
