@@ -98,10 +98,10 @@ async function torture(world: World, says: (what: string) => void): Promise<Resu
   const findings: Finding[] = [];
   if (quiet.missed !== undefined) findings.push({ check: 'never quiet', what: quiet.missed });
   const conflicts = await readConflicts(world);
-  findings.push(...(await findAll(world, facts, conflicts)));
+  for (const finding of await findAll(world, facts, conflicts)) findings.push(finding);
   const lag = await measureLag(world, facts);
   for await (const finding of checkStill(world)) findings.push(finding);
-  findings.push(...checkLog(world));
+  for (const finding of checkLog(world)) findings.push(finding);
   says('taking it away');
   for await (const finding of checkTeardown(world)) findings.push(finding);
   await writeFile(join(world.folder, 'findings.json'), JSON.stringify(findings, null, 2));

@@ -23,6 +23,8 @@ export interface CarefulContext {
   readonly onConflict: (kind: 'insert_exists' | 'update_missing' | 'delete_missing') => void;
   /** For the tables that several databases write to. */
   readonly contest: Contest;
+  /** Tables whose changes are written already. */
+  readonly written: ReadonlySet<TargetTable>;
 }
 
 export async function applyCarefully(
@@ -43,6 +45,7 @@ export async function applyCarefully(
         continue;
       }
       const table = context.tableOf(change.relation);
+      if (context.written.has(table)) continue;
       if (table.contested && table.key !== undefined) contested.push(change);
       else await applyOne(change, table, part.transaction.commitTime, context);
     }

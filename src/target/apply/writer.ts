@@ -7,6 +7,7 @@ import type { Contest } from '../conflict/contest.ts';
 import { applyCarefully } from './apply-carefully.ts';
 import type { FetchRows } from './fetch-rows.ts';
 import { type Fold, type PlannedStatement, planStep, planTruncate } from './plan-batch.ts';
+import type { TargetTable } from './target-table.ts';
 import type { TargetTables } from './target-tables.ts';
 import { planWholeRows } from './whole-row-statements.ts';
 
@@ -66,8 +67,9 @@ export class SourceWriter implements Writer {
     }
   }
 
-  async writeCarefully(parts: readonly TransactionPart[]): Promise<void> {
+  async writeCarefully(parts: readonly TransactionPart[], folds: readonly Fold[]): Promise<void> {
     const { tables, contest, fetchRows, execute, ledger } = this.#options;
+    const written = await this.#writeUntroubled(folds);
     await applyCarefully(parts, {
       tableOf: (relation) => tables.of(relation),
       execute: async (statement) => {
@@ -76,8 +78,25 @@ export class SourceWriter implements Writer {
       },
       fetchRows,
       contest,
+      written,
       onConflict: (kind) => ledger.count(kind, resolutions[kind], 1),
     });
+  }
+
+  /**
+   * Tables are independent of each other. Where versions decide and no second unique key does, the sets
+   * leave to the rule what is not plain, so it was another table that asked for care.
+   */
+  async #writeUntroubled(folds: readonly Fold[]): Promise<ReadonlySet<TargetTable>> {
+    const written = new Set<TargetTable>();
+    if (folds.some(({ kind }) => kind === 'truncate')) return written;
+    for (const fold of folds) {
+      if (fold.kind !== 'step' || !fold.table.contested || fold.table.key === undefined) continue;
+      if (fold.table.uniques.length > 0) continue;
+      await this.#options.contest.applyStep(fold.table, fold.table.key, fold.step);
+      written.add(fold.table);
+    }
+    return written;
   }
 
   count(plan: readonly PlannedStatement[], results: readonly GroupResult[]): void {

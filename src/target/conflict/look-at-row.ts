@@ -26,19 +26,34 @@ export interface FoundRow {
   readonly presentRow: Tuple | undefined;
 }
 
-/** Each statement's snapshot is taken after the wait of the one before it. */
-export async function lookAtRow(
+/** What a target is asked, and what its answers mean. */
+export interface Question<T> {
+  readonly statements: readonly Statement[];
+  readonly read: (results: readonly GroupResult[]) => T;
+}
+
+/** Both in one round trip. Each statement's snapshot is taken after the waits of those before it. */
+export async function ask<A, B>(
+  execute: Execute,
+  first: Question<A>,
+  second: Question<B>,
+): Promise<[A, B]> {
+  const results = await execute([...first.statements, ...second.statements]);
+  const { length } = first.statements;
+  return [first.read(results.slice(0, length)), second.read(results.slice(length))];
+}
+
+export function rowUnderKey(
   table: TargetTable,
   key: readonly KeyColumn[],
   row: RowDelete,
-  execute: Execute,
-): Promise<FoundRow> {
+): Question<FoundRow> {
   const given = unnest(key.map((_, i) => `k${i}`));
   const values = keyArrays(key, [row]);
   const from = `${rowsOf(table)} as t join ${given} on ${matchesKey(key)}`;
   const columns = table.columns.map(({ quoted }) => `, t.${quoted}`).join('');
   const version = `replicator.version_of(t.xmin, ${table.oid}, ${rowKeyHash(key)})`;
-  const [, found, buried] = await execute([
+  const statements = [
     { text: `select from ${from} for update of t`, values },
     {
       text:
@@ -52,15 +67,21 @@ export async function lookAtRow(
         `where relation = ${table.oid} and key_hash = ${givenKeyHash(key)}`,
       values,
     },
-  ]);
-  const [mine, time, rank, ...presentRow] = found?.rows[0] ?? [];
-  const tombstone = versionOf(buried?.rows[0]);
+  ];
+  return { statements, read: ([, found, buried]) => foundRow(found?.rows[0], buried?.rows[0]) };
+}
+
+type ResultRow = readonly (string | null)[] | undefined;
+
+function foundRow(found: ResultRow, buried: ResultRow): FoundRow {
+  const [mine, time, rank, ...presentRow] = found ?? [];
+  const tombstone = versionOf(buried);
   if (mine === undefined) return { present: { row: undefined, tombstone }, presentRow: undefined };
   const present = mine === 't' ? 'own batch' : versionOf([time ?? null, rank ?? null]);
   return { present: { row: present, tombstone }, presentRow };
 }
 
-export function versionOf(row: readonly (string | null)[] | undefined): Version | undefined {
+export function versionOf(row: ResultRow): Version | undefined {
   if (row === undefined) return undefined;
   const [time, rank] = row;
   return { time: time == null ? beforeAllTimes : parseCommitTime(time), rank: Number(rank) };

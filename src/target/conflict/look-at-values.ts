@@ -13,7 +13,7 @@ import type { KeyColumn, TargetTable, UniqueKey } from '../apply/target-table.ts
 import { matchesValues, remember, valuesHash, valuesTaken } from './claim-values.ts';
 import type { Claim, Settlement, Taken } from './claims.ts';
 import { bury } from './guarded-statements.ts';
-import { type Execute, type RowChanged, versionOf } from './look-at-row.ts';
+import { type Question, type RowChanged, versionOf } from './look-at-row.ts';
 import type { Resolution } from './resolve.ts';
 
 /** When the rows were committed that the transaction which applies has written, by table and key. */
@@ -43,43 +43,51 @@ export interface Clash extends RowChanged {
   readonly resolution: 'apply_remote' | 'keep_local';
 }
 
-/** Undefined when the change takes no values. */
-export async function lookAtValues(
+/** Of a change that takes no values the answer is undefined. */
+export function holdersOfValues(
   change: RowChanged,
-  execute: Execute,
-  writtenAt: WrittenAt,
-): Promise<FoundValues | undefined> {
+  writtenAt: WrittenAt | undefined,
+): Question<FoundValues | undefined> {
   const { table, key, incoming } = change;
   const taken = table.uniques.flatMap((unique) => {
     const values = valuesTaken(unique, incoming);
     return values === undefined ? [] : [{ unique, values }];
   });
-  if (taken.length === 0) return undefined;
+  if (writtenAt === undefined || taken.length === 0)
+    return { statements: [], read: () => undefined };
   const ownKey: Statement = {
     text: `select ${givenKeyHash(key)} from ${unnest(key.map((_, i) => `k${i}`))}`,
     values: keyArrays(key, [incoming]),
   };
-  // Each statement's snapshot is taken after the wait of the ones before it.
-  const results = await execute([
-    ownKey,
-    ...taken.map(({ unique, values }) => lockHolder(table, unique, values)),
-    ...taken.flatMap(({ unique, values }) => [
-      findHolder(table, key, unique, values),
-      findClaim(table, unique, values),
-    ]),
+  const locks = taken.map(({ unique, values }) => lockHolder(table, unique, values));
+  const looks = taken.flatMap(({ unique, values }) => [
+    findHolder(table, key, unique, values),
+    findClaim(table, unique, values),
   ]);
-  const found = results.slice(1 + taken.length);
   return {
-    keyHash: results[0]?.rows[0]?.[0] ?? '',
-    taken: taken.map((_, i) => {
-      const [hash, claimedBy, time, rank] = found[2 * i + 1]?.rows[0] ?? [];
-      const claimed = claimedBy == null ? undefined : versionOf([time ?? null, rank ?? null]);
+    statements: [...locks, ownKey, ...looks],
+    read: (results) => {
+      const [hash, ...found] = results.slice(locks.length);
       return {
-        hash: hash ?? '',
-        holder: holderOf(change, found[2 * i], writtenAt),
-        claim: claimed && { key: claimedBy ?? '', version: claimed },
+        keyHash: hash?.rows[0]?.[0] ?? '',
+        taken: taken.map((_, i) => foundValue(change, writtenAt, found[2 * i], found[2 * i + 1])),
       };
-    }),
+    },
+  };
+}
+
+function foundValue(
+  change: RowChanged,
+  writtenAt: WrittenAt,
+  holder: GroupResult | undefined,
+  claim: GroupResult | undefined,
+): FoundValue {
+  const [hash, claimedBy, time, rank] = claim?.rows[0] ?? [];
+  const version = claimedBy == null ? undefined : versionOf([time ?? null, rank ?? null]);
+  return {
+    hash: hash ?? '',
+    holder: holderOf(change, holder, writtenAt),
+    claim: version && { key: claimedBy ?? '', version },
   };
 }
 

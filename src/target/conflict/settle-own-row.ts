@@ -5,8 +5,8 @@ import { deleteRows } from '../apply/row-statements.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { settleOwn } from './claims.ts';
 import { bury } from './guarded-statements.ts';
-import { type Execute, lookAtRow } from './look-at-row.ts';
-import { type Clash, clashesOf, evictAndClaim, lookAtValues } from './look-at-values.ts';
+import { ask, type Execute, rowUnderKey } from './look-at-row.ts';
+import { type Clash, clashesOf, evictAndClaim, holdersOfValues } from './look-at-values.ts';
 import { type OwnSelf, planOwn } from './own-stream.ts';
 import { resolveOwn } from './resolve.ts';
 
@@ -45,9 +45,12 @@ async function settleValues(
 ): Promise<void> {
   const change = { table, key, incoming, version: { time: incoming.time, rank } };
   const { version } = change;
-  const values = await lookAtValues(change, execute, new Map());
+  const [{ present }, values] = await ask(
+    execute,
+    rowUnderKey(table, key, incoming),
+    holdersOfValues(change, new Map()),
+  );
   if (values === undefined) return;
-  const { present } = await lookAtRow(table, key, incoming, execute);
   const judged = resolveOwn({ kind: 'write', version }, present);
   const settlement = settleOwn({ key: values.keyHash, version }, judged, values.taken);
   for (const clash of clashesOf(change, values, settlement, judged)) onClash(clash);

@@ -7,12 +7,12 @@ import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { settle } from './claims.ts';
 import { bury } from './guarded-statements.ts';
 import { insertAbsent } from './insert-absent.ts';
-import { type Execute, type FoundRow, lookAtRow, type RowChanged } from './look-at-row.ts';
+import { ask, type Execute, type FoundRow, type RowChanged, rowUnderKey } from './look-at-row.ts';
 import {
   type Clash,
   clashesOf,
   evictAndClaim,
-  lookAtValues,
+  holdersOfValues,
   type WrittenAt,
 } from './look-at-values.ts';
 import { afterwards, type Present, type Resolution, resolve } from './resolve.ts';
@@ -44,9 +44,12 @@ export async function settleRow(
   const { rank, execute } = context;
   const change = { table, key, incoming, version: { time: incoming.time, rank } };
   for (let attempt = 1; ; attempt += 1) {
-    const found = await lookAtRow(table, key, incoming, execute);
+    const [found, values] = await ask(
+      execute,
+      rowUnderKey(table, key, incoming),
+      holdersOfValues(change, writtenAt),
+    );
     const judged = judge(change, found);
-    const values = writtenAt && (await lookAtValues(change, execute, writtenAt));
     const claim = values && { key: values.keyHash, version: change.version };
     const settlement = claim && settle(claim, judged.resolution, values.taken);
     const { resolution } = settlement ?? judged;
