@@ -8,6 +8,8 @@ import type { TargetTable } from './target-table.ts';
 /** One row of the table: where to find it, and what it becomes. */
 export interface RowWrite extends RowDelete {
   readonly row: Tuple;
+  /** As it came, where `row` was completed since (complete-rows.ts). */
+  readonly sent?: Tuple;
 }
 
 export interface RowDelete {

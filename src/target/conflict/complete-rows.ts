@@ -60,7 +60,7 @@ function fill(table: TargetTable, write: RowWrite, present: Tuple | undefined): 
   const row = write.row.map((value, i) =>
     value === unchanged || !sent.has(i) ? (present[i] ?? null) : value,
   );
-  return [{ ...write, row }];
+  return [{ ...write, row, sent: write.row }];
 }
 
 function keyOf({ key }: RowWrite): (string | null)[] {

@@ -32,16 +32,20 @@ function sidesOf(
   otherRow: Tuple | undefined,
 ): Pick<Conflict, 'sync' | 'table' | 'key' | 'local' | 'remote'> {
   const names = table.columns.map(({ name }) => name);
-  // What a person is to decide on must be whole.
-  const characters = table.contested?.pauses ? Number.POSITIVE_INFINITY : undefined;
+  // What a person is to decide on must be whole; else it is told what came.
+  const pauses = table.contested?.pauses;
+  const characters = pauses ? Number.POSITIVE_INFINITY : undefined;
   const local: ConflictSide | undefined = other && {
     version: other,
     row: otherRow && rowImage(names, otherRow, characters),
   };
-  const values =
+  const came =
     incoming.kind === 'delete'
       ? undefined
-      : table.columns.map(({ index }) => incoming.row[index] ?? null);
+      : pauses
+        ? incoming.row
+        : (incoming.sent ?? incoming.row);
+  const values = came && table.columns.map(({ index }) => came[index] ?? null);
   return {
     sync: table.contested?.sync ?? '',
     table: table.relation,

@@ -21,14 +21,17 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
 
   afterEach(async () => await fixture.close());
 
+  let lsn = 0x2000n;
+
   /** Each change as a transaction of its own, all in one batch. */
   async function apply(changes: [change: ReturnType<typeof insert>, time: bigint][]) {
     const transactions = changes.map(([change, commitTime], i) => {
-      const { transaction, ...part } = transactionOf(0x1f00n + BigInt(i) * 0x10n, [change]);
+      const { transaction, ...part } = transactionOf(lsn + BigInt(i) * 0x10n, [change]);
       return { ...part, transaction: { ...transaction, xid: 3, commitTime } };
     });
     const commitTime = changes.at(-1)?.[1] ?? 0n;
-    await fixture.applier.apply({ transactions, endLsn: 0x2000n, commitTime });
+    lsn += 0x1000n;
+    await fixture.applier.apply({ transactions, endLsn: lsn, commitTime });
   }
 
   /** Writes the row here, and gives the moments before and after it. */
@@ -122,5 +125,8 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
       [update(t, '1', 'titled', unchanged), before + 1n],
     ]);
     expect(await fixture.rows('t')).toEqual(['(1,later,"of the later")', '(2,here,)']);
+    await fixture.source.query(`insert into t values (2, 'later', 'of the later')`);
+    await apply([[update(t, '2', 'lost', unchanged), before + 2n]]);
+    expect(await told()).toMatchObject([{ resolution: 'keep_local', lost: 'lost' }]);
   });
 });
