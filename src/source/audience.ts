@@ -70,6 +70,7 @@ export class Audience {
 
   /** Between two transactions, at `lsn`: true if somebody has come. */
   letIn(lsn: Lsn): boolean {
+    if (this.#waiting.length === 0) return false;
     const come = this.#waiting.splice(0).filter(({ failed }) => !failed);
     for (const handover of come) {
       this.#handovers.add(handover);

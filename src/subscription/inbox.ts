@@ -55,7 +55,9 @@ export class Inbox {
     const changes = this.#filter.changesOf(part);
     const last = part.endLsn !== undefined;
     if (changes.length > 0 || (last && (this.#queuedParts || part.marked))) {
-      this.queue.push({ ...part, changes, first: !this.#queuedParts });
+      const first = !this.#queuedParts;
+      const whole = changes === part.changes && first === part.first;
+      this.queue.push(whole ? part : { ...part, changes, first });
       this.#queuedParts = !last;
     } else if (last) this.passed(part.endLsn, false);
     if (last) this.#receivedLsn = part.endLsn;

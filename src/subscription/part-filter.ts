@@ -28,7 +28,6 @@ export class PartFilter {
   readonly #tables: JoinedTables;
   readonly #byRelation = new WeakMap<RelationName, JoinedTable | 'none'>();
   readonly #byOid: ReadonlyMap<number, JoinedTable>;
-  readonly #latestCopy: Lsn;
 
   constructor(tables: JoinedTables) {
     this.#tables = tables;
@@ -36,10 +35,6 @@ export class PartFilter {
       [...tables.values()].flatMap((table) =>
         table.sourceOid === undefined ? [] : [[table.sourceOid, table]],
       ),
-    );
-    this.#latestCopy = [...tables.values()].reduce(
-      (latest, { copiedAt }) => (copiedAt > latest ? copiedAt : latest),
-      0n,
     );
   }
 
@@ -58,21 +53,18 @@ export class PartFilter {
 
   /** Throws TRUNCATE_REFUSED when the sync says so. */
   changesOf({ transaction, changes }: TransactionPart): readonly Change[] {
-    const everyTableJoined = transaction.commitLsn >= this.#latestCopy;
-    const mine: Change[] = [];
-    let narrowed = false;
-    for (const change of changes) {
-      if (change.kind === 'truncate') {
-        const truncate = this.#truncateOf(change, transaction.commitLsn);
-        if (truncate !== undefined) mine.push(truncate);
-        narrowed = true;
-      } else {
-        const joined = this.#joined(change.relation);
-        if (joined === undefined) continue;
-        if (everyTableJoined || transaction.commitLsn >= joined.copiedAt) mine.push(change);
-      }
-    }
-    return narrowed || mine.length < changes.length ? mine : changes;
+    if (changes.every((change) => this.#isMine(change, transaction.commitLsn))) return changes;
+    return changes.flatMap((change) => {
+      if (change.kind === 'truncate') return this.#truncateOf(change, transaction.commitLsn) ?? [];
+      return this.#isMine(change, transaction.commitLsn) ? change : [];
+    });
+  }
+
+  /** As it is; of what a TRUNCATE names, some may be ours. */
+  #isMine(change: Change, commitLsn: Lsn): boolean {
+    if (change.kind === 'truncate') return false;
+    const joined = this.#joined(change.relation);
+    return joined !== undefined && commitLsn >= joined.copiedAt;
   }
 
   #truncateOf(change: TruncateChange, commitLsn: Lsn): TruncateChange | undefined {

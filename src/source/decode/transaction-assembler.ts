@@ -108,7 +108,9 @@ export class TransactionAssembler implements DecodedCalls {
   #add(change: Change, bytes: number): void {
     if (this.#transaction === undefined) throw protocolError('a change outside a transaction');
     const { partBytes, partChanges } = this.#options;
-    this.#changes.push(change);
+    // Most transactions are small: an array that grows is given room for seventeen.
+    if (this.#changes.length === 0) this.#changes = [change];
+    else this.#changes.push(change);
     this.#bytes += bytes;
     if (this.#bytes >= partBytes || this.#changes.length >= partChanges) this.#emit(undefined);
   }
