@@ -9,7 +9,8 @@ export interface CatalogColumn {
   /**
    * The type without length or precision, ready to be used in a cast: `bpchar`, not `character`,
    * which as SQL means character(1) and would cut the value. Of a domain its base type, because a
-   * cast to the domain cuts as well, while the assignment refuses.
+   * cast to the domain cuts as well, while the assignment refuses. Where a function casts text to the
+   * type and takes less than its input does (regclass: no `-`), by way of bpchar, which has no such.
    */
   readonly castType: string;
   /** The type as DDL would name it, with its modifier: `numeric(10,2)`. */
@@ -103,7 +104,12 @@ const tablesQuery = `
        'name', a.attname,
        'typeOid', a.atttypid::bigint,
        'typeModifier', a.atttypmod,
-       'castType', pg_catalog.format_type(base.oid, -1),
+       'castType', case when exists (
+           select from pg_catalog.pg_cast made
+           where made.castsource = 'text'::regtype and made.casttarget = base.oid
+             and made.castmethod = 'f'
+             and made.casttarget not in ('"char"'::regtype, 'name'::regtype, 'xml'::regtype))
+         then 'bpchar::' else '' end || pg_catalog.format_type(base.oid, -1),
        'declaredType', pg_catalog.format_type(a.atttypid, a.atttypmod),
        'equals', (
          select pg_catalog.format('operator(%I.%s)', opn.nspname, op.oprname)

@@ -4,7 +4,7 @@ import { afterAll, afterEach, expect, test } from 'vitest';
 import { writeConfig } from '../support/config-file.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { assertNothingLeft } from '../support/leftovers.ts';
-import { stopCleanly, tearDown, waitForAll } from '../support/replication.ts';
+import { stopCleanly, tearDown, untilStreaming, waitForAll } from '../support/replication.ts';
 import { killReplicators, startReplicator } from '../support/replicator-process.ts';
 import { middle, newest, oldest, sharedServer } from '../support/servers-for-tests.ts';
 import { initializeFile } from '../support/synced-databases.ts';
@@ -186,9 +186,13 @@ test('values of every type', async () => {
     }),
   );
   const replicator = startReplicator(config);
+  // what comes now is not in the copy any more
+  await untilStreaming(replicator, ['a:b', 'a:c', 'b:a', 'c:a'], { timeoutMs: 90_000 });
   await run((type, name) => inserts(type, name, 100));
   await run((type, name) => changes(type, name));
-  await waitForAll(config, '120s');
+  const stopped = replicator.waitForLog(({ level }) => level === 'error', { timeoutMs: 130_000 });
+  await Promise.race([waitForAll(config, '120s'), stopped.catch(() => undefined)]);
+  expect(replicator.logs.filter(({ level }) => level === 'error')).toEqual([]);
   for (const { from, to, types, names } of routes) {
     const tables = types.flatMap(({ key }, i) =>
       ['id', 'full', ...(key === true ? ['key'] : [])].map((kind) => `${names[i]}_${kind}`),
