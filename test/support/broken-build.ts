@@ -150,8 +150,8 @@ export const breakages = {
   'no-tombstones': [
     {
       file: 'target/conflict/guarded-statements.js',
-      text: 'from given u group by 2',
-      becomes: 'from given u where false group by 2',
+      text: 'from ${from} group by 2',
+      becomes: 'from ${from} where false group by 2',
     },
   ],
   /** What a database has deleted itself leaves no tombstone there. */

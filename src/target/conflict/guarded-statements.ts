@@ -100,7 +100,7 @@ function writable(table: TargetTable): TargetColumn[] {
   return table.columns.filter(({ identityAlways }) => !identityAlways);
 }
 
-/** Every key leaves a tombstone, also one whose row stays or is missing. */
+/** Every key leaves a tombstone, also one whose row stays or is missing; those left by the settling. */
 export function guardedDelete(
   table: TargetTable,
   key: readonly KeyColumn[],
@@ -110,11 +110,11 @@ export function guardedDelete(
   const given = new Given(key, deletes);
   given.add('first_time', encodeTimeArray(deletes.map(earliestTime)), 'timestamptz');
   const passes = older(table, guard, given, 'u.first_time');
-  const bury = buryGiven(table, key, given.parameter(String(guard.rank), 'integer'));
+  const rank = given.parameter(String(guard.rank), 'integer');
   const remove =
     `delete from ${rowsOf(table)} as t using given u where ${matchesKey(key)} and ${passes} ` +
     'returning u.n';
-  const head = `with ${given.cte}, buried as (${bury}), touched as (${remove})`;
+  const head = `with ${given.cte}, touched as (${remove})`;
   // A row that is missing needs no look; in most batches nobody has to find out.
   const missing =
     `(select count(*) from given u where not exists ` +
@@ -122,21 +122,31 @@ export function guardedDelete(
   return {
     whole: {
       text:
-        `${head} select replicator.expect_rows(count(*) + case when count(*) < ${givenCount} ` +
+        `${head}, buried as (${buryGiven(table, key, rank)}) ` +
+        `select replicator.expect_rows(count(*) + case when count(*) < ${givenCount} ` +
         `then ${missing} else 0 end, ${givenCount}) from touched`,
       values: given.values,
     },
-    passing: { text: `${head} select n from touched`, values: given.values },
+    // Of those that are left a tombstone would be found that is none of anybody else.
+    passing: {
+      text: `${head}, buried as (${buryGiven(table, key, rank, 'given u join touched using (n)')}) select n from touched`,
+      values: given.values,
+    },
     rows: deletes,
     left: (result) => withoutOrdinals(deletes, result),
   };
 }
 
 /** Writes the tombstones of the given keys where there is no greater one. */
-export function buryGiven(table: TargetTable, key: readonly KeyColumn[], rank: string): string {
+export function buryGiven(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  rank: string,
+  from = 'given u',
+): string {
   return (
     'insert into replicator.tombstones as b (relation, key_hash, commit_time, rank) ' +
-    `select ${table.oid}, ${givenKeyHash(key)}, max(u.commit_time), ${rank} from given u group by 2 ` +
+    `select ${table.oid}, ${givenKeyHash(key)}, max(u.commit_time), ${rank} from ${from} group by 2 ` +
     'on conflict (relation, key_hash) do update set commit_time = excluded.commit_time, ' +
     'rank = excluded.rank where (excluded.commit_time, excluded.rank) > (b.commit_time, b.rank)'
   );

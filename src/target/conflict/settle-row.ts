@@ -96,7 +96,9 @@ function judge(
     decided.push({ ...change, incoming, version, present, presentRow, resolution });
     present = afterwards(present, resolution);
   }
-  return { decided, resolution };
+  // An earlier one may have removed the row, so that the last one found none.
+  const isGone = present.row === undefined && found.row !== undefined;
+  return { decided, resolution: isGone ? { ...resolution, action: 'delete' } : resolution };
 }
 
 function carryOut(

@@ -6,12 +6,17 @@ import { transactionOf } from '../../../support/model-values.ts';
 import { newest, oldest } from '../../../support/servers-for-tests.ts';
 import { ApplierFixture, insert, remove, update } from '../apply/applier-fixture.ts';
 
+type Change = ReturnType<typeof insert>;
+
+const contested = { sync: 's', log: 'keys' as const, windowMs: 0, pauses: false };
+
 describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
   let fixture: ApplierFixture;
 
   beforeEach(async () => {
+    contested.windowMs = 0;
     fixture = await ApplierFixture.create(major, {
-      contestedOf: () => ({ sync: 's', log: 'keys', windowMs: 0, pauses: false }),
+      contestedOf: () => contested,
     });
     await fixture.onBoth('create table t (id int primary key, v text)');
     await fixture.target.query(`
@@ -24,7 +29,7 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
   let lsn = 0x2000n;
 
   /** Each change as a transaction of its own, all in one batch. */
-  async function apply(changes: [change: ReturnType<typeof insert>, time: bigint][]) {
+  async function apply(changes: [change: Change, time: bigint][]) {
     const transactions = changes.map(([change, commitTime], i) => {
       const { transaction, ...part } = transactionOf(lsn + BigInt(i) * 0x10n, [change]);
       return { ...part, transaction: { ...transaction, xid: 3, commitTime } };
@@ -128,5 +133,24 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     await fixture.source.query(`insert into t values (2, 'later', 'of the later')`);
     await apply([[update(t, '2', 'lost', unchanged), before + 2n]]);
     expect(await told()).toMatchObject([{ resolution: 'keep_local', lost: 'lost' }]);
+  });
+
+  test.each([
+    { id: 1, windowMs: 0, madeAnew: true },
+    { id: 1, windowMs: 30_000, madeAnew: true },
+    { id: 1, windowMs: 30_000, madeAnew: false },
+    { id: 2, windowMs: 30_000, madeAnew: true },
+  ])('a row that was removed twice is gone: %o', async ({ id, windowMs, madeAnew }) => {
+    const sql = `insert into t values (${id}, 'here')`;
+    const { after } = await writeHere(sql);
+    const t = await fixture.relation('t');
+    contested.windowMs = windowMs;
+    await apply([
+      [remove(t, '1', null), after + 1n],
+      ...(madeAnew ? [[insert(t, '1', 'again'), after + 2n] as [Change, bigint]] : []),
+      [remove(t, '1', null), after + 3n],
+    ]);
+    expect((await fixture.rows('t')).filter((row) => row.startsWith('(1,'))).toEqual([]);
+    expect((await told()).filter(({ resolution }) => resolution === 'keep_local')).toEqual([]);
   });
 });
