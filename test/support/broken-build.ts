@@ -179,7 +179,7 @@ export const breakages = {
     },
     {
       file: 'target/conflict/look-at-values.js',
-      text: 'claim: claimed && {',
+      text: 'claim: version && {',
       becomes: 'claim: undefined && {',
     },
   ],
