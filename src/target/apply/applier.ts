@@ -20,8 +20,9 @@ import { type ChangeCounts, readProgress } from '../progress/progress.ts';
 import { type ApplySessionOptions, openApplySession } from './apply-session.ts';
 import { expectShapes } from './expect-shapes.ts';
 import type { FetchRows, FetchRowsOf } from './fetch-rows.ts';
-import { countChanges, type Fold, foldBatch, type PlannedStatement } from './plan-batch.ts';
+import { countChanges, type Fold, type PlannedStatement } from './plan-batch.ts';
 import { StatementNames } from './row-statements.ts';
+import type { TargetTable } from './target-table.ts';
 import { type ContestedOf, TargetTables } from './target-tables.ts';
 import {
   awaitVisible,
@@ -151,22 +152,24 @@ export class Applier {
     this.#frame.refuseApplied(endLsn);
     this.#applying = transactions;
     const { tables, allNew } = await this.#tables.load(transactions);
-    const folds = this.#fold(transactions);
+    const folds = this.#writer.fold(transactions);
     const head = [
       begin,
       ...(this.#isOwn ? [awaitVisible(transactions)] : []),
-      ...(isContended(folds) ? this.#frame.contend(commitTime) : []),
+      ...(isContended(tables) ? this.#frame.contend(commitTime) : []),
       this.#frame.advance(batch, this.#countChanges(transactions)),
       this.#frame.stamp(batch),
       ...this.#named(this.#writer.accompany(folds, commitTime)),
     ];
-    const plan = this.#writer.plan(folds);
+    const plan = this.#writer.plan(folds, transactions);
     const shapes = expectShapes(tables);
     try {
       const asSets = [...head, ...this.#named(this.#writer.claims(folds))];
       const done =
         (plan !== undefined && (await this.#atOnce(asSets, plan, shapes, batch))) ||
-        (await this.#gradually(asSets, shapes, batch, () => this.#writer.writeStepwise(folds)));
+        (await this.#gradually(asSets, shapes, batch, () =>
+          this.#writer.writeStepwise(folds, transactions),
+        ));
       if (done) return;
       await this.#carefully(head, shapes, batch, folds);
     } catch (error) {
@@ -184,17 +187,17 @@ export class Applier {
       throw new ReplicatorError('INTERNAL', 'parts of two transactions would be mixed');
     this.#applying = [part];
     const { tables } = await this.#tables.load([part]);
-    const folds = this.#fold([part]);
+    const folds = this.#writer.fold([part]);
     this.#open ??= await this.#beginParts(carefully, part);
     const { counts } = this.#open;
     const { commitTime } = part.transaction;
-    await this.#contendOnce(this.#open, folds, commitTime);
+    await this.#contendOnce(this.#open, tables, commitTime);
     await this.#execute(this.#writer.accompany(folds, commitTime));
     try {
       if (this.#open.carefully) await this.#writer.writeCarefully([part], folds);
       else {
         await this.#execute(this.#writer.claims(folds));
-        await this.#writer.writeStepwise(folds);
+        await this.#writer.writeStepwise(folds, [part]);
       }
     } catch (error) {
       await this.#recordUndecided();
@@ -237,10 +240,6 @@ export class Applier {
     this.#session.destroy();
   }
 
-  #fold(parts: readonly TransactionPart[]): Fold[] {
-    return foldBatch(parts, (relation) => this.#tables.of(relation));
-  }
-
   /** Of its own stream a database applies nothing: it has it already. */
   #countChanges(parts: readonly TransactionPart[]): ChangeCounts {
     return countChanges(this.#isOwn ? [] : parts);
@@ -265,6 +264,7 @@ export class Applier {
       this.#writer.count(plan, results.slice(head.length));
     } catch (error) {
       if (!needsCare(error)) throw error;
+      this.#writer.refused();
       await this.#rollback();
       return false;
     }
@@ -329,8 +329,12 @@ export class Applier {
     return { counts: countChanges([]), carefully, contended: false };
   }
 
-  async #contendOnce(open: OpenTransaction, folds: readonly Fold[], time: bigint): Promise<void> {
-    if (open.contended || !isContended(folds)) return;
+  async #contendOnce(
+    open: OpenTransaction,
+    tables: ReadonlySet<TargetTable>,
+    time: bigint,
+  ): Promise<void> {
+    if (open.contended || !isContended(tables)) return;
     open.contended = true;
     await this.#session.group(this.#frame.contend(time));
   }
@@ -372,8 +376,8 @@ export class Applier {
   }
 }
 
-function isContended(folds: readonly Fold[]): boolean {
-  return folds.some((fold) => fold.kind === 'step' && fold.table.contested !== undefined);
+function isContended(tables: ReadonlySet<TargetTable>): boolean {
+  return [...tables].some(({ contested, key }) => contested !== undefined && key !== undefined);
 }
 
 /** Failures that say nothing against the changes themselves, only against applying them as sets. */

@@ -30,7 +30,8 @@ export type SingleRow =
 
 /** The commit time of its first change in the batch; the least, should the clock have gone back. */
 export function earliestTime({ time, earlier }: RowDelete): bigint {
-  return (earlier ?? []).reduce((least, each) => (each.time < least ? each.time : least), time);
+  if (earlier === undefined) return time;
+  return earlier.reduce((least, each) => (each.time < least ? each.time : least), time);
 }
 
 export interface Step {

@@ -6,20 +6,30 @@ import type { ConflictLedger } from '../conflict/conflict-ledger.ts';
 import type { Contest } from '../conflict/contest.ts';
 import { applyCarefully } from './apply-carefully.ts';
 import type { FetchRows } from './fetch-rows.ts';
-import { type Fold, type PlannedStatement, planStep, planTruncate } from './plan-batch.ts';
+import {
+  type Fold,
+  foldBatch,
+  type PlannedStatement,
+  planStep,
+  planTruncate,
+} from './plan-batch.ts';
 import type { TargetTable } from './target-table.ts';
 import type { TargetTables } from './target-tables.ts';
 import { planWholeRows } from './whole-row-statements.ts';
 
 export interface Writer {
+  /** What of them there is to write. */
+  fold(parts: readonly TransactionPart[]): Fold[];
   /** All at once, with the COMMIT behind them; undefined when that cannot be. */
-  plan(folds: readonly Fold[]): PlannedStatement[] | undefined;
+  plan(folds: readonly Fold[], parts: readonly TransactionPart[]): PlannedStatement[] | undefined;
+  /** The plan raised that it must not be done so. */
+  refused(): void;
   /** What must go with the writes, known beforehand: raises nothing. */
   accompany(folds: readonly Fold[], stamp: bigint): Statement[];
   /** What unique values the writes take; raises UNIQUE_VIOLATION when they must go carefully. */
   claims(folds: readonly Fold[]): Statement[];
   /** One step after the other, settling at once what the sets leave. */
-  writeStepwise(folds: readonly Fold[]): Promise<void>;
+  writeStepwise(folds: readonly Fold[], parts: readonly TransactionPart[]): Promise<void>;
   /** One change after the other; `folds` is what they come to. */
   writeCarefully(parts: readonly TransactionPart[], folds: readonly Fold[]): Promise<void>;
   /** Counts the conflicts that the results of planned statements tell. */
@@ -42,9 +52,15 @@ export class SourceWriter implements Writer {
     this.#options = options;
   }
 
+  fold(parts: readonly TransactionPart[]): Fold[] {
+    return foldBatch(parts, (relation) => this.#options.tables.of(relation));
+  }
+
   plan(folds: readonly Fold[]): PlannedStatement[] | undefined {
     return needsCompletion(folds) ? undefined : folds.flatMap((fold) => this.#plan(fold));
   }
+
+  refused(): void {}
 
   accompany(folds: readonly Fold[], stamp: bigint): Statement[] {
     return this.#options.contest.manifests(folds, stamp);

@@ -1,8 +1,13 @@
-// Writes what a database's own stream brings: nothing but what its changes met without knowing.
+// Writes what a database's own stream brings: nothing but what its changes met without knowing. That is
+// rare, so most of them are not looked at one by one: where no delete from elsewhere is newer than the
+// oldest of a batch, its writes have met none.
+import type { RowChange } from '../../model/change.ts';
+import { formatCommitTime } from '../../model/commit-time.ts';
 import type { Relation } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import { type Fold, foldBatch, type PlannedStatement } from '../apply/plan-batch.ts';
+import { arrayOf } from '../apply/row-sql.ts';
 import type { TargetTable } from '../apply/target-table.ts';
 import type { Writer } from '../apply/writer.ts';
 import { claimValues } from './claim-values.ts';
@@ -13,20 +18,35 @@ export interface OwnWriterOptions extends SettleOwnContext {
   readonly tableOf: (relation: Relation) => TargetTable;
 }
 
+/** After a newer delete there are likely to be more of them for a while. */
+const batchesInFull = 100;
+
 export class OwnWriter implements Writer {
   readonly #options: OwnWriterOptions;
+  #inFull = 0;
 
   constructor(options: OwnWriterOptions) {
     this.#options = options;
   }
 
-  plan(folds: readonly Fold[]): PlannedStatement[] {
-    return folds.flatMap((fold) => {
-      if (fold.kind !== 'step' || fold.table.key === undefined) return [];
-      return planOwn(fold.table, fold.table.key, fold.step, this.#options.self).map(
-        (statement): PlannedStatement => ({ statement, expects: { kind: 'nothing' } }),
-      );
-    });
+  fold(parts: readonly TransactionPart[]): Fold[] {
+    if (this.#inFull > 0) return this.#foldAll(parts);
+    const telling = parts.map((part) => ({
+      ...part,
+      changes: part.changes.filter((change) => change.kind !== 'truncate' && this.#tells(change)),
+    }));
+    return this.#foldAll(telling);
+  }
+
+  plan(folds: readonly Fold[], parts: readonly TransactionPart[]): PlannedStatement[] {
+    const statements = this.#plan(folds);
+    if (this.#inFull > 0) this.#inFull -= 1;
+    else statements.push(this.#expectNoNewerDelete(parts));
+    return statements.map((statement) => ({ statement, expects: { kind: 'nothing' } }));
+  }
+
+  refused(): void {
+    this.#inFull = batchesInFull;
   }
 
   accompany(): Statement[] {
@@ -37,23 +57,59 @@ export class OwnWriter implements Writer {
     return claimValues(folds, this.#options.self.rank);
   }
 
-  async writeStepwise(folds: readonly Fold[]): Promise<void> {
-    const plan = this.plan(folds);
-    if (plan.length > 0) await this.#options.execute(plan.map(({ statement }) => statement));
+  async writeStepwise(_: readonly Fold[], parts: readonly TransactionPart[]): Promise<void> {
+    const plan = this.#plan(this.#foldAll(parts));
+    if (plan.length > 0) await this.#options.execute(plan);
   }
 
   /** Where values of unique keys clash: transaction by transaction, and such tables row by row. */
   async writeCarefully(parts: readonly TransactionPart[]): Promise<void> {
-    const { tableOf } = this.#options;
     for (const part of parts)
-      for (const fold of foldBatch([part], tableOf)) {
+      for (const fold of this.#foldAll([part])) {
         if (fold.kind !== 'step' || fold.table.key === undefined) continue;
         const { table, step } = fold;
-        if (table.uniques.length === 0) await this.writeStepwise([fold]);
-        else await settleOwnStep(table, fold.table.key, step, this.#options);
+        if (table.uniques.length > 0)
+          await settleOwnStep(table, fold.table.key, step, this.#options);
+        else await this.#options.execute(this.#plan([fold]));
       }
   }
 
   /** None: what these statements find is settled by them. */
   count(): void {}
+
+  /** A delete or a changed key buries, and a unique value is claimed, whatever there is. */
+  #tells(change: RowChange): boolean {
+    if (change.kind === 'delete' || (change.kind === 'update' && change.old !== undefined))
+      return true;
+    return this.#options.tableOf(change.relation).uniques.length > 0;
+  }
+
+  #foldAll(parts: readonly TransactionPart[]): Fold[] {
+    return foldBatch(parts, this.#options.tableOf);
+  }
+
+  #plan(folds: readonly Fold[]): Statement[] {
+    return folds.flatMap((fold) => {
+      if (fold.kind !== 'step' || fold.table.key === undefined) return [];
+      return planOwn(fold.table, fold.table.key, fold.step, this.#options.self);
+    });
+  }
+
+  /** Raises ROWS_MISSING when one of the writes may have been beaten. */
+  #expectNoNewerDelete(parts: readonly TransactionPart[]): Statement {
+    const oids = new Set<string>();
+    let oldest = parts[0]?.transaction.commitTime ?? 0n;
+    for (const { changes, transaction } of parts) {
+      if (transaction.commitTime < oldest) oldest = transaction.commitTime;
+      for (const change of changes)
+        if (change.kind !== 'truncate') oids.add(this.#options.tableOf(change.relation).oid);
+    }
+    return {
+      name: 'expect_no_newer_delete',
+      text:
+        'select replicator.expect_rows((select count(*) from (select from replicator.tombstones ' +
+        'where commit_time >= $1 and relation = any ($2::text[]::oid[]) limit 1) b), 0)',
+      values: [formatCommitTime(oldest), arrayOf([...oids])],
+    };
+  }
 }
