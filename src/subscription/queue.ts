@@ -13,7 +13,13 @@ export interface BatchLimits {
 
 /** Whole transactions, or one part of a transaction that is larger than memory. */
 export type Work =
-  | { readonly kind: 'batch'; readonly batch: Batch; readonly parts: readonly TransactionPart[] }
+  | {
+      readonly kind: 'batch';
+      readonly batch: Batch;
+      readonly parts: readonly TransactionPart[];
+      /** What waits behind it does not change it any more. */
+      readonly full: boolean;
+    }
   | { readonly kind: 'part'; readonly part: TransactionPart; readonly parts: [TransactionPart] };
 
 export class TransactionQueue {
@@ -52,9 +58,12 @@ export class TransactionQueue {
     this.#wake = undefined;
   }
 
-  /** The next work without removing it: it stays until `release`, so a failed batch is not lost. */
-  peek(limits: BatchLimits): Work | undefined {
-    const head = this.#parts[0];
+  /**
+   * The next work, behind `skip` parts, without removing it: it stays until `release`, so a failed batch
+   * is not lost.
+   */
+  peek(limits: BatchLimits, skip = 0): Work | undefined {
+    const head = this.#parts[skip];
     if (head === undefined) return undefined;
     if (!head.first || head.endLsn === undefined)
       return { kind: 'part', part: head, parts: [head] };
@@ -63,18 +72,22 @@ export class TransactionQueue {
     const parts: TransactionPart[] = [];
     let endLsn: Lsn = head.endLsn;
     let { commitTime } = head.transaction;
-    for (const part of this.#parts) {
-      if (!part.first || part.endLsn === undefined) break;
+    let full = false;
+    for (let i = skip; i < this.#parts.length; i += 1) {
+      const part = this.#parts[i];
+      if (part === undefined || !part.first || part.endLsn === undefined) break;
       const over = changes + part.changes.length > limits.changes;
-      if (parts.length > 0 && (over || bytes + part.bytes > limits.bytes)) break;
-      if (parts.length === limits.transactions) break;
+      full =
+        (parts.length > 0 && (over || bytes + part.bytes > limits.bytes)) ||
+        parts.length === limits.transactions;
+      if (full) break;
       changes += part.changes.length;
       bytes += part.bytes;
       parts.push(part);
       endLsn = part.endLsn;
       if (part.transaction.commitTime > commitTime) commitTime = part.transaction.commitTime;
     }
-    return { kind: 'batch', batch: { transactions: parts, endLsn, commitTime }, parts };
+    return { kind: 'batch', batch: { transactions: parts, endLsn, commitTime }, parts, full };
   }
 
   /** Removes work that is done. What was dropped meanwhile is not there any more. */

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { backoffMs, failedRetryMs } from '../model/backoff.ts';
+import type { Batch } from '../model/batch.ts';
 import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
 import type { RelationName } from '../model/relation.ts';
@@ -324,13 +325,19 @@ export class Subscription implements Subscriber {
   /** Of a batch that cannot be applied, what lies before its trouble still can. */
   async #applyBatch({ batch, parts }: Work & { kind: 'batch' }, applier: Applier): Promise<void> {
     try {
-      await applier.apply(batch);
+      await applier.apply(batch, () => this.#batchBehind(parts));
     } catch (thrown) {
       const error = asReplicatorError(thrown);
       if (parts.length === 1 || error.retry !== 'manual') throw error;
       this.#singlyUntil = batch.endLsn;
       throw new ReplicatorError('BATCH_REFUSED', error.message, { cause: error });
     }
+  }
+
+  /** Only a full one: what else arrives meanwhile belongs to the next. */
+  #batchBehind(parts: readonly TransactionPart[]): Batch | undefined {
+    const work = this.#inbox.queue.peek(this.#options.limits, parts.length);
+    return work?.kind === 'batch' && work.full ? work.batch : undefined;
   }
 
   async #applyPart(part: TransactionPart, applier: Applier): Promise<void> {

@@ -21,6 +21,7 @@ import { type ApplySessionOptions, openApplySession } from './apply-session.ts';
 import { expectShapes } from './expect-shapes.ts';
 import type { FetchRows, FetchRowsOf } from './fetch-rows.ts';
 import { countChanges, type Fold, type PlannedStatement } from './plan-batch.ts';
+import { isSameBatch, type PreparedBatch, prepareBatch } from './prepare-batch.ts';
 import { StatementNames } from './row-statements.ts';
 import type { TargetTable } from './target-table.ts';
 import { type ContestedOf, TargetTables } from './target-tables.ts';
@@ -47,6 +48,8 @@ export interface ApplierOptions extends ApplySessionOptions {
   readonly onConflicts: (counts: ConflictCounts) => void;
 }
 
+export type NextBatch = () => Batch | undefined;
+
 interface OpenTransaction {
   readonly counts: ChangeCounts;
   readonly carefully: boolean;
@@ -65,6 +68,7 @@ export class Applier {
   #forgetAt = Date.now() + forgetPauseMs * Math.random();
   readonly #ledger: ConflictLedger;
   #open: OpenTransaction | undefined;
+  #ahead: PreparedBatch | undefined;
   #applying: readonly TransactionPart[] = [];
 
   private constructor(
@@ -141,32 +145,32 @@ export class Applier {
     return this.#session;
   }
 
-  /** Applies whole transactions as one. Once it resolves they are durable on the target. */
-  async apply(batch: Batch): Promise<void> {
-    await this.#apply(batch);
+  /**
+   * Applies whole transactions as one. Once it resolves they are durable on the target. `next`: the
+   * batch that will follow, if it is known by then, to be prepared meanwhile.
+   */
+  async apply(batch: Batch, next: NextBatch = () => undefined): Promise<void> {
+    await this.#apply(batch, next);
     await this.#forget();
   }
 
-  async #apply(batch: Batch): Promise<void> {
+  async #apply(batch: Batch, next: NextBatch): Promise<void> {
     const { transactions, endLsn, commitTime } = batch;
     this.#frame.refuseApplied(endLsn);
     this.#applying = transactions;
-    const { tables, allNew } = await this.#tables.load(transactions);
-    const folds = this.#writer.fold(transactions);
+    const { tables, allNew, folds, plan, shapes, ...prepared } = await this.#prepare(batch);
     const head = [
       begin,
       ...(this.#isOwn ? [awaitVisible(transactions)] : []),
       ...(isContended(tables) ? this.#frame.contend(commitTime) : []),
       this.#frame.advance(batch, this.#countChanges(transactions)),
       this.#frame.stamp(batch),
-      ...this.#named(this.#writer.accompany(folds, commitTime)),
+      ...this.#named(prepared.accompany),
     ];
-    const plan = this.#writer.plan(folds, transactions);
-    const shapes = expectShapes(tables);
     try {
-      const asSets = [...head, ...this.#named(this.#writer.claims(folds))];
+      const asSets = [...head, ...this.#named(prepared.claims)];
       const done =
-        (plan !== undefined && (await this.#atOnce(asSets, plan, shapes, batch))) ||
+        (plan !== undefined && (await this.#atOnce(asSets, plan, shapes, batch, next))) ||
         (await this.#gradually(asSets, shapes, batch, () =>
           this.#writer.writeStepwise(folds, transactions),
         ));
@@ -249,17 +253,40 @@ export class Applier {
     return this.#options.source === this.#options.target.name;
   }
 
+  async #prepare(batch: Batch): Promise<PreparedBatch> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (ahead !== undefined && isSameBatch(ahead.batch, batch)) return ahead;
+    const loaded = await this.#tables.load(batch.transactions);
+    return prepareBatch(batch, loaded, this.#writer);
+  }
+
+  /** Whatever is wrong with it is said when its turn has come. Own streams wait for nothing here. */
+  #prepareAhead(next: NextBatch): void {
+    const batch = this.#isOwn ? undefined : next();
+    const loaded = batch && this.#tables.known(batch.transactions);
+    if (batch === undefined || loaded === undefined) return;
+    try {
+      this.#ahead = prepareBatch(batch, loaded, this.#writer);
+    } catch {
+      this.#ahead = undefined;
+    }
+  }
+
   /** The statements and their COMMIT in one go. False, and rolled back, when rows need a look. */
   async #atOnce(
     head: readonly Statement[],
     plan: readonly PlannedStatement[],
     shapes: readonly Statement[],
     { endLsn }: Destination,
+    next: NextBatch,
   ): Promise<boolean> {
     this.#ledger.clear();
     const statements = this.#named(plan.map(({ statement }) => statement));
     try {
-      const results = await this.#session.group([...head, ...statements, ...shapes, commit]);
+      const reply = this.#session.group([...head, ...statements, ...shapes, commit]);
+      this.#prepareAhead(next);
+      const results = await reply;
       this.#frame.committed(results.at(-1), endLsn);
       this.#writer.count(plan, results.slice(head.length));
     } catch (error) {

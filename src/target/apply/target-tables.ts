@@ -46,6 +46,17 @@ export class TargetTables {
     return { tables, allNew: missing.size === relations.size };
   }
 
+  /** The same where all are described already; else undefined. */
+  known(parts: readonly TransactionPart[]): LoadedTables | undefined {
+    const tables = new Set<TargetTable>();
+    for (const relation of relationsOf(parts)) {
+      const table = this.#tables.get(relation);
+      if (table === undefined) return undefined;
+      tables.add(table);
+    }
+    return { tables, allNew: false };
+  }
+
   async #describe(missing: ReadonlySet<Relation>): Promise<void> {
     const { contestedOf, oidOf } = this.#options;
     const byName = [...missing].filter((relation) => oidOf(relation) === undefined);

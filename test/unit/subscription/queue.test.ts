@@ -26,7 +26,18 @@ test('what waits becomes one batch: changes in order, the last end, the newest t
     kind: 'batch',
     batch: { transactions: parts, endLsn: 310n, commitTime: 300n },
     parts,
+    full: false,
   });
+});
+
+test('what comes behind a batch, and whether more can still join it', () => {
+  const parts = [100n, 200n, 300n].map((lsn) => transactionOf(lsn, inserts(1)));
+  const queue = queueOf(...parts);
+  const two = { ...unlimited, changes: 2 };
+  expect(queue.peek(two)).toMatchObject({ parts: [{}, {}], full: true });
+  expect(queue.peek(two, 1)).toMatchObject({ batch: { endLsn: 310n }, full: false });
+  expect(queue.peek(two, 2)).toMatchObject({ parts: [parts[2]], full: false });
+  expect(queue.peek(two, 3)).toBeUndefined();
 });
 
 test('the newest commit time counts, not the last', () => {
