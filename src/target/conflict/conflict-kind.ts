@@ -7,7 +7,7 @@ import type {
   ConflictSide,
   DecidingRule,
 } from '../../model/conflict.ts';
-import type { Tuple } from '../../model/tuple.ts';
+import { type Tuple, unchanged } from '../../model/tuple.ts';
 import type { Version } from '../../model/version.ts';
 import { rowImage } from './conflict-log.ts';
 import type { RowChanged } from './look-at-row.ts';
@@ -94,8 +94,12 @@ function kindOf({
   if (row === 'own batch' || row.rank === version.rank || row.time === beforeAllTimes)
     return undefined;
   if (incoming.kind === 'delete') return 'delete_origin_differs';
-  const same = table.columns.every(({ index }, i) => incoming.row[index] === presentRow?.[i]);
-  if (same) return undefined;
+  // What was completed is what the source has by now, which may be this very row.
+  const came = incoming.sent ?? incoming.row;
+  const isSame = table.columns.every(
+    ({ index }, i) => came[index] === unchanged || came[index] === presentRow?.[i],
+  );
+  if (isSame) return undefined;
   return incoming.kind === 'insert' ? 'insert_exists' : 'update_origin_differs';
 }
 

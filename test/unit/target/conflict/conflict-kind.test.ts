@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Tuple } from '../../../../src/model/tuple.ts';
+import { type Tuple, unchanged } from '../../../../src/model/tuple.ts';
 import type { Version } from '../../../../src/model/version.ts';
 import type { Contested, TargetTable } from '../../../../src/target/apply/target-table.ts';
 import { conflictOf, isWorthTelling } from '../../../../src/target/conflict/conflict-kind.ts';
@@ -27,11 +27,12 @@ const here = (time: bigint): Version => ({ time, rank: 2 });
 function met(
   kind: 'insert' | 'update' | 'delete',
   present: Partial<Present>,
-  rows: { row?: Tuple; presentRow?: Tuple; pauses?: boolean } = {},
+  rows: { row?: Tuple; sent?: Tuple; presentRow?: Tuple; pauses?: boolean } = {},
 ) {
   const version: Version = { time: 10n * second, rank: 1 };
   const key = ['1'];
-  const incoming = { key, row: rows.row ?? ['1', 'there'], time: version.time, kind };
+  const { row = ['1', 'there'], sent } = rows;
+  const incoming = { key, row, ...(sent && { sent }), time: version.time, kind };
   const found: Present = { row: undefined, tombstone: undefined, ...present };
   return conflictOf({
     table: rows.pauses ? { ...table, contested: { ...contested, pauses: true } } : table,
@@ -72,6 +73,14 @@ test('is none with the row of the same source, nor where nothing is there', () =
   expect(met('update', { row: { time: 11n * second, rank: 1 } })).toBeUndefined();
   expect(met('update', { row: 'own batch' })).toBeUndefined();
   expect(met('insert', {})).toBeUndefined();
+});
+
+test('a row that was completed counts, and is told, as it was sent', () => {
+  const row = ['1', 'here'];
+  const lost = met('update', { row: here(11n * second) }, { row, sent: ['1', 'lost'] });
+  expect(lost).toMatchObject({ kind: 'update_origin_differs', remote: { row: { v: 'lost' } } });
+  const sent = ['1', unchanged];
+  expect(met('update', { row: here(11n * second) }, { row, sent })).toBeUndefined();
 });
 
 test('is none between two that wrote the same row, however large', () => {
