@@ -79,7 +79,7 @@ test('a row that was completed counts, and is told, as it was sent', () => {
   const row = ['1', 'here'];
   const lost = met('update', { row: here(11n * second) }, { row, sent: ['1', 'lost'] });
   expect(lost).toMatchObject({ kind: 'update_origin_differs', remote: { row: { v: 'lost' } } });
-  const sent = ['1', unchanged];
+  const sent: Tuple = ['1', unchanged];
   expect(met('update', { row: here(11n * second) }, { row, sent })).toBeUndefined();
 });
 
