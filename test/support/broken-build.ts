@@ -68,14 +68,16 @@ export const breakages = {
   'progress-outside-the-transaction': [
     {
       file: 'target/apply/applier.js',
-      text: 'this.#frame.stamp(batch), ...this.#named(this.#writer.accompany',
-      becomes: `commit, begin, this.#frame.stamp(batch), ...this.#named(this.#writer.accompany`,
+      text: 'this.#frame.stamp(batch), ...this.#named(prepared.accompany',
+      becomes: 'commit, begin, this.#frame.stamp(batch), ...this.#named(prepared.accompany',
     },
   ],
   'progress-after-the-transaction': [
     {
       file: 'target/apply/applier.js',
-      text: 'const results = await this.#session.group([...head, ...statements, ...shapes, commit]);',
+      text: `const reply = this.#session.group([...head, ...statements, ...shapes, commit]);
+             this.#prepareAhead(next);
+             const results = await reply;`,
       becomes: `const isAdvance = ({ name }) => name === 'advance';
               await this.#session.group([...head.filter((each) => !isAdvance(each)),
                   ...statements, ...shapes, commit]);
@@ -103,7 +105,7 @@ export const breakages = {
   'refused-batch-is-skipped': [
     {
       file: 'subscription/subscription.js',
-      text: 'await applier.apply(batch);',
+      text: 'await applier.apply(batch, () => this.#batchBehind(parts));',
       becomes: `await applier.apply(batch).catch(async () => {
         await applier.session.rollback();
         await applier.pass(batch.endLsn);
