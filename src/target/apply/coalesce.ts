@@ -10,6 +10,8 @@ export interface RowWrite extends RowDelete {
   readonly row: Tuple;
   /** As it came, where `row` was completed since (complete-rows.ts). */
   readonly sent?: Tuple;
+  /** Its source has no such row any more, so that it counts as a delete (complete-rows.ts). */
+  readonly gone?: true;
 }
 
 export interface RowDelete {

@@ -47,7 +47,9 @@ export async function* completeRows(
     const bytes = present.reduce((sum, row) => sum + sizeOf(row), 0);
     count = bytes < enoughBytes ? count * 2 : Math.max(1, Math.floor(count / 2));
     const whole = piece.flatMap((write, i) => fill(table, write, present[i]));
-    const gone = piece.filter((_, i) => present[i] === undefined);
+    const gone = piece
+      .filter((_, i) => present[i] === undefined)
+      .map((write) => ({ ...write, gone: true as const }));
     yield { whole, gone };
   }
 }

@@ -8,7 +8,7 @@ import type {
   DecidingRule,
 } from '../../model/conflict.ts';
 import { type Tuple, unchanged } from '../../model/tuple.ts';
-import type { Version } from '../../model/version.ts';
+import { isOlder, type Version } from '../../model/version.ts';
 import { rowImage } from './conflict-log.ts';
 import type { RowChanged } from './look-at-row.ts';
 import type { Clash } from './look-at-values.ts';
@@ -32,7 +32,7 @@ function sidesOf(
   otherRow: Tuple | undefined,
 ): Pick<Conflict, 'sync' | 'table' | 'key' | 'local' | 'remote'> {
   const names = table.columns.map(({ name }) => name);
-  // What a person is to decide on must be whole; else it is told what came.
+  // What a person is to decide on must be whole, or no row; else it is told what came.
   const pauses = table.contested?.pauses;
   const characters = pauses ? Number.POSITIVE_INFINITY : undefined;
   const local: ConflictSide | undefined = other && {
@@ -40,11 +40,9 @@ function sidesOf(
     row: otherRow && rowImage(names, otherRow, characters),
   };
   const came =
-    incoming.kind === 'delete'
+    incoming.kind === 'delete' || (pauses && incoming.gone)
       ? undefined
-      : pauses
-        ? incoming.row
-        : (incoming.sent ?? incoming.row);
+      : ((pauses ? undefined : incoming.sent) ?? incoming.row);
   const values = came && table.columns.map(({ index }) => came[index] ?? null);
   return {
     sync: table.contested?.sync ?? '',
@@ -107,8 +105,10 @@ function otherVersion({ present }: Settled): Version | undefined {
   return present.row === 'own batch' ? undefined : (present.row ?? present.tombstone);
 }
 
-function resolutionOf({ incoming, present, resolution }: Settled): ConflictResolution {
-  if (incoming.kind === 'delete' && present.row === undefined) return 'skip';
+function resolutionOf({ incoming, version, present, resolution }: Settled): ConflictResolution {
+  const { row, tombstone } = present;
+  const isLost = incoming.kind !== 'delete' && isOlder(version, tombstone);
+  if (row === undefined && resolution.action === 'keep' && !isLost) return 'skip';
   return resolution.action === 'keep' ? 'keep_local' : 'apply_remote';
 }
 

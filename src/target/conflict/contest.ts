@@ -74,7 +74,9 @@ export class Contest {
     writtenAt?: WrittenAt,
   ): Promise<void> {
     const incoming =
-      'row' in row && kind !== 'delete' ? { ...row, kind } : { ...row, kind: 'delete' as const };
+      'row' in row
+        ? { ...row, kind: kind === 'insert' ? kind : ('update' as const) }
+        : { ...row, kind: 'delete' as const };
     await settleRow(table, key, incoming, this.#context, writtenAt);
   }
 

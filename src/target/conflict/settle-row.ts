@@ -91,7 +91,7 @@ function judge(
   let resolution: Resolution = { action: 'keep', bury: undefined };
   for (const incoming of [...(change.incoming.earlier ?? []), change.incoming]) {
     const version = { ...change.version, time: incoming.time };
-    const kind = incoming.kind === 'delete' ? 'delete' : 'write';
+    const kind = incoming.kind === 'delete' || incoming.gone ? 'delete' : 'write';
     resolution = resolve({ kind, version }, present);
     decided.push({ ...change, incoming, version, present, presentRow, resolution });
     present = afterwards(present, resolution);

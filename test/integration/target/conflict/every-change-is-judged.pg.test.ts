@@ -135,6 +135,26 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     expect(await told()).toMatchObject([{ resolution: 'keep_local', lost: 'lost' }]);
   });
 
+  test('an update that lost is told with its row though that is gone at the source', async () => {
+    const { before } = await writeHere(`insert into t values (2, 'here')`);
+    await fixture.onBoth('alter table t add large text');
+    await fixture.target.query(`
+      insert into replicator.tombstones (relation, key_hash, commit_time, rank)
+        values ('t'::regclass, hashint4extended(3, 0), now(), 2)`);
+    const t = await fixture.relation('t');
+    await apply([
+      [update(t, '2', 'lost', unchanged), before],
+      [update(t, '3', 'lost as well', unchanged), before],
+      [update(t, '4', 'deleted later', unchanged), before],
+    ]);
+    expect(await fixture.rows('t')).toEqual(['(2,here,)']);
+    const kept = { resolution: 'keep_local' };
+    expect(await told()).toEqual([
+      { ...kept, conflict_type: 'update_origin_differs', rule: 'newer', lost: 'lost' },
+      { ...kept, conflict_type: 'update_deleted', rule: 'tombstone', lost: 'lost as well' },
+    ]);
+  });
+
   test.each([
     { id: 1, windowMs: 0, madeAnew: true },
     { id: 1, windowMs: 30_000, madeAnew: true },
