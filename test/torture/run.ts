@@ -12,6 +12,7 @@ import { Daemon } from './daemon.ts';
 import { startFaults } from './faults/schedule.ts';
 import { History } from './history.ts';
 import { type Lag, measureLag } from './lag.ts';
+import { leaveEvidence } from './leave-evidence.ts';
 import { Master } from './master.ts';
 import type { Options } from './options.ts';
 import { gatherFacts } from './outcome.ts';
@@ -102,6 +103,7 @@ async function torture(world: World, says: (what: string) => void): Promise<Resu
   const lag = await measureLag(world, facts);
   for await (const finding of checkStill(world)) findings.push(finding);
   for (const finding of checkLog(world)) findings.push(finding);
+  if (findings.length > 0) await leaveEvidence(world);
   says('taking it away');
   for await (const finding of checkTeardown(world)) findings.push(finding);
   await writeFile(join(world.folder, 'findings.json'), JSON.stringify(findings, null, 2));
