@@ -19,7 +19,9 @@ import { encoding } from './preflight/checks/encoding.ts';
 import { enumLabels } from './preflight/checks/enum-labels.ts';
 import { failover } from './preflight/checks/failover.ts';
 import { firingTriggers } from './preflight/checks/firing-triggers.ts';
+import { foreignKeys } from './preflight/checks/foreign-keys.ts';
 import { installation } from './preflight/checks/installation.ts';
+import { largeObjects } from './preflight/checks/large-objects.ts';
 import { nativeSubscription } from './preflight/checks/native-subscription.ts';
 import { notReplicable } from './preflight/checks/not-replicable.ts';
 import { origin } from './preflight/checks/origin.ts';
@@ -82,11 +84,13 @@ export const checks: readonly Check[] = [
   firingTriggers,
   rules,
   truncate,
+  largeObjects,
   publication,
   allTablesPublication,
   nativeSubscription,
   commitTimestamps,
   sequences,
+  foreignKeys,
   conflictRule,
   installation,
   slot,

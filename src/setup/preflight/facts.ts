@@ -44,6 +44,8 @@ export interface DatabaseFacts {
   readonly tables: ReadonlyMap<string, TableFacts>;
   /** What else a relgroup names. */
   readonly otherRelations: readonly OtherRelation[];
+  /** It holds some. */
+  readonly largeObjects: boolean;
   /** Labels of every enumerated type, by its name in a cast. */
   readonly enums: ReadonlyMap<string, readonly string[]>;
 }

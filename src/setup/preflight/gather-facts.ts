@@ -9,6 +9,7 @@ import type { DatabaseFacts, PreflightFacts } from './facts.ts';
 import { readClock } from './read/read-clock.ts';
 import { readConnection } from './read/read-connection.ts';
 import { readEnums } from './read/read-enums.ts';
+import { readLargeObjects } from './read/read-large-objects.ts';
 import { readOwnSchema, readOwnState } from './read/read-own-schema.ts';
 import { readPublications } from './read/read-publications.ts';
 import { readRelations } from './read/read-relations.ts';
@@ -107,6 +108,7 @@ async function gatherDatabase(
     subscriptions: await readSubscriptions(session),
     tables: await readTables(session, relations.publishable),
     otherRelations: relations.others,
+    largeObjects: await readLargeObjects(session),
     enums: await readEnums(session),
   };
   return { version, facts };

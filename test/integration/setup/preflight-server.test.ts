@@ -67,6 +67,8 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       `error b: synchronous_standby_names = 'FIRST 1 (s1, "Replicator/B/walsender")' counts replicator as a standby: every commit would wait for it`,
       'error a: track_commit_timestamp is off, and rows here have several writers: the later commit could not be told',
       'error b: track_commit_timestamp is off, and rows here have several writers: the later commit could not be told',
+      'notice a: sync s keeps the last commit of a row as a whole: of increments (n = n + 1) or changes of other columns made elsewhere meanwhile nothing stays',
+      'notice a: sync s has several sources and `truncate: replicate`: a TRUNCATE can leave the databases different',
     ]);
   });
 

@@ -95,7 +95,11 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       a: { database: a, role: 'source' },
       b: { database: b, role: 'source' },
     } as const;
-    const found = await preflight(configOf(members), only('conflict'));
+    const find = async () =>
+      (await preflight(configOf(members), only('conflict'))).filter(
+        ({ check }) => check === 'sequences',
+      );
+    const found = await find();
     expect(found.map(({ column, database, hint }) => `${database} ${column}: ${hint}`)).toEqual([
       'a id: alter sequence "public"."s_id_seq" increment by 2 restart with 5002',
       'b id: alter sequence "public"."s_id_seq" increment by 2 restart with 5003',
@@ -107,7 +111,72 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       if (severity === 'warning') await (database === 'a' ? a : b).query(hint);
     const [{ id } = {}] = await a.query('insert into s default values returning id');
     expect(id).toBe('5002');
-    expect(briefly(await preflight(configOf(members), only('conflict')))).toEqual([]);
+    expect(await find()).toEqual([]);
+  });
+
+  test('what deletes and cascades of other databases do not see', async () => {
+    const ddl = `create table parent (id int primary key, up int references parent);
+      create table child (id int primary key, parent int references parent on delete cascade)
+        partition by range (id);
+      create table child_0 partition of child for values from (0) to (9);
+      create schema own; create table own.child (id int references parent)`;
+    const a = await create(major, ddl);
+    const b = await create(major, ddl);
+    const told = async (role: 'source' | 'target', tables: string[]) =>
+      (
+        await preflight(
+          configOf({ a: { database: a, role: 'source' }, b: { database: b, role } }, { tables }),
+          only('conflict'),
+        )
+      )
+        .filter(({ check }) => check === 'foreign-keys')
+        .map(({ severity, message }) => `${severity} ${message}`);
+    expect(await told('source', ['*.*'])).toEqual([
+      'notice b: a row of public.parent can be deleted on one of a, b while rows of own.child are added on another: these stay, without it',
+      'notice b: a row of public.parent can be deleted on one of a, b while rows of public.child are added on another: these stay, without it',
+      'notice b: a row of public.parent can be deleted on one of a, b while rows that refer to it are added on another: these stay, without it',
+    ]);
+    expect(await told('target', ['*.*'])).toEqual([]);
+    expect(await told('target', ['public.*'])).toEqual([
+      'notice b: a row of public.parent can be deleted on one of a, b while rows of own.child are added on another: these stay, without it',
+    ]);
+  });
+
+  test('large objects, and columns that may point at them', async () => {
+    const ddl = `create extension lo; create schema own;
+      create table t (id int primary key, number oid, "Picture" lo, scans oid[], v bytea);
+      create table own.t (id oid primary key)`;
+    const a = await create(major, ddl);
+    const b = await create(major, ddl);
+    const find = async (...tables: string[]) =>
+      await preflight(
+        configOf(
+          { a: { database: a, role: 'source' }, b: { database: b, role: 'target' } },
+          { tables },
+        ),
+        only('schema'),
+      );
+    await b.query('select lo_create(0)');
+    expect(briefly(await find('public.t'))).toEqual([]);
+    await a.query(`select lo_from_bytea(0, 'x')`);
+    const found = await find('public.t');
+    expect(found.map(({ severity, column }) => `${severity} ${column}`)).toEqual([
+      'warning number',
+      'warning Picture',
+      'warning scans',
+    ]);
+    expect(found[1]).toMatchObject({
+      check: 'large-objects',
+      database: 'a',
+      table: 'public.t',
+      message:
+        'a: public.t, column Picture is of type public.lo, and there are large objects: these are not replicated, so it would point at nothing elsewhere',
+      hint: 'if it points at them, keep their bytes in the row: a column of type bytea, filled with lo_get("Picture")',
+    });
+    await a.query('alter table t drop number, drop "Picture", drop scans');
+    const rest = await find('public.t');
+    expect(briefly(rest)).toEqual(['notice large-objects a']);
+    expect(exitCodeOf(rest)).toBe(0);
   });
 
   test('several sources need a key on every table', async () => {

@@ -36,6 +36,7 @@ function referencesOfOthers(facts: PreflightFacts): Problem[] {
   const pairs = tablePairs(facts).filter(({ options }) => options.truncate === 'replicate');
   return pairs.flatMap(({ label, subscription, source, sourceTable, target, targetTable }) =>
     targetTable.referencedBy.flatMap((other) => {
+      if (other === label) return [];
       const comes = pairs.some(
         (pair) => pair.subscription === subscription && pair.label === other,
       );

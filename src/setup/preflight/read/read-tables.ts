@@ -13,7 +13,7 @@ export interface TableFacts extends RelationFacts, CatalogTable {
   /** Triggers and rules that fire also for a replica. */
   readonly firing: readonly FiringObject[];
   readonly rules: readonly TableRule[];
-  /** Labels of other tables that have a foreign key to it. */
+  /** Labels of tables that have a foreign key to it, its own perhaps among them. */
   readonly referencedBy: readonly string[];
   /** Labels of sequences that RESTART IDENTITY would restart, and the role does not own. */
   readonly foreignSequences: readonly string[];
@@ -101,7 +101,7 @@ const detailsQuery = `
       join pg_catalog.pg_constraint x on x.confrelid = f.oid and x.contype = 'f'
       join pg_catalog.pg_class c on c.oid = coalesce(pg_partition_root(x.conrelid), x.conrelid)
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-      where f.root = r.oid and c.oid <> r.oid),
+      where f.root = r.oid),
     'foreignSequences', (
       select coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname)
                                order by n.nspname, c.relname), '[]')

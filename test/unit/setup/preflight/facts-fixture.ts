@@ -82,6 +82,7 @@ export function database(name: string, changes: Changes<DatabaseFacts> = {}): Da
     subscriptions: [],
     tables: new Map(),
     otherRelations: [],
+    largeObjects: false,
     enums: new Map(),
   };
   const parts = Object.entries(changes).map(([part, change]) => {
