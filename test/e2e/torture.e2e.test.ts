@@ -8,13 +8,10 @@ import { run } from '../torture/run.ts';
 
 const versions = ['--majors', `${newest},${oldest}`, '--minutes', '0.35'];
 
-const shared = 'append,linger,twin,bulk,register,rewrite,counter,reborn,moving,family';
-
 test.each([
   ['one writer', ['--topology', 'single']],
   ['several writers, each with rows of its own', ['--rows', 'own']],
-  // document and unique are left to the long run: what that still finds there is in docs/reference/limits.md
-  ['several writers of the same rows', ['--workloads', shared]],
+  ['several writers of the same rows', []],
 ])(
   '%s: all faults, and nothing is lost, doubled or different',
   async (_, args) => {

@@ -47,6 +47,7 @@ export const usage = `npm run torture -- [options]
   --clients N          clients of each database that is written to (3)
   --rest MS            at most so long between two transactions of a client (20)
   --keys N             rows that the clients of a workload meet on (20)
+  --patience SECONDS   how long all may take to be quiet in the end (120)
   --folder PATH        where the history goes (a temporary folder, kept when something is found)
   --program PATH       another build than this one: its main.js
   --broken NAME        a deliberately broken build, which must be noticed; all for one after another:
@@ -76,6 +77,7 @@ export function parseCommandLine(args: string[]): CommandLine | 'help' {
       clients: text,
       rest: text,
       keys: text,
+      patience: text,
       folder: text,
       program: text,
       broken: text,
@@ -101,7 +103,7 @@ export function parseCommandLine(args: string[]): CommandLine | 'help' {
     restMs: number('rest', values.rest ?? '20', 0, 60_000),
     keys: number('keys', values.keys ?? '20', 1, 1_000_000),
     folder: values.folder,
-    patienceMs: 120_000,
+    patienceMs: 1000 * number('patience', values.patience ?? '120', 1, 3600),
     program: values.program,
   };
   return {

@@ -21,7 +21,7 @@ export interface Taken {
 }
 
 export interface Settlement {
-  /** Of the change. `delete`: afterwards there is no row, whether or not there was one. */
+  /** Of the change. `delete`: the row that was found goes; if there was none, there is none. */
   readonly resolution: Resolution;
   /** Rows to be removed first, each leaving a tombstone of its own version. */
   readonly evicted: readonly Claim[];

@@ -30,17 +30,29 @@ export interface FoundRow {
 export interface Question<T> {
   readonly statements: readonly Statement[];
   readonly read: (results: readonly GroupResult[]) => T;
+  /** Whether every row that was found is locked. */
+  readonly isLocked: (results: readonly GroupResult[]) => boolean;
 }
 
-/** Both in one round trip. Each statement's snapshot is taken after the waits of those before it. */
+/**
+ * Both in one round trip. Each statement's snapshot is taken after the waits of those before it, so a
+ * row that appears in between is found, but not locked: then once more.
+ */
 export async function ask<A, B>(
   execute: Execute,
   first: Question<A>,
   second: Question<B>,
 ): Promise<[A, B]> {
-  const results = await execute([...first.statements, ...second.statements]);
-  const { length } = first.statements;
-  return [first.read(results.slice(0, length)), second.read(results.slice(length))];
+  for (;;) {
+    const results = await execute([...first.statements, ...second.statements]);
+    const { length } = first.statements;
+    const [one, two] = [results.slice(0, length), results.slice(length)];
+    if (first.isLocked(one) && second.isLocked(two)) return [first.read(one), second.read(two)];
+  }
+}
+
+export function isFoundLocked(lock: GroupResult | undefined, found: GroupResult | undefined) {
+  return (found?.rows.length ?? 0) <= (lock?.rowCount ?? 0);
 }
 
 export function rowUnderKey(
@@ -68,7 +80,11 @@ export function rowUnderKey(
       values,
     },
   ];
-  return { statements, read: ([, found, buried]) => foundRow(found?.rows[0], buried?.rows[0]) };
+  return {
+    statements,
+    read: ([, found, buried]) => foundRow(found?.rows[0], buried?.rows[0]),
+    isLocked: ([lock, found]) => isFoundLocked(lock, found),
+  };
 }
 
 type ResultRow = readonly (string | null)[] | undefined;

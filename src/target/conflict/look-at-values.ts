@@ -13,7 +13,7 @@ import type { KeyColumn, TargetTable, UniqueKey } from '../apply/target-table.ts
 import { matchesValues, remember, valuesHash, valuesTaken } from './claim-values.ts';
 import type { Claim, Settlement, Taken } from './claims.ts';
 import { bury } from './guarded-statements.ts';
-import { type Question, type RowChanged, versionOf } from './look-at-row.ts';
+import { isFoundLocked, type Question, type RowChanged, versionOf } from './look-at-row.ts';
 import type { Resolution } from './resolve.ts';
 
 /** When the rows were committed that the transaction which applies has written, by table and key. */
@@ -54,7 +54,7 @@ export function holdersOfValues(
     return values === undefined ? [] : [{ unique, values }];
   });
   if (writtenAt === undefined || taken.length === 0)
-    return { statements: [], read: () => undefined };
+    return { statements: [], read: () => undefined, isLocked: () => true };
   const ownKey: Statement = {
     text: `select ${givenKeyHash(key)} from ${unnest(key.map((_, i) => `k${i}`))}`,
     values: keyArrays(key, [incoming]),
@@ -73,6 +73,8 @@ export function holdersOfValues(
         taken: taken.map((_, i) => foundValue(change, writtenAt, found[2 * i], found[2 * i + 1])),
       };
     },
+    isLocked: (results) =>
+      locks.every((_, i) => isFoundLocked(results[i], results[locks.length + 1 + 2 * i])),
   };
 }
 

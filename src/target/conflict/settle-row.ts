@@ -109,7 +109,9 @@ function carryOut(
 ): Statement[] {
   const statements: Statement[] = [];
   if (tombstone !== undefined) statements.push(bury(table, key, incoming, rank));
-  if (action === 'delete') statements.push(deleteRows(table, key, [incoming]));
+  // Never one that was not found: a user may have inserted it since.
+  if (action === 'delete' && present.row !== undefined)
+    statements.push(deleteRows(table, key, [incoming]));
   if (action === 'write' && incoming.kind !== 'delete') {
     if (present.row === undefined) statements.push(insertAbsent(table, key, incoming, attempt));
     else {

@@ -4,6 +4,7 @@ import { commitTimeOf, formatCommitTime } from '../../../../src/model/commit-tim
 import { unchanged } from '../../../../src/model/tuple.ts';
 import { originName } from '../../../../src/postgres/object-names.ts';
 import type { Applier } from '../../../../src/target/apply/applier.ts';
+import { holdLock, untilWaitingForLock } from '../../../support/hold-lock.ts';
 import { transactionOf } from '../../../support/model-values.ts';
 import { newest, oldest } from '../../../support/servers-for-tests.ts';
 import { ApplierFixture, insert, remove, update } from '../apply/applier-fixture.ts';
@@ -181,6 +182,24 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     expect(await fixture.target.query(passing)).toEqual([]);
     const [claims] = await fixture.target.query('select count(*) as n from replicator.claims');
     expect(claims).toEqual({ n: '5' });
+  });
+
+  test('a row that a user inserts while another of its key is refused stays', async () => {
+    const t = await fixture.relation('t');
+    const time = await now();
+    await fixture.target.query(`insert into t values (2, 'y', null);
+      insert into replicator.tombstones
+        values ('t'::regclass, hashint4extended(3, 0), now() - interval '1 hour', 1)`);
+    // held, so that what is decided is carried out only behind the user's commit
+    const user = await holdLock(
+      fixture.target,
+      `select from replicator.tombstones for update; insert into t values (3, 'free', null)`,
+    );
+    const applied = apply(fixture.applier, [time - second, insert(t, '3', 'y', 'n')]);
+    await untilWaitingForLock(fixture.target);
+    await user.commit();
+    await applied;
+    expect(await fixture.rows('t')).toEqual(['(2,y,)', '(3,free,)']);
   });
 
   test.runIf(major >= 15)('NULL as a value like others', async () => {
