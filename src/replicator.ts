@@ -10,11 +10,13 @@ import { ReplicatorError } from './model/errors.ts';
 import { subscriptionName } from './postgres/object-names.ts';
 import { Session } from './postgres/session.ts';
 import { Setup } from './setup/set-up.ts';
+import { beginAnew, expectEmptied } from './snapshot/begin-anew.ts';
 import type { CopyProgress } from './snapshot/copy-table.ts';
 import { type JoinResult, joinTables } from './snapshot/join-tables.ts';
 import { ownTables } from './snapshot/own-tables.ts';
 import type { Owner } from './source/ownership/lease.ts';
 import { Ownership } from './source/ownership/ownership.ts';
+import type { Term } from './source/ownership/term.ts';
 import { Source } from './source/source.ts';
 import type { Subscriber } from './source/subscriber.ts';
 import { StateRecorder } from './subscription/record-state.ts';
@@ -169,10 +171,13 @@ export class Replicator {
       connect: async () => {
         const stop = this.#stopApplying.signal;
         if (source === target) await this.#setup.untilMadeForOwn(source.name, stop);
-        else await this.#setup.ensure(source.name, target.name);
-        const { epoch, lineage, lost } = await ownership.term(stop);
+        else if (!reading().mustResync(self)) await this.#setup.ensure(source.name, target.name);
+        const term = await ownership.term(stop);
+        const { epoch, lineage, lost } = term;
         // Whether it is paused, and from which slot it is served.
         await reading().known(AbortSignal.any([stop, lost]));
+        if (reading().mustResync(self))
+          await this.#resync(subscription, self, { source: reading(), term });
         const applier = await Applier.connect({
           source: source.name,
           target,
@@ -205,6 +210,27 @@ export class Replicator {
       log,
     });
     return self;
+  }
+
+  /** What it needs to go on is gone, and a person knows: it begins where its source is now. */
+  async #resync(
+    subscription: SubscriptionConfig,
+    self: Subscription,
+    { source, term }: { source: Source; term: Term },
+  ): Promise<void> {
+    const { config } = this.#options;
+    const purpose = { purpose: 'setup', name: self.name } as const;
+    await using from = await Session.connect(databaseOf(config, subscription.source), purpose);
+    await using to = await Session.connect(databaseOf(config, subscription.target), {
+      ...purpose,
+      // The source forgets the wish as soon as it is answered, so it must be on disk by then.
+      settings: { synchronous_commit: 'on', lock_timeout: '2s' },
+    });
+    const parties = { config, subscription, source: from, target: to };
+    await expectEmptied(parties);
+    await this.#setup.remake(subscription.source, subscription.target);
+    await source.resync(self, async (lsn) => await beginAnew(parties, { ...term.identity, lsn }));
+    self.leave();
   }
 
   async #join(

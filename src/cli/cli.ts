@@ -11,6 +11,7 @@ import { init } from './init.ts';
 import { allowColour, type OutputFormat } from './output.ts';
 import { pause, resume } from './pause.ts';
 import { type KnownOptions, refuseFlags, refuseInherited, refuseWords } from './refuse-unknown.ts';
+import { resync } from './resync.ts';
 import { run } from './run.ts';
 import { status } from './status.ts';
 import { teardown } from './teardown.ts';
@@ -26,6 +27,7 @@ const commands: readonly Command[] = [
   wait,
   pause,
   resume,
+  resync,
   config,
   teardown,
 ];

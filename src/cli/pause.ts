@@ -1,12 +1,10 @@
 // `replicator pause|resume <sync | source:target>`: recorded on the sources, so also without a daemon.
-import type { Config, SubscriptionConfig } from '../config/config.ts';
-import { nearestName } from '../config/did-you-mean.ts';
-import { nameLabel } from '../config/label.ts';
-import { ReplicatorError } from '../model/errors.ts';
 import { subscriptionName } from '../postgres/object-names.ts';
 import { connectAll } from '../setup/set-up.ts';
+import { sessionOf } from '../setup/setup-step.ts';
 import { recordWish } from '../subscription/record-wish.ts';
 import type { Command } from './command.ts';
+import { meantSubscriptions } from './meant-subscriptions.ts';
 import { print, printData } from './output.ts';
 
 export const pause: Command = {
@@ -25,36 +23,15 @@ export const resume: Command = {
 
 function wish(kind: 'pause' | 'resume'): Command['handler'] {
   return async ({ flags, loadConfig, format }) => {
-    const word = flags['what'];
-    if (typeof word !== 'string' || word === '')
-      throw new ReplicatorError('USAGE', `${kind}: name a sync or a source:target`);
-    const meant = subscriptionsOf(await loadConfig(), word, kind);
-    const sources = [...new Set(meant.subscriptions.map(({ source }) => source))];
-    await using sessions = await connectAll(meant.config, sources);
-    for (const { source, target } of meant.subscriptions) {
-      const session = sessions.byName.get(source);
-      if (session !== undefined) await recordWish(session, target, kind);
-    }
-    const names = meant.subscriptions.map(subscriptionName);
+    const config = await loadConfig();
+    const meant = meantSubscriptions(config, flags['what'], kind);
+    const sources = [...new Set(meant.map(({ source }) => source))];
+    await using sessions = await connectAll(config, sources);
+    for (const { source, target } of meant)
+      await recordWish(sessionOf(sessions.byName, source), target, kind);
+    const names = meant.map(subscriptionName);
     if (format !== 'table') printData(format, { [`${kind}d`]: names });
     else for (const name of names) print(`${name}: ${kind}d`);
     return 0;
   };
-}
-
-/** A subscription carries all syncs of its pair: it rests with the first of them. */
-function subscriptionsOf(config: Config, word: string, kind: string) {
-  const subscriptions = config.subscriptions.filter(
-    (each: SubscriptionConfig) =>
-      subscriptionName(each) === word || each.syncs.some(({ name }) => name === word),
-  );
-  if (subscriptions.length > 0) return { config, subscriptions };
-  const known = [
-    ...config.syncs.map(({ name }) => name),
-    ...config.subscriptions.map(subscriptionName),
-  ];
-  const label = word.split(':').map(nameLabel).join(':');
-  const near = nearestName(word, known);
-  const help = near === undefined ? ` (known: ${known.join(', ')})` : ` (did you mean "${near}"?)`;
-  throw new ReplicatorError('USAGE', `${kind} ${label}: no such sync or source:target${help}`);
 }

@@ -35,11 +35,11 @@ export const errorKinds = {
   READ_ONLY: kind('timed', 75, 'the server is read-only or a standby; it must accept writes'),
 
   SLOT_ACTIVE: kind('timed', 75, 'another session uses this slot or origin; it is waited for'),
-  SLOT_MISSING: kind('manual', 78, 'changes since then are gone: resync its targets'),
-  SLOT_LOST: kind('manual', 78, 'WAL it needed was removed: resync its targets'),
+  SLOT_MISSING: kind('manual', 78, 'changes since then are gone: `replicator resync` its targets'),
+  SLOT_LOST: kind('manual', 78, 'WAL it needed was removed: `replicator resync` its targets'),
   IDENTITY: kind('manual', 78, 'this is not the database that was set up under this name'),
-  GAP: kind('manual', 78, 'source and target no longer meet: resync the target'),
-  GIVEN_UP: kind('manual', 78, 'fill the target anew, and add it again'),
+  GAP: kind('manual', 78, 'source and target no longer meet: `replicator resync` the target'),
+  GIVEN_UP: kind('manual', 78, 'fill the target anew: `replicator resync`'),
   FENCED: kind('timed', 75, 'another replicator has taken the source over; this one stands by'),
 
   CLOCK_AHEAD: kind('timed', 75, 'a clock is wrong: set that of the source, or of the target'),
@@ -48,7 +48,11 @@ export const errorKinds = {
   NOT_SET_UP: kind('manual', 78, 'run `replicator init`'),
   SCHEMA_DRIFT: kind('manual', 78, 'make the table the same on both databases'),
   REPLICA_IDENTITY: kind('manual', 78, 'give the table a primary key on both databases'),
-  PUBLICATION_CHANGED: kind('manual', 78, 'the publication was recreated: resync its targets'),
+  PUBLICATION_CHANGED: kind(
+    'manual',
+    78,
+    'the publication was recreated: `replicator resync` its targets',
+  ),
   COPY_REFUSED: kind('manual', 78, 'empty the table, or choose another initial_copy'),
   DATA_REJECTED: kind('manual', 70, 'the target refused a value; mend the row or the table'),
   CONFLICT: kind('manual', 70, 'see `replicator conflicts`, then `replicator conflicts resolve`'),

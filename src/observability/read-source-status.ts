@@ -23,6 +23,7 @@ export interface SourceStatus {
     {
       readonly state: string;
       readonly paused: boolean;
+      /** Null also when a person knows and wants it to begin anew. */
       readonly givenUpAt: string | null;
       readonly error: LastError | null;
     }
@@ -132,7 +133,8 @@ async function readRecorded(
   if (found !== 'true') return { owner: undefined, subscriptions: new Map(), differences: [] };
   const states = await session.query(
     `select target, state, error_code, error_message, error_hint, error_at::text as error_at,
-            paused::text as paused, given_up_at::text as given_up_at
+            paused::text as paused,
+            case when resync_wished_at is null then given_up_at::text end as given_up_at
      from replicator.subscriptions`,
   );
   const differences = await session.query(

@@ -78,7 +78,7 @@ async function describe(
   const recorded = from?.source?.subscriptions.get(subscription.target);
   const progress = to?.target?.progress.get(subscription.source);
   const slot = from?.source?.slots.find(({ target }) => target === subscription.target);
-  const state = stateOf(from, to, recorded, progress !== undefined);
+  const state = stateOf(from, to, recorded);
   const lag = lagOf(from?.source, slot?.target ?? null, progress);
   const joined = to?.target?.tables.get(subscription.source) ?? new Set<string>();
   const conflictCounts = to?.target?.conflictCounts.get(subscription.source) ?? [];
@@ -99,7 +99,7 @@ async function describe(
     conflicts: conflictCounts.reduce((sum, { count }) => sum + count, 0),
     conflictCounts,
     tables: joined.size,
-    waitingTables: await waitingTables(subscription, from?.session, joined),
+    waitingTables: await waitingTables(subscription, from?.session, joined, state),
     lastError: broken ?? unreachable(from) ?? unreachable(to),
   };
 }
@@ -137,19 +137,17 @@ function stateOf(
   from: Answer | undefined,
   to: Answer | undefined,
   recorded: { state: string; paused: boolean; givenUpAt: string | null } | undefined,
-  hasProgress: boolean,
 ): string {
   if (from?.source === undefined) return 'unknown';
   const main = from.source.slots.find(({ target }) => target === null);
-  if (main === undefined || recorded === undefined) return 'not set up';
-  if (to?.target !== undefined && !hasProgress) return 'not set up';
+  if (recorded === undefined) return 'not set up';
   if (recorded.givenUpAt !== null) return 'failed';
   // What a person wants is true at once, and also without a daemon.
   if (recorded.paused) return 'paused';
   const { state } = recorded;
   if (state === 'stopped') return 'stopped';
   const copying = state === 'copying' && from.source.copying;
-  if (!main.active && !copying && state !== 'failed') return 'down';
+  if (main?.active !== true && !copying && state !== 'failed') return 'down';
   const isAway = to?.target === undefined && (state === 'streaming' || state === 'catching_up');
   return isAway ? 'waiting' : state;
 }
@@ -174,8 +172,10 @@ async function waitingTables(
   subscription: SubscriptionConfig,
   session: Session | undefined,
   joined: ReadonlySet<string>,
+  state: string,
 ): Promise<string[]> {
-  if (session === undefined || joined.size === 0) return [];
+  const isJoining = joined.size === 0 && state !== 'streaming' && state !== 'catching_up';
+  if (session === undefined || isJoining) return [];
   const wanted = mergeSyncs(subscription, await listTables(session));
   // One that was dropped and made anew has its name there still, but nothing of it is sent.
   const names = await publishedTables(session, publicationName(subscription.source));

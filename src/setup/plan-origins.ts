@@ -31,7 +31,7 @@ async function* planSubscription(
   const known = await recordedOrigin(to, source);
   const former = known?.slice(originName(source, '').length) ?? target;
   const established = await isEstablished(from, [target, former]);
-  if (known === undefined && established)
+  if (known === undefined && established && !(await beginsAnew(from, target)))
     throw new ReplicatorError(
       'GAP',
       `${source}:${target}: ${target} was a target of ${source} before, but its progress is gone`,
@@ -153,6 +153,15 @@ export async function recordedOrigin(to: Session, source: string): Promise<strin
     source,
   ]);
   return row?.['origin'] ?? undefined;
+}
+
+/** A person knows that nothing is left of what the target had. */
+async function beginsAnew(from: Session, target: string): Promise<boolean> {
+  const rows = await from.query(
+    'select from replicator.subscriptions where target = $1 and resync_wished_at is not null',
+    [target],
+  );
+  return rows.length > 0;
 }
 
 async function isEstablished(from: Session, names: readonly string[]): Promise<boolean> {

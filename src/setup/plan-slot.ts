@@ -50,6 +50,30 @@ export async function* planSlot(session: Session): AsyncGenerator<SetupStep> {
   };
 }
 
+/**
+ * The one exception: a person knows of the gap. What is sound is left alone, so that a process which is
+ * late cannot take away what another one has made by now.
+ */
+export async function dropBrokenSlot(session: Session): Promise<void> {
+  const source = session.database.name;
+  const slot = slotName(source);
+  await session.query(
+    `update replicator.slots s set state = 'creating'
+     where s.slot_name = $1 and not exists (
+       select from pg_catalog.pg_replication_slots r, pg_catalog.pg_publication p
+       where r.slot_name = $1 and r.wal_status is distinct from 'lost'
+         and p.pubname = $2 and p.oid = s.publication_oid)`,
+    [slot, publicationName(source)],
+  );
+  await session.query(
+    `select pg_catalog.pg_drop_replication_slot(r.slot_name)
+     from pg_catalog.pg_replication_slots r
+     join replicator.slots s on s.slot_name = r.slot_name and s.state = 'creating'
+     where r.slot_name = $1 and r.database = pg_catalog.current_database()`,
+    [slot],
+  );
+}
+
 /** From 17 on standbys can keep a copy of the slot, so that it is there after a promotion. */
 async function failover(session: Session): Promise<string> {
   const { major } = await serverFacts(session);

@@ -42,7 +42,9 @@ export const schemaStatements: readonly string[] = [
   error_at timestamptz,
   paused boolean not null default false,
   wished_at timestamptz,
-  given_up_at timestamptz)`,
+  given_up_at timestamptz,
+  -- A person knows of the gap: the target begins anew, and this is null again.
+  resync_wished_at timestamptz)`,
 
   // This database as a source: which process reads it and writes to its targets. Each owner has a
   // greater epoch than the one before. No owner: it was stopped in order.
@@ -100,6 +102,8 @@ export const schemaStatements: readonly string[] = [
   target_oid oid,
   -- Another table now, or not published for a while: it must join anew.
   lost boolean not null default false,
+  -- By a copy, whatever initial_copy says: a person asked for it.
+  resync boolean not null default false,
   primary key (source, table_schema, table_name))`,
 
   // Rows that differed when this database, not empty, became a source with initial_copy none.

@@ -7,8 +7,10 @@ import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
 import { Session } from '../postgres/session.ts';
 import { executeSetup, planSetup } from './plan.ts';
 import { recordedOrigin } from './plan-origins.ts';
+import { dropBrokenSlot } from './plan-slot.ts';
 import { refuseErrors } from './refuse-errors.ts';
 import { lockSetup } from './setup-lock.ts';
+import { sessionOf } from './setup-step.ts';
 
 const ownPauseMs = 300;
 
@@ -38,13 +40,30 @@ export class Setup {
     await this.#queue.add(async () => {
       await using sessions = await connectAll(this.#config, [source, target]);
       await lockSetup(sessions.byName);
-      if (await isMissingAnything(this.#config, sessions))
-        await refuseErrors(this.#config, [source, target]);
-      await executeSetup(this.#config, sessions.byName, {
-        onStep: ({ database, sql }) => this.#log.info({ database, sql: firstLine(sql) }, 'setup'),
-        onWait: (why) => this.#log.warn(why),
-      });
-      this.#done.add(pair);
+      await this.#make(source, target, sessions);
+    });
+  }
+
+  async #make(source: string, target: string, sessions: OpenSessions): Promise<void> {
+    if (await isMissingAnything(this.#config, sessions))
+      await refuseErrors(this.#config, [source, target]);
+    await executeSetup(this.#config, sessions.byName, {
+      onStep: ({ database, sql }) => this.#log.info({ database, sql: firstLine(sql) }, 'setup'),
+      onWait: (why) => this.#log.warn(why),
+    });
+    this.#done.add(`${source}:${target}`);
+  }
+
+  /**
+   * For a target that begins anew: makes what is missing there, and the slot of the source where that
+   * is gone, lost, or older than its publication. Its other targets will see the gap.
+   */
+  async remake(source: string, target: string): Promise<void> {
+    await this.#queue.add(async () => {
+      await using sessions = await connectAll(this.#config, [source, target]);
+      await lockSetup(sessions.byName);
+      await dropBrokenSlot(sessionOf(sessions.byName, source));
+      await this.#make(source, target, sessions);
     });
   }
 

@@ -29,7 +29,8 @@ export interface Feed {
 /** In an INSERT of a table's record; one that is lost makes way. */
 export const unlessJoined = `on conflict (source, table_schema, table_name) do update
   set sync = excluded.sync, copied_at = excluded.copied_at, copied = excluded.copied,
-      joined_at = now(), source_oid = null, membership = null, target_oid = null, lost = false
+      joined_at = now(), source_oid = null, membership = null, target_oid = null, lost = false,
+      resync = false
   where tables.lost`;
 
 export interface CopyOptions {

@@ -4,6 +4,7 @@ import type { TableOptions } from '../config/merge-syncs.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import type { Session } from '../postgres/session.ts';
 import { isEmpty, notEmpty, wasCopied } from './copy-table.ts';
+import type { LostTables } from './follow-tables.ts';
 import { letEarlierCopy, letOthersCopy, refuseOtherWriters } from './other-writers.ts';
 
 /**
@@ -23,21 +24,23 @@ export interface JoinParties {
 export async function decideJoins(
   fresh: readonly TableOptions[],
   syncsBefore: ReadonlySet<string>,
-  lost: ReadonlySet<string>,
+  lost: LostTables,
   parties: JoinParties,
 ): Promise<ReadonlyMap<TableOptions, Verdict>> {
   const verdicts = new Map<TableOptions, Verdict>();
   const refused: TableName[] = [];
   for (const found of fresh) {
+    const isLost = lost.has(tableLabel(found.table));
     // With `none` the user answers for the tables that a new sync names, not for later ones.
-    const newSync = found.syncs.every((sync) => !syncsBefore.has(sync));
-    if (lost.has(tableLabel(found.table)) && !(await isEmpty(parties.target, found.table))) {
+    const newSync = !isLost && found.syncs.every((sync) => !syncsBefore.has(sync));
+    if (isLost && !(await isEmpty(parties.target, found.table))) {
       // What it holds misses changes; only a copy into an empty table brings them back.
       verdicts.set(found, 'wait');
       continue;
     }
-    const verdict =
-      found.initialCopy === 'none'
+    const verdict = lost.get(tableLabel(found.table))
+      ? await decideResync(found.table, parties)
+      : found.initialCopy === 'none'
         ? await decideWithoutCopy(found.table, newSync, parties)
         : await decideCopy(found, parties);
     if (verdict === 'refuse') refused.push(found.table);
@@ -45,6 +48,16 @@ export async function decideJoins(
   }
   if (refused.length > 0) throw notEmpty(parties.target, ...refused);
   return verdicts;
+}
+
+/** A person wants the source's rows, whoever brought them there. */
+async function decideResync(
+  table: TableName,
+  { config, subscription, source, target }: JoinParties,
+): Promise<Verdict> {
+  if (await isEmpty(source, table)) return 'empty';
+  await refuseOtherWriters(config, subscription, table, { from: source, to: target });
+  return 'copy';
 }
 
 async function decideWithoutCopy(

@@ -20,14 +20,18 @@ interface Followed extends TableName {
   readonly targetOid: string | null;
 }
 
+/** By label: a person asked for a copy of the table. */
+export type LostTables = ReadonlyMap<string, boolean>;
+
 /** Which table of the target takes the changes of which table of the source, by their oids. */
 export type TargetOids = ReadonlyMap<number, string>;
 
 /**
  * Takes over new names, and marks as lost what is another table now or was not published all the
- * time: it misses changes that nobody will send, and must join anew. Labels of those are given back.
+ * time: it misses changes that nobody will send, and must join anew. Labels of those are given back,
+ * each with whether a person asked for a copy.
  */
-export async function followTables(subscription: string, parties: Parties): Promise<Set<string>> {
+export async function followTables(subscription: string, parties: Parties): Promise<LostTables> {
   const { source, target, log } = parties;
   const records = await readFollowed(target, source.database.name);
   const published = await publishedTables(source, publicationName(source.database.name));
@@ -47,12 +51,12 @@ export async function followTables(subscription: string, parties: Parties): Prom
       [source.database.name, record.schema, record.name],
     );
   }
-  const lost = await target.query<{ schema: string; name: string }>(
-    `select table_schema as schema, table_name as name from replicator.tables
-     where source = $1 and lost`,
+  const lost = await target.query<{ schema: string; name: string; resync: string }>(
+    `select table_schema as schema, table_name as name, resync::text as resync
+     from replicator.tables where source = $1 and lost`,
     [source.database.name],
   );
-  return new Set(lost.map(tableLabel));
+  return new Map(lost.map((table) => [tableLabel(table), table.resync === 'true']));
 }
 
 function lossOf(

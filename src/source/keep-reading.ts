@@ -37,7 +37,9 @@ export async function keepReading(
       const pause =
         error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs(attempt);
       attempt += 1;
-      await sleep(pause, undefined, { signal: stop }).catch(() => {});
+      // What it needs may be there again.
+      const over = AbortSignal.any([stop, reader.restarted]);
+      await sleep(pause, undefined, { signal: over }).catch(() => {});
     }
   }
 }

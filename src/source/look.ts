@@ -23,6 +23,8 @@ export interface Wish {
   readonly wishedAt: string;
   /** Its place was given up: it must be filled anew. */
   readonly givenUp: boolean;
+  /** When a person asked for the target to begin anew, while that has not been done; else empty. */
+  readonly resyncAt: string;
 }
 
 export interface Look {
@@ -49,7 +51,8 @@ const slotsQuery = `
 
 const wishesQuery = `
   select target, paused::text as paused, coalesce(wished_at::text, '') as wished_at,
-         (given_up_at is not null)::text as given_up
+         (given_up_at is not null)::text as given_up,
+         coalesce(resync_wished_at::text, '') as resync_at
   from replicator.subscriptions`;
 
 const lagQuery = `
@@ -87,6 +90,7 @@ export async function lookAtSource(session: Session): Promise<Look> {
           paused: row['paused'] === 'true',
           wishedAt: row['wished_at'] ?? '',
           givenUp: row['given_up'] === 'true',
+          resyncAt: row['resync_at'] ?? '',
         },
       ]),
     ),

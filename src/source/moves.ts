@@ -2,9 +2,16 @@
 // in an order in which no crash loses a place: docs/adr/0020-a-slot-of-its-own.md.
 import type { Logger } from 'pino';
 import { asReplicatorError, givenUpError } from '../model/errors.ts';
+import type { Lsn } from '../model/lsn.ts';
 import { Handover } from './handover.ts';
 import type { OwnStream, Seat } from './seat.ts';
-import { dropCopy, makeCopy, type OwnerSession, type SlotCopy } from './slot-copies.ts';
+import {
+  dropCopy,
+  makeCopy,
+  type OwnerSession,
+  replaceCopy,
+  type SlotCopy,
+} from './slot-copies.ts';
 import type { SourceReader } from './source-reader.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -102,6 +109,15 @@ export class Moves {
       // All begin again where it stands: the others wait for a moment, and lose nothing.
       if (subscriber.attachment !== 0) this.#options.stream.restart();
     }
+  }
+
+  /** Gives up whatever place it has for a new one, which holds everything behind the position given. */
+  async beginAnew(seat: Seat): Promise<Lsn> {
+    this.loseOwnSlot(seat, 'given up');
+    const copy = await replaceCopy(await this.#options.writing(), seat.subscriber.target);
+    this.#options.log.info({ subscription: seat.subscriber.name, slot: copy.slot }, 'begins anew');
+    this.takeOwnSlot(seat, copy);
+    return copy.lsn;
   }
 
   /** The copy holds its place from now on, and the slot of all goes on without it. */

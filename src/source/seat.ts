@@ -46,6 +46,10 @@ export class Seat {
   /** No move is tried before: the last one failed. */
   restUntil = 0;
   wishedAt: string | undefined;
+  /** A person wants the target to begin anew, since then; undefined: nobody does. */
+  resyncAt: string | undefined;
+  /** The last such wish that was fulfilled. */
+  resyncedAt: string | undefined;
 
   constructor(subscriber: Subscriber) {
     this.subscriber = subscriber;

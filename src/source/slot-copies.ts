@@ -2,7 +2,7 @@
 // slot of all goes on. That it is there and recorded is what makes a target a detached one: nothing
 // else remembers it, and the target may be dead.
 import { ReplicatorError } from '../model/errors.ts';
-import { formatLsn, type Lsn } from '../model/lsn.ts';
+import { formatLsn, type Lsn, parseLsn } from '../model/lsn.ts';
 import { publicationName, slotCopyName, slotName } from '../postgres/object-names.ts';
 import type { Session } from '../postgres/session.ts';
 
@@ -10,6 +10,12 @@ export interface SlotCopy {
   readonly slot: string;
   /** Tells it from one that was made later under the same name; timestamptz as text. */
   readonly madeAt: string;
+}
+
+/** One that has just been made. */
+export interface NewCopy extends SlotCopy {
+  /** It holds everything behind it. */
+  readonly lsn: Lsn;
 }
 
 /** A session on a source, and the epoch of the process that owns it. */
@@ -22,7 +28,7 @@ export interface OwnerSession {
  * Makes and records the copy. Once it resolves the slot of all need not be held for the target any
  * more. Throws RESOURCES when no slot is free, FENCED when another process owns the source.
  */
-export async function makeCopy(owner: OwnerSession, target: string): Promise<SlotCopy> {
+export async function makeCopy(owner: OwnerSession, target: string): Promise<NewCopy> {
   const { session } = owner;
   const source = session.database.name;
   const slot = slotCopyName(source, target);
@@ -42,13 +48,14 @@ export async function makeCopy(owner: OwnerSession, target: string): Promise<Slo
          publication_oid = (select oid from pg_catalog.pg_publication where pubname = $2),
          consistent_lsn = (select confirmed_flush_lsn from pg_catalog.pg_replication_slots
                            where slot_name = $1)
-       where slot_name = $1 and state = 'creating' returning created_at::text as made_at`,
+       where slot_name = $1 and state = 'creating' returning created_at::text as made_at,
+         consistent_lsn::text as lsn`,
       [slot, publicationName(source)],
     ),
   );
   if (row === undefined)
     throw new ReplicatorError('FENCED', `${source}: slot ${slot} was taken away while it was made`);
-  return { slot, madeAt: row['made_at'] ?? '' };
+  return { slot, madeAt: row['made_at'] ?? '', lsn: parseLsn(row['lsn'] ?? '0/0') };
 }
 
 /**
@@ -94,6 +101,38 @@ export async function giveUpCopy(owner: OwnerSession, target: string): Promise<v
   await dropIfUnrecorded(owner, slot);
 }
 
+/**
+ * Another copy in place of whatever there is for the target, which is given up in between. Throws
+ * SLOT_ACTIVE while a reader of the former one is still ending.
+ */
+export async function replaceCopy(owner: OwnerSession, target: string): Promise<NewCopy> {
+  await giveUpCopy(owner, target);
+  const slot = slotCopyName(owner.session.database.name, target);
+  const left = await owner.session.query(
+    'select from pg_catalog.pg_replication_slots where slot_name = $1',
+    [slot],
+  );
+  if (left.length > 0)
+    throw new ReplicatorError(
+      'SLOT_ACTIVE',
+      `${owner.session.database.name}: slot ${slot} is in use`,
+    );
+  return await makeCopy(owner, target);
+}
+
+/** The target stands at its new place: neither the wish for that nor the loss before is left. */
+export async function recordResynced(
+  session: Session,
+  target: string,
+  wishedAt: string,
+): Promise<void> {
+  await session.query(
+    `update replicator.subscriptions set given_up_at = null, resync_wished_at = null
+     where target = $1 and resync_wished_at = $2::timestamptz`,
+    [target, wishedAt],
+  );
+}
+
 /** Removes what a crash has left of a copy that was being made or removed. */
 export async function dropRemainder(owner: OwnerSession, slot: string): Promise<void> {
   await asOwner(owner, () =>
@@ -123,7 +162,10 @@ async function dropIfUnrecorded(owner: OwnerSession, slot: string): Promise<void
  * In a transaction in which nobody else can take the source: a process that was frozen must not move
  * a target's place when it wakes up.
  */
-async function asOwner<T>({ session, epoch }: OwnerSession, work: () => Promise<T>): Promise<T> {
+export async function asOwner<T>(
+  { session, epoch }: OwnerSession,
+  work: () => Promise<T>,
+): Promise<T> {
   return await session.transaction(async () => {
     const owned = await session.query(
       'select from replicator.lease where epoch = $1 and owner is not null for share',

@@ -141,6 +141,11 @@ export class SourceReader {
     return this.#confirmedLsn;
   }
 
+  /** Aborted when another stream is wanted than the one that there is, or was last. */
+  get restarted(): AbortSignal {
+    return this.#restart.signal;
+  }
+
   get streaming(): boolean {
     return this.#stream !== undefined;
   }
@@ -172,7 +177,7 @@ export class SourceReader {
    * others from ever seeing the end of a long one.
    */
   restart(): void {
-    this.#restartDue = this.#midTransaction && this.#audience.served.length > 0;
+    this.#restartDue = this.#midTransaction && this.served.length > 0;
     if (!this.#restartDue) this.#restart.abort();
   }
 

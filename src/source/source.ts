@@ -1,17 +1,19 @@
 // One source and its targets: the stream of all, and for each target that cannot follow it a stream
 // of its own, until it has caught up. Thus nobody waits for a target that is dead, slow or paused.
 import { setTimeout as sleep } from 'node:timers/promises';
+import PQueue from 'p-queue';
 import type { Logger } from 'pino';
 import type { DatabaseConfig } from '../config/config.ts';
 import { backoffMs } from '../model/backoff.ts';
 import { asReplicatorError, givenUpError, ReplicatorError } from '../model/errors.ts';
+import type { Lsn } from '../model/lsn.ts';
 import { slotName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
 import { keepReading } from './keep-reading.ts';
 import { Moves } from './moves.ts';
 import type { Term } from './ownership/term.ts';
 import { type OwnStream, Seat } from './seat.ts';
-import type { OwnerSession } from './slot-copies.ts';
+import { asOwner, type OwnerSession, recordResynced } from './slot-copies.ts';
 import { SourceReader } from './source-reader.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { SlotLimits } from './wal-watch.ts';
@@ -52,6 +54,8 @@ export class Source {
   readonly #moves: Moves;
   readonly #watch: Watch;
   readonly #ownStreams = new Set<Promise<void>>();
+  /** Moves of targets, and looks at where they stand, one after the other on one session. */
+  readonly #moving = new PQueue({ concurrency: 1 });
   /** Aborted when the source is not ours any more, or all is to end. */
   #over: AbortSignal = new AbortController().signal;
   #epoch = 0n;
@@ -134,6 +138,30 @@ export class Source {
     if (state.kind === 'own slot' || state.kind === 'joining') state.own.reader.progressed();
   }
 
+  /** A person wants the target to begin anew, and it has not yet. */
+  mustResync(subscriber: Subscriber): boolean {
+    return this.#seatOf(subscriber).resyncAt !== undefined;
+  }
+
+  /**
+   * Gives the target a new place with its source, and lets `begin` record there where that is, while
+   * nobody else can take the source.
+   */
+  async resync(subscriber: Subscriber, begin: (place: Lsn) => Promise<void>): Promise<void> {
+    const seat = this.#seatOf(subscriber);
+    const wishedAt = seat.resyncAt;
+    if (wishedAt === undefined) return;
+    const place = await this.#moving.add(async () => await this.#moves.beginAnew(seat));
+    // On a session of its own: the target may be slow, and the moves of others must not wait for it.
+    await using session = await this.#connect();
+    await asOwner({ session, epoch: this.#epoch }, async () => {
+      await begin(place);
+      await recordResynced(session, subscriber.target, wishedAt);
+    });
+    seat.resyncedAt = wishedAt;
+    seat.resyncAt = undefined;
+  }
+
   get #membersOfStream(): readonly Subscriber[] {
     return this.#seats.filter(({ holdsStream }) => holdsStream).map(({ subscriber }) => subscriber);
   }
@@ -190,7 +218,7 @@ export class Source {
     let trouble: string | undefined;
     for (let attempt = 0; !this.#over.aborted; attempt++) {
       try {
-        await this.#look();
+        await this.#moving.add(async () => await this.#look());
         break;
       } catch (thrown) {
         const error = asReplicatorError(thrown);
@@ -206,9 +234,11 @@ export class Source {
   async #tend(): Promise<void> {
     while (!this.#over.aborted) {
       try {
-        if (Date.now() >= this.#lookDue) await this.#look();
-        for (const seat of this.#seats) await this.#moves.tend(seat);
-        this.#moves.endHoldUp();
+        await this.#moving.add(async () => {
+          if (Date.now() >= this.#lookDue) await this.#look();
+          for (const seat of this.#seats) await this.#moves.tend(seat);
+          this.#moves.endHoldUp();
+        });
       } catch (thrown) {
         // The stream finds out as well, and says it.
         const { code, message } = asReplicatorError(thrown);
@@ -234,22 +264,26 @@ export class Source {
   }
 
   async #connected(): Promise<Session> {
-    const { database } = this.#options;
     if (this.#session === undefined || this.#session.lost.aborted)
-      this.#session = await Session.connect(database, {
-        purpose: 'control',
-        name: database.name,
-        settings: {
-          // What is recorded must outlive a crash, whatever the database has set.
-          synchronous_commit: 'local',
-          // A process that is frozen in the middle of a move would keep the lease locked, and others
-          // from taking it. Shorter than they wait.
-          idle_in_transaction_session_timeout: '3s',
-        },
-        // Moves of other targets wait for it.
-        askAfterMs: 10_000,
-      });
+      this.#session = await this.#connect();
     return this.#session;
+  }
+
+  async #connect(): Promise<Session> {
+    const { database } = this.#options;
+    return await Session.connect(database, {
+      purpose: 'control',
+      name: database.name,
+      settings: {
+        // What is recorded must outlive a crash, whatever the database has set.
+        synchronous_commit: 'local',
+        // A process that is frozen in the middle of a move would keep the lease locked, and others
+        // from taking it. Shorter than they wait.
+        idle_in_transaction_session_timeout: '3s',
+      },
+      // Moves of other targets wait for it.
+      askAfterMs: 10_000,
+    });
   }
 
   async #pause(ms: number): Promise<void> {

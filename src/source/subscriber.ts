@@ -52,6 +52,8 @@ export interface Subscriber {
   pause(): void;
   /** Ends a pause, and any wait for the next attempt. */
   resume(): void;
+  /** It ends its session in order, or its wait for the next attempt, and connects anew. */
+  reconnect(): void;
   /** It cannot go on from where the slot stands; others can. */
   refuse(error: ReplicatorError): void;
   /** From now on it is served from there. */

@@ -63,13 +63,23 @@ export class Watch {
       else if (seat.wishedAt !== undefined) subscriber.resume();
     }
     seat.wishedAt = wish?.wishedAt ?? '';
-    if (wish?.givenUp === true) return this.#options.moves.loseOwnSlot(seat, 'given up');
-    if (state.kind === 'given up') seat.state = { kind: 'stream' };
+    this.#followResync(seat, wish?.resyncAt);
     const copy = slots.find(({ target }) => target === subscriber.target);
     const isHeld = copy?.found === true && copy.recorded;
+    // One that begins anew has a place again, before it is known to stand there.
+    if (wish?.givenUp === true && !isHeld) return this.#options.moves.loseOwnSlot(seat, 'given up');
+    if (state.kind === 'given up') seat.state = { kind: 'stream' };
     if (!isHeld && seat.isDetached) this.#options.moves.loseOwnSlot(seat, 'stream');
     if (isHeld && seat.state.kind === 'stream' && seat.spentCopy === undefined)
       this.#options.moves.takeOwnSlot(seat, copy);
+  }
+
+  #followResync(seat: Seat, wishedAt: string | undefined): void {
+    // A look may be older than what was done meanwhile.
+    const isDue = wishedAt !== undefined && wishedAt !== '' && wishedAt !== seat.resyncedAt;
+    const isNew = isDue && wishedAt !== seat.resyncAt;
+    seat.resyncAt = isDue ? wishedAt : undefined;
+    if (isNew) seat.subscriber.reconnect();
   }
 
   async #removeRemainders({ slots }: Look): Promise<void> {

@@ -10,12 +10,27 @@ export async function recordWish(
   target: string,
   wish: 'pause' | 'resume',
 ): Promise<void> {
+  await record(source, target, {
+    set: 'paused = $2, wished_at = clock_timestamp()',
+    values: [wish === 'pause'],
+  });
+}
+
+/** The target is to begin anew, which is done once its tables are empty. Throws NOT_SET_UP. */
+export async function askToResync(source: Session, target: string): Promise<void> {
+  await record(source, target, { set: 'resync_wished_at = clock_timestamp()', values: [] });
+}
+
+async function record(
+  source: Session,
+  target: string,
+  { set, values }: { set: string; values: readonly unknown[] },
+): Promise<void> {
   const rows = await source
-    .query(
-      `update replicator.subscriptions set paused = $2, wished_at = clock_timestamp()
-       where target = $1 returning 1`,
-      [target, wish === 'pause'],
-    )
+    .query(`update replicator.subscriptions set ${set} where target = $1 returning 1`, [
+      target,
+      ...values,
+    ])
     .catch((error) => {
       if (sqlstateOf(error) === '42P01') return [];
       throw error;

@@ -43,6 +43,8 @@ export class Subscription implements Subscriber {
   #filter = new PartFilter(new Map());
   /** A person wants it so. */
   #paused = false;
+  /** The session is to end, for another one. */
+  #reconnect = false;
   /** Ends the wait for the next attempt. */
   #hurry = new AbortController();
   #flushedLsn: Lsn | undefined;
@@ -169,6 +171,12 @@ export class Subscription implements Subscriber {
     this.#hurry.abort();
   }
 
+  reconnect(): void {
+    this.#reconnect = true;
+    this.#inbox.queue.wake();
+    this.#hurry.abort();
+  }
+
   refuse(error: ReplicatorError): void {
     this.leave();
     // Judged by what we knew of a target that is away: it is looked at again when that is back.
@@ -222,6 +230,7 @@ export class Subscription implements Subscriber {
 
   async #session(stop: AbortSignal, abandon: AbortSignal, onWorking: () => void): Promise<void> {
     this.#refused = undefined;
+    this.#reconnect = false;
     const applier = await this.#options.connect();
     if (this.#paused) return await applier.close();
     const giveUp = () => applier.destroy();
@@ -237,7 +246,8 @@ export class Subscription implements Subscriber {
       this.#move(this.#working);
       this.#settle();
       this.#options.onProgress();
-      while (!stop.aborted && !this.#paused) if (await this.#step(applier)) onWorking();
+      while (!stop.aborted && !this.#paused && !this.#reconnect)
+        if (await this.#step(applier)) onWorking();
     } finally {
       this.#connected = false;
       abandon.removeEventListener('abort', giveUp);

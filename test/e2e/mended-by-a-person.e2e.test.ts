@@ -118,7 +118,10 @@ test('the slot was dropped', async () => {
   });
   await insert(11, 20);
   const refusal = await replicator.waitForLog(({ code }) => code === 'SLOT_MISSING', { from });
-  expect(refusal).toMatchObject({ level: 'error', hint: 'resync on its targets: public.t' });
+  expect(refusal).toMatchObject({
+    level: 'error',
+    hint: '`replicator resync` its targets, for public.t',
+  });
   // Nobody makes it anew: what lies between would be missing.
   expect(await rowsOf(b, 't')).toHaveLength(10);
   await stopCleanly(replicator);

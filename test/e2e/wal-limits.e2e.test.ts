@@ -86,6 +86,18 @@ test('at give_up_at the place of the target is given up, loudly; the others go o
     await world.source.database.query(`insert into log values ('behind the gap')`);
     await world.settle(['c']);
     expect(await world.has('behind the gap')).toBe(false);
+    // A person who knows of it does, under the running daemon.
+    expect(await runCli(['resync', 'a:b', '-c', world.config])).toMatchObject({ code: 0 });
+    await again.waitForLog((line) => line.code === 'COPY_REFUSED');
+    expect((await status()).subscriptions[0]).toMatchObject({
+      state: 'failed',
+      lastError: { code: 'COPY_REFUSED' },
+    });
+    await world.target.database.query('truncate t, log');
+    await world.untilArrived('behind the gap');
+    await world.settle();
+    await world.untilCopies([]);
+    expect((await status()).code).toBe(0);
   } finally {
     await server.remove();
   }

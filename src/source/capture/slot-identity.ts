@@ -51,7 +51,9 @@ export async function verifySlot(
     const isLost =
       code === 'SLOT_MISSING' || code === 'SLOT_LOST' || code === 'PUBLICATION_CHANGED';
     const hint =
-      isLost && row?.['tables'] ? { hint: `resync on its targets: ${row['tables']}` } : {};
+      isLost && row?.['tables']
+        ? { hint: `\`replicator resync\` its targets, for ${row['tables']}` }
+        : {};
     throw new ReplicatorError(code, `${name}: ${what}`, hint);
   };
   if (row === undefined || row['recorded_state'] !== 'created')
@@ -91,11 +93,11 @@ export async function verifySlot(
 
 /** What is wrong between one target's progress and the slot, or undefined when they meet. */
 export function findGap(
-  { name, target }: Pick<Subscriber, 'name' | 'target'>,
+  { name }: Pick<Subscriber, 'name'>,
   progress: Lsn,
   { confirmedLsn, facts, tables }: SlotPosition,
 ): ReplicatorError | undefined {
-  const hint = { hint: `resync on ${target}: ${tables}` };
+  const hint = { hint: `\`replicator resync ${name}\` for ${tables}` };
   if (progress < confirmedLsn)
     return new ReplicatorError(
       'GAP',

@@ -29,6 +29,12 @@ export class Term {
     return !this.lost.aborted && performance.now() - this.renewedAt < frozenAfterMs;
   }
 
+  /** What is recorded beside the positions of a target that are made in it. */
+  get identity(): { epoch: bigint; owner: string | undefined; timeline: bigint } {
+    const { timeline, owners } = this.lineage;
+    return { epoch: this.epoch, owner: owners.get(this.epoch), timeline };
+  }
+
   end(source: string): void {
     this.#end.abort(new ReplicatorError('FENCED', `${source}: another replicator owns it`));
   }
@@ -48,6 +54,6 @@ export function rewound(source: string, { epoch, target, tables }: Outranking): 
   return new ReplicatorError(
     'IDENTITY',
     `${source}: does not know owner ${epoch}, which has written to ${target}: it was restored or rewound`,
-    { hint: `resync on ${target}: ${tables.join(', ')}` },
+    { hint: `\`replicator resync ${source}:${target}\` for ${tables.join(', ')}` },
   );
 }

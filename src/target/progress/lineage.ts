@@ -22,7 +22,7 @@ export async function verifyLineage(
       ? `${source} is on timeline ${lineage.timeline}, and ${name} has changes of its timeline ${earlier}, of which it knows nothing`
       : `${source} left timeline ${earlier} at ${formatLsn(left)}, and ${name} has changes of it up to ${formatLsn(reached)}, which it lost`;
   throw new ReplicatorError('GAP', `${source}:${name}: ${what}`, {
-    hint: `resync on ${name}: ${(await joinedTables(session, source)).join(', ')}`,
+    hint: `\`replicator resync ${source}:${name}\` for ${(await joinedTables(session, source)).join(', ')}`,
   });
 }
 

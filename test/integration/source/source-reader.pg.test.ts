@@ -77,6 +77,8 @@ class Target implements Subscriber {
     this.interruptions += 1;
   }
 
+  reconnect(): void {}
+
   leave(): void {
     this.attachment = 0;
   }

@@ -28,7 +28,7 @@ function judge(source: DatabaseFacts): Problem[] {
     return report(
       'SLOT_MISSING',
       'is gone: changes since then are lost to its targets',
-      'copy its targets anew',
+      '`replicator resync` its targets',
     );
   }
   if (found.database !== config.dbname)
@@ -49,10 +49,10 @@ function judge(source: DatabaseFacts): Problem[] {
     return report(
       'PUBLICATION_CHANGED',
       `was made for publication ${publicationName(database)}, which was ${own ? 'recreated' : 'dropped'} since`,
-      'copy its targets anew',
+      '`replicator resync` its targets',
     );
   if (found.walStatus === 'lost')
-    return report('SLOT_LOST', 'has lost WAL that it needs', 'copy its targets anew');
+    return report('SLOT_LOST', 'has lost WAL that it needs', '`replicator resync` its targets');
   if (found.walStatus === 'unreserved')
     return report(
       'SLOT_LOST',
