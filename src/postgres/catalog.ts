@@ -32,7 +32,10 @@ export interface CatalogKey {
   readonly columns: readonly string[];
   /** Equality of each column's type as that index means it, schema-qualified. */
   readonly operators: readonly string[];
-  /** A 64-bit hash that agrees with that equality, schema-qualified; null where there is none. */
+  /**
+   * A 64-bit hash that agrees with that equality, schema-qualified; null where SQL can call none. Of
+   * those types where `check` lets that pass, equal values have equal texts.
+   */
   readonly hashes: readonly (string | null)[];
   /** The index's collation where it takes different strings for equal, else null. */
   readonly collations: readonly (string | null)[];
@@ -157,6 +160,8 @@ const tablesQuery = `
              and hap.amproclefttype = ham.amoplefttype and hap.amprocrighttype = ham.amoprighttype
              and hap.amprocnum = 2
            join pg_catalog.pg_proc hp on hp.oid = hap.amproc
+             -- up to 17 date, timestamptz and others borrow one that SQL cannot call for them
+             and hp.proargtypes[0] = ham.amoplefttype
            join pg_catalog.pg_namespace hn on hn.oid = hp.pronamespace
            where ham.amopopr = op.oid limit 1) order by part.position),
          'collations', json_agg((

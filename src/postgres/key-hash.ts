@@ -37,12 +37,32 @@ export function keyHash(
   return key.reduce((seed, column, i) => {
     const collate = column.collation === null ? '' : ` collate ${column.collation}`;
     const value = `${exprOf(column, i)}${collate}`;
+    const shape = shapeOf(column.castType, value);
     const hash =
       column.hash === null
         ? `pg_catalog.hashtextextended((${value})::text, ${seed})`
-        : `${column.hash}(${value}, ${seed})`;
+        : shape === undefined
+          ? `${column.hash}(${value}, ${seed})`
+          : `${column.hash}(${value}, pg_catalog.hashtextextended(${shape}, ${seed}))`;
     return withNulls ? `coalesce(${hash}, pg_catalog.hashint8extended(${seed}, 1))` : hash;
   }, `${first}::bigint`);
+}
+
+const ofNumbers = ['numeric', 'numrange', 'nummultirange', 'jsonb'];
+
+/**
+ * SQL of a text that equal values have in common, with what PostgreSQL's hash of their type leaves out: the
+ * sign of a number, which of NaN and the infinities it is (hash_numeric_extended), the kinds of jsonb
+ * (jsonb_hash_extended), the bounds of an array (hash_array_extended). Else 1 and -1 were one key.
+ */
+function shapeOf(castType: string, value: string): string | undefined {
+  const isArray = castType.endsWith('[]');
+  // digits are hashed, and 1.0 is 1
+  const signs = ofNumbers.includes(isArray ? castType.slice(0, -2) : castType)
+    ? `pg_catalog.translate((${value})::text, '0123456789.', '')`
+    : undefined;
+  if (!isArray) return signs;
+  return `pg_catalog.concat(${[`pg_catalog.array_dims(${value})`, signs].filter(Boolean).join(', ')})`;
 }
 
 /** Over the values `u.k0`, `u.k1`, … that came with the statement. */

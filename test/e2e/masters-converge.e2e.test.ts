@@ -174,6 +174,15 @@ test('keys that are equal but spelled otherwise are one row', async () => {
   await tearDown(config);
 });
 
+test('a deleted number takes none of the opposite sign with it', async () => {
+  await everywhere('insert into n values (-5, $$old$$)');
+  await b.query(`insert into n values (5, 'b')`);
+  await a.query('delete from n where id = -5');
+  await settle();
+  expect(await rowsOf(a, 'n')).toEqual(['(5,b)']);
+  await tearDown(config);
+});
+
 test('whatever is written at the same time, all end equal', async () => {
   await everywhere(
     `insert into t select i, 'old', repeat('x', 3000) from generate_series(1, 40) i`,

@@ -1,7 +1,6 @@
 // Tables and histories by chance are equal on a target of another version, in both directions. What is
-// not shrinks to a small script. Again: RANDOM_TABLES_SEED=<seed>; for longer: RANDOM_TABLES=<number>.
-import fc from 'fast-check';
-import { expect, test } from 'vitest';
+// not shrinks to a small script.
+import { test } from 'vitest';
 import { writeConfig } from '../support/config-file.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { removeLeftovers } from '../support/leftovers.ts';
@@ -10,6 +9,7 @@ import { killReplicators, startReplicator } from '../support/replicator-process.
 import { newest, oldest, sharedServer } from '../support/servers-for-tests.ts';
 import { initializeFile } from '../support/synced-databases.ts';
 import { queryText } from '../support/text-query.ts';
+import { typeDefinitions } from '../support/types-and-values.ts';
 import {
   createTable,
   fill,
@@ -17,12 +17,11 @@ import {
   randomTable,
   scriptOf,
 } from './scenarios/random-tables.ts';
-import { typeDefinitions } from './scenarios/types-and-values.ts';
+import { expectNoTrouble } from './scenarios/shrink-to-script.ts';
 
 const databases: TestDatabase[] = [];
 
 const majors = { a: newest, b: oldest };
-const specimen = randomTable([newest, oldest]);
 
 interface Route {
   readonly schema: string;
@@ -106,37 +105,21 @@ async function replicate(tables: readonly RandomTable[]): Promise<string | undef
   return unequal.length > 0 ? `not equal: ${unequal.join(', ')}` : undefined;
 }
 
-/** One that makes trouble also alone, both ways; undefined when only all of them together do. */
-async function culprit(tables: readonly RandomTable[]): Promise<RandomTable | undefined> {
-  const [first] = tables;
-  if (first === undefined || (await troubleWith(both(tables))) === undefined) return undefined;
-  if (tables.length === 1) return first;
-  const half = Math.ceil(tables.length / 2);
-  return (await culprit(tables.slice(0, half))) ?? (await culprit(tables.slice(half)));
-}
-
 const both = (tables: readonly RandomTable[]) => tables.flatMap((table) => [table, table]);
 
 test('random tables with random histories', async () => {
-  const seed = Number(process.env['RANDOM_TABLES_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
-  const numRuns = Number(process.env['RANDOM_TABLES'] ?? 60);
-  console.info(`RANDOM_TABLES_SEED=${seed}`);
-  const tables = fc.sample(specimen, { seed, numRuns });
-  const trouble = await troubleWith(tables);
-  if (trouble === undefined) return;
-  console.info(trouble);
-  const one = await culprit(tables);
-  if (one === undefined) throw new Error(trouble);
-  const alone = fc.asyncProperty(specimen, async (table) => {
-    expect(await troubleWith(both([table]))).toBe(undefined);
-  });
-  const path = String(tables.indexOf(one));
-  const { counterexample, errorInstance } = await fc.check(alone, {
-    seed,
-    path,
-    interruptAfterTimeLimit: 240_000,
-  });
-  const [small] = counterexample ?? [one];
-  const ddl = [createTable(small, 'source'), createTable(small, 'target')];
-  throw new Error([String(errorInstance), ...ddl, fill(small), ...scriptOf(small)].join('\n'));
+  await expectNoTrouble(
+    {
+      specimen: randomTable([newest, oldest]),
+      // alone it goes both ways
+      troubleWith: (tables) => troubleWith(tables.length === 1 ? both(tables) : tables),
+      scriptOf: (table) => [
+        createTable(table, 'source'),
+        createTable(table, 'target'),
+        fill(table),
+        ...scriptOf(table),
+      ],
+    },
+    60,
+  );
 }, 900_000);

@@ -13,7 +13,7 @@ import {
   type TypeCase,
   typeDefinitions,
   userTypes,
-} from './scenarios/types-and-values.ts';
+} from '../support/types-and-values.ts';
 
 const databases: TestDatabase[] = [];
 

@@ -1,6 +1,6 @@
 // Tables by chance, and what happens to them by chance: as data that shrinks, and as SQL.
 import fc from 'fast-check';
-import { builtInTypes, type TypeCase, userTypes } from './types-and-values.ts';
+import { builtInTypes, type TypeCase, userTypes } from '../../support/types-and-values.ts';
 
 export interface RandomTable {
   readonly columns: readonly Column[];
@@ -64,6 +64,28 @@ export function randomTable(majors: readonly number[]): fc.Arbitrary<RandomTable
       maxLength: 8,
     }),
   });
+}
+
+/** One that several databases write to. */
+export interface ContestedTable extends RandomTable {
+  /** On which of them each transaction is, by a number that is taken modulo theirs. */
+  readonly places: readonly number[];
+}
+
+/** What `check` lets through: the same columns everywhere, and a key that can be hashed. */
+export function contestedTable(majors: readonly number[]): fc.Arbitrary<ContestedTable> {
+  const places = fc.array(fc.nat({ max: 5 }), { minLength: 8, maxLength: 8 });
+  const identity = fc.constantFrom('id' as const, 'columns' as const, 'index' as const);
+  return fc.tuple(randomTable(majors), places, identity).map(([table, places, identity]) => ({
+    ...table,
+    columns: table.columns.map(({ type, notNull }) => ({
+      type: type.unhashable === true ? { ...type, key: false } : type,
+      notNull,
+    })),
+    extra: false,
+    identity,
+    places,
+  }));
 }
 
 const bareOf = ({ type }: TypeCase) => type.replace(/ collate .*/, '');

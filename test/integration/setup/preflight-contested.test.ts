@@ -62,8 +62,23 @@ const cases: Readonly<Record<string, Case>> = {
       'contested-key: make another unique index the replica identity of T, or write to it on one database only',
     ),
   },
+  unhashable_within: {
+    on: '(id money[] primary key)',
+    found: onBoth(
+      'contested-key: make another unique index the replica identity of T, or write to it on one database only',
+    ),
+  },
+  no_wide_hash: {
+    on: '(id public.isbn primary key)',
+    found: onBoth(
+      'contested-key: make another unique index the replica identity of T, or write to it on one database only',
+    ),
+  },
   hashable: { on: '(id public.citext primary key)', found: [] },
-  own_types: { on: '(id money primary key, b varbit unique)', found: [] },
+  own_types: {
+    on: '(id money primary key, b varbit unique, d date unique, at timestamptz unique, n numeric[] unique)',
+    found: [],
+  },
   deferrable: {
     on: '(id int primary key, u int unique deferrable)',
     found: onBoth('contested-unique: make it not deferrable'),
@@ -119,7 +134,9 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
           .replaceAll(/\bT_1\b/g, `public.${name}_1`)
           .replaceAll(/\bT\b/g, `public.${name}`);
       });
-      await database.query(`create extension citext; create extension seg; ${tables.join(';\n')}`);
+      await database.query(
+        `create extension citext; create extension seg; create extension isn; ${tables.join(';\n')}`,
+      );
     }
     const [a, b] = databases;
     if (!a || !b) throw new Error('no databases');

@@ -21,7 +21,10 @@ export interface TableFacts extends RelationFacts, CatalogTable {
   readonly keylessPartitions: readonly string[];
   /** Every unique index and exclusion constraint, also partial ones and such over expressions. */
   readonly uniqueIndexes: readonly UniqueIndex[];
-  /** Of unique indexes, of types that another text can be equal for and that the server cannot hash. */
+  /**
+   * Of unique indexes, of types where an equal value can have another text and SQL can call no hash, or that
+   * hold a type without one.
+   */
   readonly unhashableColumns: readonly string[];
   readonly sequences: readonly SequenceFacts[];
 }
@@ -61,6 +64,38 @@ type TableDetails = Pick<
   readonly referencedBy: readonly TableName[];
   readonly foreignSequences: readonly TableName[];
 };
+
+/**
+ * SQL, whether an array, range or composite type holds a type without a hash: PostgreSQL finds that out only
+ * when it hashes a value (lookup_type_cache). What is borrowed (varchar of text) it finds by such a cast.
+ */
+const holdsUnhashable = (type: string): string => `exists (
+  with recursive part(type, inside) as (
+    select ${type}, false
+    union
+    select held.type, part.inside or t.typtype <> 'd'
+    from part join pg_catalog.pg_type t on t.oid = part.type
+    cross join lateral (
+      select t.typbasetype where t.typtype = 'd'
+      union all select t.typelem where t.typelem <> 0 and t.typlen = -1
+      union all select g.rngsubtype from pg_catalog.pg_range g
+        -- multiranges are known since 14
+        where t.oid in (g.rngtypid, (to_jsonb(g) ->> 'rngmultitypid')::oid)
+      union all select f.atttypid from pg_catalog.pg_attribute f
+        where t.typtype = 'c' and f.attrelid = t.typrelid and f.attnum > 0 and not f.attisdropped
+    ) as held(type))
+  select from part join pg_catalog.pg_type t on t.oid = part.type
+  where part.inside and t.typtype in ('b', 'e', 'c') and not (t.typelem <> 0 and t.typlen = -1)
+    and not exists (
+      select from pg_catalog.pg_opclass oc
+      join pg_catalog.pg_am m on m.oid = oc.opcmethod and m.amname = 'hash'
+      join pg_catalog.pg_amproc f on f.amprocfamily = oc.opcfamily and f.amprocnum = 2
+        and f.amproclefttype = oc.opcintype
+      where oc.opcdefault and (
+        oc.opcintype in (t.oid, case t.typtype when 'e' then 'anyenum'::regtype
+                                               when 'c' then 'record'::regtype end)
+        or exists (select from pg_catalog.pg_cast c where c.castsource = t.oid
+                     and c.casttarget = oc.opcintype and c.castmethod = 'b'))))`;
 
 // Statistics and replica identities belong to the partitions, so each table comes with its family.
 // Triggers of partitions that stem from the root's have a parent; the root's stands for them.
@@ -139,7 +174,6 @@ const detailsQuery = `
       join pg_catalog.pg_class c on c.oid = i.indexrelid
       left join pg_catalog.pg_constraint x on x.conindid = c.oid and x.contype = 'x'
       where i.indrelid = r.oid and i.indisvalid and (i.indisunique or i.indisexclusion)),
-    -- of the server's own types the texts of equal values are equal, or there is a hash
     'unhashableColumns', (
       select coalesce(json_agg(distinct a.attname), '[]')
       from pg_catalog.pg_index i
@@ -150,12 +184,17 @@ const detailsQuery = `
       join pg_catalog.pg_type t on t.oid = oc.opcintype
       join pg_catalog.pg_amop am on am.amopfamily = oc.opcfamily and am.amopstrategy = 3
         and am.amoplefttype = oc.opcintype and am.amoprighttype = oc.opcintype
-      where i.indrelid = r.oid and i.indisvalid and i.indisunique
-        and (t.typnamespace <> 'pg_catalog'::regnamespace or t.oid = 'record'::regtype)
+      where i.indrelid = r.oid and i.indisvalid and i.indisunique and (
+        -- of the server's own types the texts of equal values are equal, or there is a hash
+        (t.typnamespace <> 'pg_catalog'::regnamespace or t.oid = 'record'::regtype)
         and not exists (
           select from pg_catalog.pg_amop h
           join pg_catalog.pg_am m on m.oid = h.amopmethod and m.amname = 'hash'
-          where h.amopopr = am.amopopr)))), '{}'
+          join pg_catalog.pg_amproc f on f.amprocfamily = h.amopfamily and f.amprocnum = 2
+            and f.amproclefttype = h.amoplefttype and f.amprocrighttype = h.amoprighttype
+          join pg_catalog.pg_proc p on p.oid = f.amproc and p.proargtypes[0] = h.amoplefttype
+          where h.amopopr = am.amopopr)
+        or ${holdsUnhashable('a.atttypid')})))), '{}'
   )::text as json
   from roots r`;
 
