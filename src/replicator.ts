@@ -24,6 +24,7 @@ import { Subscription } from './subscription/subscription.ts';
 import { Applier } from './target/apply/applier.ts';
 import { fetchFrom } from './target/apply/fetch-rows.ts';
 import { Outranked } from './target/progress/claim.ts';
+import { StandbyWatch } from './target/progress/standby-watch.ts';
 import { ComparisonRunner } from './verify/comparison-runner.ts';
 
 export interface ReplicatorOptions {
@@ -163,11 +164,13 @@ export class Replicator {
     const source = databaseOf(config, subscription.source);
     const target = databaseOf(config, subscription.target);
     const targetOids = new Map<number, string>();
+    const standbys = this.#watchStandbys(source.name, target, () => reading().progressed(self));
     const self: Subscription = new Subscription({
       name,
       target: target.name,
       limits: { changes: config.apply.batchChanges, bytes: config.apply.batchBytes },
       queueBytes: config.apply.queueBytes,
+      standbys,
       connect: async () => {
         const stop = this.#stopApplying.signal;
         if (source === target) await this.#setup.untilMadeForOwn(source.name, stop);
@@ -196,6 +199,7 @@ export class Replicator {
         });
         if (lost.aborted) applier.destroy();
         lost.addEventListener('abort', () => applier.destroy(), { signal: applier.lost });
+        void standbys?.run(applier.lost);
         return applier;
       },
       join: async (applier, onCopy) => {
@@ -205,11 +209,23 @@ export class Replicator {
         return joined.tables;
       },
       onAttach: () => reading().attached(self),
-      onProgress: () => reading().progressed(self),
+      onProgress: () => {
+        standbys?.wake();
+        reading().progressed(self);
+      },
       onState: (state, error) => record(target.name, state, error),
       log,
     });
     return self;
+  }
+
+  #watchStandbys(
+    source: string,
+    target: DatabaseConfig,
+    onSecured: () => void,
+  ): StandbyWatch | undefined {
+    if (target.standbySlots.length === 0) return undefined;
+    return new StandbyWatch({ source, target, onSecured, log: this.#options.log });
   }
 
   /** What it needs to go on is gone, and a person knows: it begins where its source is now. */

@@ -32,6 +32,8 @@ export interface DatabaseConfig {
   readonly sslcert: string | undefined;
   readonly sslkey: string | undefined;
   readonly connectTimeoutMs: number;
+  /** Physical slots of those of its standbys that count in what is durable there. */
+  readonly standbySlots: readonly string[];
 }
 
 export interface RelgroupConfig {

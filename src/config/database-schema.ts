@@ -3,6 +3,12 @@ import { isIP } from 'node:net';
 import * as z from 'zod';
 import { choice, duration, text, wholeNumber } from './scalar-schema.ts';
 
+// https://www.postgresql.org/docs/current/warm-standby.html#STREAMING-REPLICATION-SLOTS-MANIPULATION
+const slotName = text().regex(
+  /^[a-z0-9_]{1,63}$/,
+  'must be the name of a slot: lower-case letters, digits and underscores',
+);
+
 const noDowngrade =
   'encrypts without checking who answers, or silently does not encrypt; say verify-full, verify-ca or disable';
 
@@ -65,6 +71,10 @@ export const databaseSchema = connectionSchema
     connect_timeout: duration()
       .prefault('10s')
       .meta({ description: 'How long to wait for the server to answer.' }),
+    standby_slots: z.array(slotName).prefault([]).meta({
+      description:
+        "Slots of standbys of this database as a target, each the standby's primary_slot_name. A source forgets only what all of these have on disk; applying does not wait for them. Not needed for synchronous standbys.",
+    }),
   })
   .meta({
     anyOf: [{ required: ['url'] }, { required: ['host', 'dbname', 'user'] }],

@@ -40,7 +40,7 @@ export function printConfig(config: Config): string {
 
 function databaseEntry(database: DatabaseConfig) {
   const { host, port, dbname, user, passwordSource, sslmode } = database;
-  const { sslrootcert, sslcert, sslkey, connectTimeoutMs } = database;
+  const { sslrootcert, sslcert, sslkey, connectTimeoutMs, standbySlots } = database;
   return {
     host,
     port,
@@ -54,6 +54,7 @@ function databaseEntry(database: DatabaseConfig) {
     sslcert,
     sslkey,
     connect_timeout: formatDuration(connectTimeoutMs),
+    ...(standbySlots.length > 0 && { standby_slots: standbySlots }),
   };
 }
 

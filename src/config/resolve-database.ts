@@ -58,6 +58,7 @@ export function resolveDatabase(
     sslcert: sslcert && inFolder(sslcert),
     sslkey: sslkey && inFolder(sslkey),
     connectTimeoutMs: entry.connect_timeout,
+    standbySlots: entry.standby_slots,
   };
 }
 

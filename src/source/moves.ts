@@ -64,7 +64,7 @@ export class Moves {
         return;
       case 'joined':
         if (!this.#options.stream.served.includes(subscriber)) this.takeOwnSlot(seat, state.copy);
-        else if ((subscriber.flushedLsn ?? 0n) >= this.#options.stream.confirmedLsn) {
+        else if ((subscriber.securedLsn ?? 0n) >= this.#options.stream.confirmedLsn) {
           // From here on it has a place in the stream of all, whatever comes.
           seat.state = { kind: 'stream' };
           seat.spentCopy = state.copy;
@@ -187,8 +187,8 @@ export class Moves {
 
   async #removeSpent(seat: Seat, copy: SlotCopy): Promise<void> {
     const { subscriber } = seat;
-    const progress = subscriber.flushedLsn ?? 0n;
-    if (await dropCopy(await this.#options.writing(), copy, progress)) {
+    const securedLsn = subscriber.securedLsn ?? 0n;
+    if (await dropCopy(await this.#options.writing(), copy, securedLsn)) {
       seat.spentCopy = undefined;
       this.#options.log.info({ subscription: subscriber.name, slot: copy.slot }, 'attached');
       return;

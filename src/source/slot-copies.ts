@@ -59,13 +59,13 @@ export async function makeCopy(owner: OwnerSession, target: string): Promise<New
 }
 
 /**
- * Removes the copy of a target that has everything up to the slot of all. The server judges that
+ * Removes the copy of a target that has everything up to the slot of all, with its standbys. The server judges that
  * itself; false, with nothing removed, when it is not so.
  */
 export async function dropCopy(
   owner: OwnerSession,
   { slot, madeAt }: SlotCopy,
-  progress: Lsn,
+  securedLsn: Lsn,
 ): Promise<boolean> {
   const { session } = owner;
   await asOwner(owner, () =>
@@ -73,7 +73,7 @@ export async function dropCopy(
       `delete from replicator.slots s using pg_catalog.pg_replication_slots r
        where s.slot_name = $1 and s.created_at = $2::timestamptz
          and r.slot_name = $3 and r.confirmed_flush_lsn <= $4::pg_lsn`,
-      [slot, madeAt, slotName(session.database.name), formatLsn(progress)],
+      [slot, madeAt, slotName(session.database.name), formatLsn(securedLsn)],
     ),
   );
   // Asked again, since the answer to an earlier attempt may have been lost.

@@ -327,9 +327,9 @@ export class SourceReader {
   /** The least that every target has durably; it never moves back. Without any, all that was read. */
   get #confirmable(): Lsn {
     let least: Lsn | undefined;
-    for (const { flushedLsn } of this.#options.members()) {
-      if (flushedLsn === undefined) return this.#confirmedLsn;
-      least = least === undefined ? flushedLsn : minLsn(least, flushedLsn);
+    for (const { securedLsn } of this.#options.members()) {
+      if (securedLsn === undefined) return this.#confirmedLsn;
+      least = least === undefined ? securedLsn : minLsn(least, securedLsn);
     }
     return maxLsn(this.#confirmedLsn, least ?? this.#receivedLsn);
   }

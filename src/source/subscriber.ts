@@ -27,6 +27,8 @@ export interface Subscriber {
   readonly attachment: number;
   /** Everything before it is durable on the target; undefined while that is not known. */
   readonly flushedLsn: Lsn | undefined;
+  /** The same, also for those of its standbys that the file names: what its source may forget. */
+  readonly securedLsn: Lsn | undefined;
   /** Nothing before it waits here to be applied. */
   readonly appliedLsn: Lsn | undefined;
   /** Its queue is over its bound: the source stops reading until it has room. */

@@ -122,8 +122,8 @@ export class Watch {
     let least: Seat | undefined;
     for (const seat of this.#options.seats) {
       if (seat.state.kind !== 'stream') continue;
-      const lsn = seat.subscriber.flushedLsn ?? 0n;
-      if (least === undefined || lsn < (least.subscriber.flushedLsn ?? 0n)) least = seat;
+      const lsn = seat.subscriber.securedLsn ?? 0n;
+      if (least === undefined || lsn < (least.subscriber.securedLsn ?? 0n)) least = seat;
     }
     return least;
   }

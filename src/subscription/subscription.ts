@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { backoffMs, failedRetryMs } from '../model/backoff.ts';
 import type { Batch } from '../model/batch.ts';
 import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
-import { formatLsn, type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
+import { formatLsn, type Lsn, maxLsn, minLsn, zeroLsn } from '../model/lsn.ts';
 import type { RelationName } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 import type { Place, Subscriber } from '../source/subscriber.ts';
@@ -20,6 +20,8 @@ export interface SubscriptionOptions {
   readonly target: string;
   readonly limits: BatchLimits;
   readonly queueBytes: number;
+  /** Those of the target that the file names; undefined: none. */
+  readonly standbys: { readonly securedLsn: Lsn | undefined } | undefined;
   readonly connect: () => Promise<Applier>;
   /** Makes the tables of the subscription ready on the target, copying where the syncs ask to. */
   readonly join: (applier: Applier, onCopy: () => void) => Promise<JoinedTables>;
@@ -99,6 +101,12 @@ export class Subscription implements Subscriber {
 
   get flushedLsn(): Lsn | undefined {
     return this.#flushedLsn;
+  }
+
+  get securedLsn(): Lsn | undefined {
+    const { standbys } = this.#options;
+    if (standbys === undefined || this.#flushedLsn === undefined) return this.#flushedLsn;
+    return standbys.securedLsn && minLsn(standbys.securedLsn, this.#flushedLsn);
   }
 
   get appliedLsn(): Lsn | undefined {

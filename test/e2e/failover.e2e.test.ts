@@ -16,6 +16,7 @@ import {
   type ReplicatorProcess,
   startReplicator,
 } from '../support/replicator-process.ts';
+import { runCli } from '../support/run-cli.ts';
 import { majors, newest, sharedServer } from '../support/servers-for-tests.ts';
 import {
   promote,
@@ -38,6 +39,7 @@ const servers: OwnServer[] = [];
 async function setUp(
   major: (typeof majors)[number],
   role: 'source' | 'target' = 'source',
+  keys: Record<string, unknown> = {},
 ): Promise<ReplicatorProcess> {
   primary = await OwnServer.create({ major, name: 'failover' });
   servers.push(primary);
@@ -51,7 +53,7 @@ async function setUp(
   config =
     role === 'source'
       ? writeSyncFile({ a: source(a, address.port), b: target(b) })
-      : writeSyncFile({ a: target(a, address.port), b: source(b) });
+      : writeSyncFile({ a: { ...target(a, address.port), keys }, b: source(b) });
   const replicator = startReplicator(config);
   await untilStreaming(replicator, [role === 'source' ? 'a:b' : 'b:a']);
   return replicator;
@@ -207,6 +209,13 @@ test('without such a slot it refuses after a promotion, and names the tables', a
   const refusal = await untilRefused(replicator, 'SLOT_MISSING');
   expect(refusal['hint']).toMatch(tables);
   expect(await rowsOf(b, 't')).toHaveLength(100);
+  // A person says that they know, and it begins anew under the running daemon.
+  expect(await runCli(['resync', 'a:b', '-c', config])).toMatchObject({ code: 0 });
+  await b.query('truncate t, "T 2"');
+  await untilEqual(on(standby), b, 't', 40_000);
+  await insert(standby, 201, 300);
+  await untilEqual(on(standby), b, 't');
+  await replicator.stop();
 });
 
 describe('an older copy of the data directory', () => {
@@ -255,6 +264,12 @@ describe('an older copy of the data directory', () => {
     const refusal = await untilRefused(late, 'IDENTITY');
     expect(refusal.msg).toMatch(/restored or rewound/);
     expect(await rowsOf(b, 't')).toHaveLength(200);
+    expect(await runCli(['resync', 'a:b', '-c', config])).toMatchObject({ code: 0 });
+    await b.query('truncate t, "T 2"');
+    await untilEqual(a, b, 't', 40_000);
+    await insert(primary, 5_001, 5_100);
+    await untilEqual(a, b, 't');
+    await late.stop();
   });
 
   test('that was recovered to an end is refused after it has written beyond that', async () => {
@@ -308,6 +323,55 @@ test('what a target has counts once its synchronous standby has it, also after a
   await eventually(async () => (await confirmed()) > before, { timeoutMs: 30_000 });
   await replicator.stop();
 });
+
+test.each(majors)(
+  '%i: of a target the named standbys count too, and applying does not wait for them',
+  async (major) => {
+    const replicator = await setUp(major, 'target', { standby_slots: [standbySlot] });
+    const standby = await startStandby(primary);
+    servers.push(standby);
+    await untilCaughtUp(primary, standby);
+    await b.query(`insert into t values (1, 'on both')`);
+    await untilEqual(b, a, 't');
+    const [reached] = await a.query(`select lsn - '0/0' as lsn from replicator.progress`);
+    await eventually(async () => (await confirmed()) >= BigInt(reached?.['lsn'] ?? 0), {
+      timeoutMs: 30_000,
+      what: 'confirmation of what both have',
+    });
+    await standby.stop();
+    const before = await untilConfirmed();
+    const from = replicator.logs.length;
+    for (let i = 2; i <= 20; i++) await b.query(`insert into t values (${i}, 'on one disk only')`);
+    await untilEqual(b, a, 't');
+    await b.query('update replicator.marker set marked = marked + 1');
+    await replicator.waitForLog(({ level }) => level === 'warn', { from });
+    expect(await confirmed()).toBe(before);
+    expect(replicator.logs.at(-1)).toMatchObject({
+      subscription: 'b:a',
+      standbys: `${standbySlot} is not connected`,
+    });
+    const { stdout } = await runCli(['check', '-c', config]);
+    expect(stdout).toContain(`a: no standby is connected to slot ${standbySlot}`);
+
+    // That one is promoted: what it lacks is sent again, since the source has kept it.
+    await primary.kill();
+    address.targetPort = standby.port;
+    address.cut();
+    await standby.start();
+    await promote(standby);
+    await untilEqual(b, on(standby), 't', 40_000);
+    expect(await rowsOf(b, 't')).toHaveLength(20);
+    expect(replicator.logs.filter(({ level }) => level === 'error')).toEqual([]);
+    // It has no such standby itself.
+    expect(await confirmed()).toBe(before);
+    await replicator.stop();
+    // Taken out of the file, it does not count any more.
+    config = writeSyncFile({ a: target(a, address.port), b: source(b) });
+    const next = startReplicator(config);
+    await eventually(async () => (await confirmed()) > before, { timeoutMs: 30_000 });
+    await next.stop();
+  },
+);
 
 async function confirmed(): Promise<bigint> {
   const [row] = await b.query(

@@ -19,6 +19,7 @@ export function databaseConfig(
     sslcert: undefined,
     sslkey: undefined,
     connectTimeoutMs: 10_000,
+    standbySlots: [],
     ...rest,
   };
 }

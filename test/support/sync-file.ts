@@ -6,6 +6,8 @@ export interface Member {
   role: 'source' | 'target';
   /** Of a proxy in front of the server. */
   port?: number;
+  /** Further keys of the database. */
+  keys?: Record<string, unknown>;
 }
 
 export interface SyncFileOptions {
@@ -23,7 +25,9 @@ export function writeSyncFile(
 ): string {
   const entries = Object.entries(members);
   return writeConfig({
-    databases: Object.fromEntries(entries.map(([name, member]) => [name, { url: urlOf(member) }])),
+    databases: Object.fromEntries(
+      entries.map(([name, member]) => [name, { url: urlOf(member), ...member.keys }]),
+    ),
     relgroups: { all_tables: relgroup },
     dbgroups: { all: Object.fromEntries(entries.map(([name, { role }]) => [name, role])) },
     syncs: { app: { relgroup: 'all_tables', dbgroup: 'all', ...sync } },

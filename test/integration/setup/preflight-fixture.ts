@@ -68,6 +68,7 @@ function databaseConfig(name: string, { database, user = 'postgres' }: Member): 
     sslcert: undefined,
     sslkey: undefined,
     connectTimeoutMs: 5_000,
+    standbySlots: [],
   };
 }
 

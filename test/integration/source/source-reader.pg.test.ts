@@ -59,6 +59,10 @@ class Target implements Subscriber {
     this.name = name;
   }
 
+  get securedLsn(): bigint | undefined {
+    return this.flushedLsn;
+  }
+
   readonly memberships = new Map<number, string>();
 
   wants(): boolean {

@@ -21,6 +21,7 @@ test('the least that a file can say', () => {
     sslcert: undefined,
     sslkey: undefined,
     connectTimeoutMs: 10_000,
+    standbySlots: [],
   });
   const sync = {
     name: 's',

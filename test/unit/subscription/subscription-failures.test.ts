@@ -75,6 +75,7 @@ async function start(target: ScriptedTarget): Promise<Subscription> {
     target: 'b',
     limits: { changes: 1_000, bytes: 1_000 },
     queueBytes: 100,
+    standbys: undefined,
     connect: async () => target.connect(),
     join: async () => new Map([['public.t', attached]]),
     onAttach: () => {},

@@ -11,7 +11,7 @@ export const failover: Check = {
   category: 'server',
   find: (facts) => [
     ...sourcesAmong(facts).filter(hasStandby).flatMap(judgeSource),
-    ...targetsAmong(facts).filter(hasStandby).flatMap(judgeTarget),
+    ...targetsAmong(facts).flatMap(judgeTarget),
   ],
 };
 
@@ -54,16 +54,39 @@ function judgeSource({ name: database, identity, server }: DatabaseFacts): Probl
   ];
 }
 
-/** Without a synchronous standby, durable means on its own disk. */
-function judgeTarget({ name: database, server }: DatabaseFacts): Problem[] {
-  if (server.synchronousStandbyNames !== '') return [];
+/** Without a standby that is synchronous or named, durable means on its own disk. */
+function judgeTarget(facts: DatabaseFacts): Problem[] {
+  const { name: database, config, server } = facts;
+  if (config.standbySlots.length > 0) return config.standbySlots.flatMap(judgeNamed(facts));
+  if (server.synchronousStandbyNames !== '' || !hasStandby(facts)) return [];
   return [
     {
       severity: 'notice',
       code: 'CONFIGURATION',
       database,
       message: `${database}: its standbys are not synchronous: once one is promoted that lacks the latest changes, they are not sent again, and it must be copied anew`,
-      hint: 'alter system set synchronous_standby_names = <your standbys by name>; select pg_reload_conf()',
+      hint: `name their slots in the file (databases.${database}.standby_slots), or make them synchronous (synchronous_standby_names)`,
     },
   ];
+}
+
+/** Without it nothing is confirmed to the sources any more, which keep WAL for as long. */
+function judgeNamed({ name: database, server }: DatabaseFacts): (slot: string) => Problem[] {
+  return (slot) => {
+    if (server.connectedStandbySlots.includes(slot)) return [];
+    const isThere = server.physicalSlots.includes(slot);
+    return [
+      {
+        severity: 'warning',
+        code: 'CONFIGURATION',
+        database,
+        message: isThere
+          ? `${database}: no standby is connected to slot ${slot}, which standby_slots names: its sources keep WAL until one is`
+          : `${database}: standby_slots names ${slot}, which is no physical slot there: its sources keep WAL for it`,
+        hint: isThere
+          ? `start the standby whose primary_slot_name is ${slot}, or take it out of standby_slots`
+          : `select pg_create_physical_replication_slot('${slot}', true) and let a standby use it, or take it out of standby_slots`,
+      },
+    ];
+  };
 }

@@ -28,6 +28,8 @@ export interface ServerState {
   /** Connections that stream WAL as it is, and slots that are kept for such. */
   readonly standbys: number;
   readonly physicalSlots: readonly string[];
+  /** Of those, the ones that a standby reads. */
+  readonly connectedStandbySlots: readonly string[];
   /** Null before 17. */
   readonly synchronizedStandbySlots: string | null;
   /** The slot of this database as a source; undefined when there is none of that name. */
@@ -74,6 +76,9 @@ const serverQuery = `
     'physicalSlots', (select coalesce(json_agg(slot_name order by slot_name), '[]')
                       from pg_catalog.pg_replication_slots
                       where slot_type = 'physical' and not temporary),
+    'connectedStandbySlots', (select coalesce(json_agg(slot_name order by slot_name), '[]')
+                              from pg_catalog.pg_replication_slots
+                              where slot_type = 'physical' and active),
     'synchronizedStandbySlots', current_setting('synchronized_standby_slots', true),
     'slot', (select json_build_object(
                'plugin', s.plugin, 'database', s.database, 'temporary', s.temporary,

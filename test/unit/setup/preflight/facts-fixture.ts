@@ -27,6 +27,7 @@ export function database(name: string, changes: Changes<DatabaseFacts> = {}): Da
       sslcert: undefined,
       sslkey: undefined,
       connectTimeoutMs: 1,
+      standbySlots: [],
     },
     identity: {
       version: 180_004,
@@ -64,6 +65,7 @@ export function database(name: string, changes: Changes<DatabaseFacts> = {}): Da
       origins: [],
       standbys: 0,
       physicalSlots: [],
+      connectedStandbySlots: [],
       synchronizedStandbySlots: '',
       slot: undefined,
     },

@@ -130,6 +130,25 @@ describe('failover', () => {
     expect(find('').map(({ severity }) => severity)).toEqual(['notice']);
     expect(find('s1')).toEqual([]);
   });
+
+  test('is told of a standby that is named and not connected', () => {
+    const b = database('b');
+    const find = (server: Partial<ServerState>) =>
+      told(
+        failover.find(
+          oneWay(
+            database('a'),
+            database('b', { config: { ...b.config, standbySlots: ['s1', 's2'] }, server }),
+          ),
+        ),
+      ).map((line) => line.slice(0, 40));
+    const physicalSlots = ['s1', 's2'];
+    expect(find({ physicalSlots, connectedStandbySlots: physicalSlots })).toEqual([]);
+    expect(find({ physicalSlots: ['s2'], standbys: 1 })).toEqual([
+      'warning: b: standby_slots names s1, whic',
+      'warning: b: no standby is connected to s',
+    ]);
+  });
 });
 
 describe('clock-skew', () => {
