@@ -37,6 +37,8 @@ export interface ReplicatorOptions {
 
 /** What may wait for a target on its way back, as a part of what may wait for any. */
 const handoverShare = 1 / 4;
+/** Nobody waits for what a database reads of its own, and each batch of it is a commit that costs its users. */
+const ownPaceMs = 100;
 
 type Record = StateRecorder['record'];
 
@@ -171,6 +173,7 @@ export class Replicator {
       limits: { changes: config.apply.batchChanges, bytes: config.apply.batchBytes },
       queueBytes: config.apply.queueBytes,
       standbys,
+      paceMs: source === target ? ownPaceMs : 0,
       connect: async () => {
         const stop = this.#stopApplying.signal;
         if (source === target) await this.#setup.untilMadeForOwn(source.name, stop);

@@ -22,6 +22,8 @@ export interface SubscriptionOptions {
   readonly queueBytes: number;
   /** Those of the target that the file names; undefined: none. */
   readonly standbys: { readonly securedLsn: Lsn | undefined } | undefined;
+  /** At least so long from one batch to the next, unless that is a full one. */
+  readonly paceMs: number;
   readonly connect: () => Promise<Applier>;
   /** Makes the tables of the subscription ready on the target, copying where the syncs ask to. */
   readonly join: (applier: Applier, onCopy: () => void) => Promise<JoinedTables>;
@@ -51,6 +53,7 @@ export class Subscription implements Subscriber {
   #hurry = new AbortController();
   #flushedLsn: Lsn | undefined;
   #busy = false;
+  #batchBegunAt = Number.NEGATIVE_INFINITY;
   /** The transaction in parts that is open on the target will never be completed. */
   #abandoned = false;
   /** Some of its parts are applied and gone from the queue: after a failure it must come anew. */
@@ -314,6 +317,11 @@ export class Subscription implements Subscriber {
     const { limits } = this.#options;
     const work = this.#inbox.queue.peek(singly ? { ...limits, transactions: 1 } : limits);
     if (work !== undefined) {
+      const restMs = this.#restMs(work);
+      if (restMs > 0) {
+        await sleep(restMs);
+        return false;
+      }
       await this.#apply(work, applier);
       return true;
     }
@@ -328,8 +336,14 @@ export class Subscription implements Subscriber {
     return true;
   }
 
+  #restMs(work: Work): number {
+    if (work.kind === 'part' || work.full) return 0;
+    return this.#batchBegunAt + this.#options.paceMs - performance.now();
+  }
+
   async #apply(work: Work, applier: Applier): Promise<void> {
     this.#busy = true;
+    this.#batchBegunAt = performance.now();
     try {
       if (work.kind === 'batch') await this.#applyBatch(work, applier);
       else await this.#applyPart(work.part, applier);

@@ -68,7 +68,7 @@ afterEach(async () => {
   await running;
 });
 
-async function start(target: ScriptedTarget): Promise<Subscription> {
+async function start(target: ScriptedTarget, paceMs = 0): Promise<Subscription> {
   const attached = { copiedAt: 0n, truncate: 'replicate' as const };
   const subscription = new Subscription({
     name: 'a:b',
@@ -76,6 +76,7 @@ async function start(target: ScriptedTarget): Promise<Subscription> {
     limits: { changes: 1_000, bytes: 1_000 },
     queueBytes: 100,
     standbys: undefined,
+    paceMs,
     connect: async () => target.connect(),
     join: async () => new Map([['public.t', attached]]),
     onAttach: () => {},
@@ -99,6 +100,17 @@ test('a position is not stored while a transaction in parts is open on the targe
   subscription.receive(transactionOf(200n, [change], { first: false, endLsn: 210n }));
   await vi.waitFor(() => expect(target.calls).toContain('last part 210'));
   expect(target.calls).toEqual(['part', 'last part 210']);
+});
+
+test('what nobody waits for is applied at its pace', async () => {
+  const target = new ScriptedTarget();
+  const subscription = await start(target, 1_000);
+  subscription.receive(transactionOf(200n, [change]));
+  await vi.waitFor(() => expect(target.progress).toBe(210n));
+  subscription.receive(transactionOf(300n, [change]));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(target.progress).toBe(210n);
+  await vi.waitFor(() => expect(target.progress).toBe(310n), { timeout: 5_000 });
 });
 
 test('a target that came back from an older backup is attached anew', async () => {
