@@ -19,6 +19,7 @@ import { ReplicationStream } from './capture/replication-stream.ts';
 import { findGap, type SlotPosition, verifySlot } from './capture/slot-identity.ts';
 import { decodeMessage } from './decode/pgoutput-decoder.ts';
 import { TransactionAssembler } from './decode/transaction-assembler.ts';
+import { untilReleased } from './farewell.ts';
 import type { Handover } from './handover.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -41,8 +42,6 @@ const silenceLimitMs = 15_000;
 const answerLimitMs = 10_000;
 /** At most this often, so that a server that asks in a loop while it stops is not kept busy. */
 const statusPauseMs = 20;
-/** How long a stopping server waits for targets that cannot keep up before we let it go. */
-const releaseAfterMs = 3_000;
 /** How often it is looked whether the publication is still what it was. */
 const watchMs = 5_000;
 
@@ -283,15 +282,20 @@ export class SourceReader {
     const over = AbortSignal.any([stop, restart, stream.ended, control.lost]);
     await aborted(over);
     if (stop.aborted || restart.aborted) return;
-    if (!stream.ended.aborted) {
-      // A fast shutdown ends ordinary sessions first and then waits for the walsender to have sent
-      // everything and to be told that it is durable; a target that is away must not hold it up.
-      await Promise.race([
-        aborted(stream.ended),
-        new Promise((r) => setTimeout(r, releaseAfterMs)),
-      ]);
-    }
+    if (!stream.ended.aborted)
+      await untilReleased({
+        ended: stream.ended,
+        received: () => this.#receivedLsn,
+        isDelivered: () => this.#isDelivered,
+      });
     throw asReplicatorError(stream.ended.aborted ? stream.ended.reason : control.lost.reason);
+  }
+
+  get #isDelivered(): boolean {
+    if (!this.#replyOwed || this.#assembler?.insideTransaction !== false) return false;
+    return this.served.every(
+      ({ present, flushedLsn }) => !present || (flushedLsn ?? zeroLsn) >= this.#receivedLsn,
+    );
   }
 
   #onMessage(bytes: Buffer, start: number, end: number): void {

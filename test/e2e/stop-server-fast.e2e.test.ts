@@ -79,7 +79,8 @@ test.each(names)(
   'of %s, idle',
   async (name) => {
     const ms = await database(name).server.stop('fast');
-    expect(ms).toBeLessThan(limitMs);
+    // a master is a target of its own stream, which it cannot apply any more
+    expect(ms).toBeLessThan(2_000);
     console.info(`idle ${name}: ${Math.round(ms)} ms`);
     await database(name).server.start();
     await judge();
@@ -97,6 +98,14 @@ test.each(names)(
     const ms = await database(name).server.stop('fast');
     expect(ms).toBeLessThan(limitMs);
     console.info(`${name} under load: ${Math.round(ms)} ms`);
+    // What it had committed is elsewhere before it is up again, as for a switch to another server.
+    const load = loads[names.indexOf(name)];
+    if (load !== undefined) {
+      const { committed } = load;
+      const first = (names.indexOf(name) + 1) * 1_000_000;
+      const arrived = `select from items where id between ${first} and ${first + 999_999}`;
+      await eventually(async () => (await database('c').query(arrived)).length >= committed);
+    }
     await database(name).server.start();
     const before = loads.map(({ committed }) => committed);
     await eventually(() => loads.every(({ committed }, i) => committed > (before[i] ?? 0) + 20));
