@@ -68,20 +68,22 @@ export const breakages = {
   'progress-outside-the-transaction': [
     {
       file: 'target/apply/applier.js',
-      text: 'this.#frame.stamp(batch), ...this.#named(prepared.accompany',
-      becomes: 'commit, begin, this.#frame.stamp(batch), ...this.#named(prepared.accompany',
+      text: 'this.#frame.stamp(batch)',
+      becomes: 'commit, begin, this.#frame.stamp(batch)',
     },
   ],
   'progress-after-the-transaction': [
     {
-      file: 'target/apply/applier.js',
-      text: `const reply = this.#session.group([...head, ...statements, ...shapes, commit]);
-             this.#prepareAhead(next);
+      file: 'target/apply/apply-batch.js',
+      text: `const reply = connection.commitAtOnce([...head, ...statements, ...shapes], batch.endLsn);
+             meanwhile();
              const results = await reply;`,
       becomes: `const isAdvance = ({ name }) => name === 'advance';
-              await this.#session.group([...head.filter((each) => !isAdvance(each)),
+              const [begin, commit] = ['begin', 'commit'].map((text) => ({ text, name: text }));
+              await connection.session.group([...head.filter((each) => !isAdvance(each)),
                   ...statements, ...shapes, commit]);
-              const results = await this.#session.group([begin, ...head.filter(isAdvance), commit]);`,
+              const results = await connection.commitAtOnce(
+                  [begin, ...head.filter(isAdvance)], batch.endLsn);`,
     },
   ],
   'no-dedupe-by-progress': [

@@ -103,6 +103,11 @@ export class TargetTables {
   }
 }
 
+/** Whether rows of several databases meet in one of them. */
+export function isContested(tables: ReadonlySet<TargetTable>): boolean {
+  return [...tables].some(({ contested, key }) => contested !== undefined && key !== undefined);
+}
+
 function relationsOf(parts: readonly TransactionPart[]): Set<Relation> {
   const relations = new Set<Relation>();
   let last: Relation | undefined;

@@ -6,6 +6,7 @@ import type { ConflictCounts } from '../../../../src/model/conflict.ts';
 import type { Relation } from '../../../../src/model/relation.ts';
 import type { Tuple } from '../../../../src/model/tuple.ts';
 import { describeTables } from '../../../../src/postgres/catalog.ts';
+import { originName } from '../../../../src/postgres/object-names.ts';
 import { Session } from '../../../../src/postgres/session.ts';
 import { schemaStatements } from '../../../../src/setup/schema.ts';
 import { Applier, type ApplierOptions } from '../../../../src/target/apply/applier.ts';
@@ -27,6 +28,7 @@ export class ApplierFixture {
   readonly conflicts: ConflictCounts[] = [];
   readonly #options: Partial<ApplierOptions>;
   #lsn = 0x1000n;
+  #own: Applier | undefined;
 
   private constructor(
     source: TestDatabase,
@@ -80,13 +82,30 @@ export class ApplierFixture {
     });
   }
 
+  /** An applier of the target's own stream, which is closed with the fixture. */
+  async openOwn(options: Partial<ApplierOptions> = {}): Promise<Applier> {
+    const origin = originName('b', 'b');
+    await this.target.query(`
+      insert into replicator.installation (schema_version, database, system_identifier, database_oid)
+        values (1, 'b', '1', 1);
+      select pg_replication_origin_create('${origin}');
+      insert into replicator.progress (source, origin, lsn) values ('b', '${origin}', '0/1000')`);
+    this.#own = await this.open({ ...options, source: 'b' });
+    return this.#own;
+  }
+
   async close(): Promise<void> {
     await this.applier.close();
+    await this.#own?.close();
     const { server } = this.target;
     await this.source.drop();
     // an origin that a session holds cannot be dropped, and sessions need a moment to go
     await this.target.drop();
-    await server.query('postgres', `select pg_replication_origin_drop('replicator_a__b')`);
+    for (const source of this.#own ? ['a', 'b'] : ['a'])
+      await server.query(
+        'postgres',
+        `select pg_replication_origin_drop('${originName(source, 'b')}')`,
+      );
     await assertNothingLeft(server);
   }
 

@@ -1,7 +1,6 @@
 // A database reads its own stream late, and settles what its changes met without knowing.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { commitTimeOf } from '../../../../src/model/commit-time.ts';
-import { originName } from '../../../../src/postgres/object-names.ts';
 import type { Applier } from '../../../../src/target/apply/applier.ts';
 import { transactionOf } from '../../../support/model-values.ts';
 import { newest, oldest } from '../../../support/servers-for-tests.ts';
@@ -14,26 +13,12 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
   beforeEach(async () => {
     fixture = await ApplierFixture.create(major);
     await fixture.onBoth('create table t (id int primary key, "V w" text, n numeric)');
-    await fixture.target.query(`
-      insert into replicator.installation (schema_version, database, system_identifier, database_oid)
-        values (1, 'b', '1', 1);
-      select pg_replication_origin_create('${originName('b', 'b')}');
-      insert into replicator.progress (source, origin, lsn)
-        values ('b', '${originName('b', 'b')}', '0/1000')`);
-    own = await fixture.open({
-      source: 'b',
+    own = await fixture.openOwn({
       contestedOf: () => ({ sync: 's', log: 'keys', windowMs: 0, pauses: false }),
     });
   });
 
-  afterEach(async () => {
-    await own?.close();
-    await fixture.target.server.query(
-      'postgres',
-      `select pg_replication_origin_drop('${originName('b', 'b')}')`,
-    );
-    await fixture.close();
-  });
+  afterEach(async () => await fixture.close());
 
   const at = (time: string) => commitTimeOf(Date.parse(time));
   const told = async () =>

@@ -2,7 +2,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { commitTimeOf, formatCommitTime } from '../../../../src/model/commit-time.ts';
 import { unchanged } from '../../../../src/model/tuple.ts';
-import { originName } from '../../../../src/postgres/object-names.ts';
 import type { Applier } from '../../../../src/target/apply/applier.ts';
 import { holdLock, untilWaitingForLock } from '../../../support/hold-lock.ts';
 import { transactionOf } from '../../../support/model-values.ts';
@@ -21,23 +20,10 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     fixture = await ApplierFixture.create(major, { contestedOf: () => contested });
     await fixture.onBoth(`create table t (id int primary key, v text unique, note text);
       create unique index on t (note, v)`);
-    await fixture.target.query(`
-      insert into replicator.installation (schema_version, database, system_identifier, database_oid)
-        values (1, 'b', '1', 1);
-      select pg_replication_origin_create('${originName('b', 'b')}');
-      insert into replicator.progress (source, origin, lsn)
-        values ('b', '${originName('b', 'b')}', '0/1000')`);
-    own = await fixture.open({ source: 'b' });
+    own = await fixture.openOwn();
   });
 
-  afterEach(async () => {
-    await own?.close();
-    await fixture.target.server.query(
-      'postgres',
-      `select pg_replication_origin_drop('${originName('b', 'b')}')`,
-    );
-    await fixture.close();
-  });
+  afterEach(async () => await fixture.close());
 
   let lsn = 0x2000n;
 
