@@ -1,9 +1,10 @@
 // A reader reads again, by itself, whatever ended its stream.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs, failedRetryMs } from '../model/backoff.ts';
-import { asReplicatorError, type ErrorCode, type ReplicatorError } from '../model/errors.ts';
+import { asReplicatorError, type ReplicatorError } from '../model/errors.ts';
 import type { Term } from './ownership/term.ts';
 import type { SourceReader } from './source-reader.ts';
+import { Trouble } from './trouble.ts';
 
 /** A stream that held this long was sound: its failure is a new one. */
 const steadyMs = 30_000;
@@ -19,7 +20,7 @@ export async function keepReading(
   onFailure: (error: ReplicatorError, isNew: boolean) => void,
 ): Promise<void> {
   let attempt = 0;
-  let trouble: ErrorCode | undefined;
+  const trouble = new Trouble();
   while (!stop.aborted) {
     const startedAt = Date.now();
     try {
@@ -30,10 +31,9 @@ export async function keepReading(
       const error = asReplicatorError(thrown);
       if (Date.now() - startedAt > steadyMs) {
         attempt = 0;
-        trouble = undefined;
+        trouble.end();
       }
-      onFailure(error, error.code !== trouble);
-      trouble = error.code;
+      onFailure(error, trouble.isNew(error));
       const pause =
         error.retry === 'timed' ? backoffMs(attempt, Math.random()) : failedRetryMs(attempt);
       attempt += 1;

@@ -3,20 +3,18 @@
 // comes back is only how far each target is durable.
 import type { Logger } from 'pino';
 import type { DatabaseConfig } from '../config/config.ts';
-import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
-import { formatLsn, type Lsn, maxLsn, minLsn, zeroLsn } from '../model/lsn.ts';
+import { asReplicatorError } from '../model/errors.ts';
+import { formatLsn, type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 import { publicationName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
 import { Audience } from './audience.ts';
 import { endFormerReader } from './capture/end-former-reader.ts';
-import {
-  expectPublication,
-  leftPublication,
-  readPublication,
-} from './capture/publication-watch.ts';
+import { Liveness, silenceLimitMs } from './capture/liveness.ts';
+import { watchPublication } from './capture/publication-watch.ts';
 import { ReplicationStream } from './capture/replication-stream.ts';
 import { findGap, type SlotPosition, verifySlot } from './capture/slot-identity.ts';
+import { appliedByAll, confirmable, type SlotPositions } from './confirmable.ts';
 import { decodeMessage } from './decode/pgoutput-decoder.ts';
 import { TransactionAssembler } from './decode/transaction-assembler.ts';
 import { untilReleased } from './farewell.ts';
@@ -36,10 +34,6 @@ export interface ReaderOptions {
   readonly log: Logger;
 }
 
-/** A stream that is silent for longer is dead, whatever the socket says, or very busy. */
-const silenceLimitMs = 15_000;
-/** How long its server may take to say which. */
-const answerLimitMs = 10_000;
 /** At most this often, so that a server that asks in a loop while it stops is not kept busy. */
 const statusPauseMs = 20;
 /** How often it is looked whether the publication is still what it was. */
@@ -56,7 +50,6 @@ export class SourceReader {
   /** Parts of a transaction were handed on whose end has not come yet. */
   #midTransaction = false;
   #restartDue = false;
-  #asking = false;
   #reported = false;
   #statusTimer: NodeJS.Timeout | undefined;
   #restart = new AbortController();
@@ -107,9 +100,13 @@ export class SourceReader {
     if (this.#paused) stream.pause();
     log.info({ source: database.name, slot, lsn: formatLsn(position.confirmedLsn) }, 'streaming');
     this.#options.onStreaming();
-    const ticker = setInterval(() => this.#tick(stream, control, slot), statusIntervalMs(position));
+    const liveness = new Liveness(stream, control, slot);
+    const ticker = setInterval(() => this.#tick(stream, liveness), statusIntervalMs(position));
     const look = () =>
-      this.#watch(control, publication, position.publicationOid).catch((error: unknown) => {
+      watchPublication(control, publication, {
+        oid: position.publicationOid,
+        subscribers: () => this.#audience.everybody,
+      }).catch((error: unknown) => {
         // Whatever else goes wrong with this connection is told by itself.
         if (asReplicatorError(error).code === 'PUBLICATION_CHANGED') stream.end(error);
       });
@@ -328,21 +325,12 @@ export class SourceReader {
     this.#stream?.pause();
   }
 
-  /** The least that every target has durably; it never moves back. Without any, all that was read. */
   get #confirmable(): Lsn {
-    let least: Lsn | undefined;
-    for (const { securedLsn } of this.#options.members()) {
-      if (securedLsn === undefined) return this.#confirmedLsn;
-      least = least === undefined ? securedLsn : minLsn(least, securedLsn);
-    }
-    return maxLsn(this.#confirmedLsn, least ?? this.#receivedLsn);
+    return confirmable(this.#options.members(), this.#positions);
   }
 
-  get #applied(): Lsn {
-    let least = this.#receivedLsn;
-    for (const { appliedLsn } of this.#options.members())
-      least = minLsn(least, appliedLsn ?? this.#confirmedLsn);
-    return maxLsn(least, this.#confirmedLsn);
+  get #positions(): SlotPositions {
+    return { confirmedLsn: this.#confirmedLsn, receivedLsn: this.#receivedLsn };
   }
 
   #sendStatusSoon(): void {
@@ -360,62 +348,16 @@ export class SourceReader {
       {
         receivedLsn: this.#receivedLsn,
         flushedLsn: this.#confirmedLsn,
-        appliedLsn: this.#applied,
+        appliedLsn: appliedByAll(this.#options.members(), this.#positions),
       },
       replyRequested,
     );
   }
 
-  /**
-   * What a stream did not send cannot be had from the slot any more, so it does not matter that
-   * positions were confirmed meanwhile: what matters is that nobody takes the targets for complete.
-   * Who altered the publication is told so at every later start as well, by its oid and by those of
-   * its tables, which are remembered.
-   */
-  async #watch(control: Session, publication: string, oid: string): Promise<void> {
-    const now = await readPublication(control, publication);
-    await expectPublication(control, publication, oid, now);
-    for (const subscriber of this.#audience.everybody) {
-      const left = leftPublication(subscriber.memberships, now);
-      if (left === undefined) continue;
-      const what = `${left} has left publication ${publication}, if only for a moment`;
-      const error = new ReplicatorError(
-        'PUBLICATION_CHANGED',
-        `${this.#options.database.name}: ${what}`,
-        { hint: 'it misses changes and joins anew: empty it on the target, to be copied again' },
-      );
-      subscriber.refuse(error);
-    }
-  }
-
-  #tick(stream: ReplicationStream, control: Session, slot: string): void {
-    if (!this.#paused && stream.silentMs > silenceLimitMs)
-      void this.#endIfDead(stream, control, slot);
+  #tick(stream: ReplicationStream, liveness: Liveness): void {
+    if (!this.#paused) void liveness.endIfDead();
     // With wal_sender_timeout = 0 the server would stay silent of itself.
     this.#sendStatus(stream.silentMs > silenceLimitMs / 3);
-  }
-
-  /**
-   * A walsender that decodes a large transaction of which nothing is published is silent for half of
-   * wal_sender_timeout, and on old versions for as long as it takes: begun again, it would be so
-   * again, for ever. So its server is asked; there a dead connection times out.
-   */
-  async #endIfDead(stream: ReplicationStream, control: Session, slot: string): Promise<void> {
-    if (this.#asking) return;
-    this.#asking = true;
-    const late = setTimeout(() => stream.destroy(), answerLimitMs);
-    try {
-      const reading = await control.query(
-        'select from pg_catalog.pg_replication_slots where slot_name = $1 and active_pid = $2',
-        [slot, stream.pid],
-      );
-      if (reading.length === 0) stream.destroy();
-    } catch {
-      stream.destroy();
-    } finally {
-      clearTimeout(late);
-      this.#asking = false;
-    }
   }
 }
 

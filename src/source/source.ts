@@ -16,6 +16,7 @@ import { type OwnStream, Seat } from './seat.ts';
 import { asOwner, type OwnerSession, recordResynced } from './slot-copies.ts';
 import { SourceReader } from './source-reader.ts';
 import type { Subscriber } from './subscriber.ts';
+import { Trouble } from './trouble.ts';
 import type { SlotLimits } from './wal-watch.ts';
 import { Watch, type WatchOptions } from './watch.ts';
 
@@ -215,15 +216,14 @@ export class Source {
   }
 
   async #firstLook(): Promise<void> {
-    let trouble: string | undefined;
+    const trouble = new Trouble();
     for (let attempt = 0; !this.#over.aborted; attempt++) {
       try {
         await this.#moving.add(async () => await this.#look());
         break;
       } catch (thrown) {
         const error = asReplicatorError(thrown);
-        this.#options.onFailure(error, error.code !== trouble, this.#options.subscribers);
-        trouble = error.code;
+        this.#options.onFailure(error, trouble.isNew(error), this.#options.subscribers);
         await this.#pause(backoffMs(attempt, Math.random()));
       }
     }

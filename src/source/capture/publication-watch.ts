@@ -4,8 +4,9 @@
 import { ReplicatorError } from '../../model/errors.ts';
 import { type TableName, tableLabel } from '../../model/relation.ts';
 import type { Session } from '../../postgres/session.ts';
+import type { Subscriber } from '../subscriber.ts';
 
-export interface Publication {
+interface Publication {
   /** Undefined when there is none of that name. */
   readonly oid: string | undefined;
   /** It sends inserts, updates, deletes and truncates, of partitions as of their table. */
@@ -31,7 +32,7 @@ const publicationQuery = `
               where r.prpubid = p.oid), '[]')::text as members
   from pg_catalog.pg_publication p where p.pubname = $1`;
 
-export async function readPublication(session: Session, name: string): Promise<Publication> {
+async function readPublication(session: Session, name: string): Promise<Publication> {
   const [row] = await session.query<{ oid: string; whole: string; members: string }>(
     publicationQuery,
     [name],
@@ -48,7 +49,7 @@ export async function readPublication(session: Session, name: string): Promise<P
  * Throws PUBLICATION_CHANGED when it is no longer the one of that oid, or does not send everything;
  * then also for good, since nobody can tell later what was not sent.
  */
-export async function expectPublication(
+async function expectPublication(
   session: Session,
   name: string,
   oid: string,
@@ -64,7 +65,7 @@ export async function expectPublication(
 }
 
 /** The table of one of the memberships that has left it, if only for a moment. */
-export function leftPublication(
+function leftPublication(
   memberships: ReadonlyMap<number, string>,
   { members }: Publication,
 ): string | undefined {
@@ -74,4 +75,34 @@ export function leftPublication(
     if (member.membership !== membership) return tableLabel(member);
   }
   return undefined;
+}
+
+interface Watched {
+  /** Of the publication when the stream began. */
+  readonly oid: string;
+  readonly subscribers: () => Iterable<Subscriber>;
+}
+
+/**
+ * What a stream did not send cannot be had from the slot any more, so it does not matter that
+ * positions were confirmed meanwhile: what matters is that nobody takes the targets for complete.
+ * Who altered the publication is told so at every later start as well, by its oid and by those of
+ * its tables, which are remembered. Throws as `expectPublication`; refuses those that miss a table.
+ */
+export async function watchPublication(
+  session: Session,
+  name: string,
+  { oid, subscribers }: Watched,
+): Promise<void> {
+  const now = await readPublication(session, name);
+  await expectPublication(session, name, oid, now);
+  for (const subscriber of subscribers()) {
+    const left = leftPublication(subscriber.memberships, now);
+    if (left === undefined) continue;
+    const what = `${left} has left publication ${name}, if only for a moment`;
+    const error = new ReplicatorError('PUBLICATION_CHANGED', `${session.database.name}: ${what}`, {
+      hint: 'it misses changes and joins anew: empty it on the target, to be copied again',
+    });
+    subscriber.refuse(error);
+  }
 }
