@@ -15,7 +15,10 @@ export interface CatalogColumn {
   readonly castType: string;
   /** The type as DDL would name it, with its modifier: `numeric(10,2)`. */
   readonly declaredType: string;
-  /** Equality of its type as a btree index means it, schema-qualified; null where there is none. */
+  /**
+   * SQL of its type's equality, as a btree index means it, between the column and a value of castType;
+   * schema-qualified; null where there is none.
+   */
   readonly equals: string | null;
   readonly notNull: boolean;
   readonly hasDefault: boolean;
@@ -30,7 +33,7 @@ export interface CatalogKey {
   readonly immediate: boolean;
   readonly replicaIdentity: boolean;
   readonly columns: readonly string[];
-  /** Equality of each column's type as that index means it, schema-qualified. */
+  /** Likewise of each column, as that index means it. */
   readonly operators: readonly string[];
   /**
    * A 64-bit hash that agrees with that equality, schema-qualified; null where SQL can call none. Of
@@ -113,6 +116,7 @@ const tablesQuery = `
              and made.castmethod = 'f'
              and made.casttarget not in ('"char"'::regtype, 'name'::regtype, 'xml'::regtype))
          then 'bpchar::' else '' end || pg_catalog.format_type(base.oid, -1),
+       'enumDomain', base.kind = 'e' and base.oid <> a.atttypid,
        'declaredType', pg_catalog.format_type(a.atttypid, a.atttypmod),
        'equals', (
          select pg_catalog.format('operator(%I.%s)', opn.nspname, op.oprname)
@@ -217,7 +221,16 @@ export async function describeTables(
     uniques: string;
   }>(tablesQuery, [tables.map((table) => table.schema), tables.map((table) => table.name), oids]);
   return rows.map((row) => {
-    const uniques = JSON.parse(row.uniques) as CatalogUnique[];
+    const described = JSON.parse(row.columns) as (CatalogColumn & { enumDomain: boolean })[];
+    // A domain over an enum is no enum to the operators of enums, unless it is told to be.
+    const equality = (name: string, operator: string) => {
+      const column = described.find((each) => each.name === name);
+      return column?.enumDomain ? `::${column.castType} ${operator}` : operator;
+    };
+    const uniques = (JSON.parse(row.uniques) as CatalogUnique[]).map((unique) => ({
+      ...unique,
+      operators: unique.columns.map((name, i) => equality(name, unique.operators[i] ?? '')),
+    }));
     return {
       oid: row.oid,
       schema: row.schema,
@@ -225,7 +238,10 @@ export async function describeTables(
       shape: row.shape,
       partitioned: row.partitioned === 'true',
       replicaIdentity: identities[row.replica_identity] ?? 'nothing',
-      columns: JSON.parse(row.columns) as CatalogColumn[],
+      columns: described.map(({ enumDomain: _, equals, ...column }) => ({
+        ...column,
+        equals: equals === null ? null : equality(column.name, equals),
+      })),
       keys: uniques.filter(({ notNull }) => notNull),
       uniques,
     };

@@ -70,7 +70,7 @@ export function givenKeyHash(key: readonly HashedColumn[]): string {
   return keyHash(key, ({ castType }, i) => `u.k${i}::${castType}`);
 }
 
-/** Over the columns of the target's row. */
+/** Over the columns of the target's row, as what the functions take: a domain over an enum is no enum. */
 export function rowKeyHash(key: readonly HashedColumn[]): string {
-  return keyHash(key, ({ quoted }) => `t.${quoted}`);
+  return keyHash(key, ({ quoted, castType }) => `t.${quoted}::${castType}`);
 }

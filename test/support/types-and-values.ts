@@ -232,7 +232,10 @@ export const typeDefinitions = (major: number): string => `
   create type kinds.pair as (a int, "B" text);
   create type kinds.nested as (p kinds.pair, m kinds."Mood's"[], j json, pp kinds.pair[]);
   create domain kinds.checked as kinds.pair check ((value).a > 0);
+  create domain kinds.feeling as kinds."Mood's" default 'so so';
+  create domain kinds.feelings as kinds."Mood's"[];
   create type kinds.moods as range (subtype = kinds."Mood's");
+  create domain kinds.mooded as kinds.moods;
   create type kinds.floats as range (subtype = float8, subtype_diff = float8mi);
   ${
     major >= 12
@@ -242,6 +245,8 @@ export const typeDefinitions = (major: number): string => `
 
 export const userTypes: readonly TypeCase[] = [
   { type: `kinds."Mood's"`, values: ['', 'so so', "it's", 'ü"\\', 'a,b'], key },
+  { type: 'kinds.feeling', values: ['', "it's"], key },
+  { type: 'kinds.feelings', values: ['{}', '{so so,"",null}'], key, isArray: true },
   { type: 'kinds.short', values: ['', 'nine  ch.'], key },
   { type: 'kinds.price', values: ['1.50', '-99999999.99', 'NaN'], key },
   { type: 'kinds.numbers', values: ['{}', '{1,null,3}', '[0:1]={1,2}'], key, isArray: true },
@@ -261,7 +266,14 @@ export const userTypes: readonly TypeCase[] = [
   },
   { type: 'kinds.checked', values: ['(1,x)'], key, unhashable },
   { type: 'kinds.moods', values: ['empty', `["so so","it's"]`], key },
+  { type: 'kinds.mooded', values: ['empty', `["so so","it's"]`], key },
   { type: 'kinds.floats', values: ['empty', '[0.1,0.30000000000000004)', '(-Infinity,)'], key },
+  {
+    type: 'kinds.floats_multirange',
+    values: ['{}', '{[0.1,0.30000000000000004),(1,)}'],
+    since: 14,
+    key,
+  },
   { type: 'text collate kinds.nocase', values: ['Straße', 'ab', 'É'], key },
   { type: 'ext.hstore', values: ['', 'a=>1, "b c"=>NULL', '"="=>"\\"\\\\"'], key },
   { type: 'ext.citext', values: ['Abc', 'ä'], key },

@@ -85,7 +85,11 @@ const holdsUnhashable = (type: string): string => `exists (
         where t.typtype = 'c' and f.attrelid = t.typrelid and f.attnum > 0 and not f.attisdropped
     ) as held(type))
   select from part join pg_catalog.pg_type t on t.oid = part.type
-  where part.inside and t.typtype in ('b', 'e', 'c') and not (t.typelem <> 0 and t.typlen = -1)
+  where part.inside and (
+    -- a domain over a range is not seen to be one (cache_range_element_properties)
+    exists (select from pg_catalog.pg_type base
+            where base.oid = t.typbasetype and base.typtype in ('r', 'm'))
+    or t.typtype in ('b', 'e', 'c') and not (t.typelem <> 0 and t.typlen = -1)
     and not exists (
       select from pg_catalog.pg_opclass oc
       join pg_catalog.pg_am m on m.oid = oc.opcmethod and m.amname = 'hash'
@@ -95,7 +99,7 @@ const holdsUnhashable = (type: string): string => `exists (
         oc.opcintype in (t.oid, case t.typtype when 'e' then 'anyenum'::regtype
                                                when 'c' then 'record'::regtype end)
         or exists (select from pg_catalog.pg_cast c where c.castsource = t.oid
-                     and c.casttarget = oc.opcintype and c.castmethod = 'b'))))`;
+                     and c.casttarget = oc.opcintype and c.castmethod = 'b')))))`;
 
 // Statistics and replica identities belong to the partitions, so each table comes with its family.
 // Triggers of partitions that stem from the root's have a parent; the root's stands for them.
