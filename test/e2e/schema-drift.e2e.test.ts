@@ -157,6 +157,20 @@ const drifts: Record<string, Drift> = {
     stops: { code: 'REPLICA_IDENTITY', message: /^public\.t: an update cannot be applied/ },
     mend: 'create unique index on t (k)',
   },
+  'the primary key is dropped on the target': {
+    onTarget: 'alter table t drop constraint t_pkey',
+    onSource: ['update t set v = 7 where id = 1', 'delete from t where id = 2'],
+    stops: { code: 'REPLICA_IDENTITY', message: /^public\.t: / },
+    mend: 'alter table t add primary key (id)',
+  },
+  'the replica identity is changed on the source': {
+    onSource: [
+      'alter table t replica identity full',
+      `update t set v = 7 where id = 1`,
+      'alter table t replica identity default',
+      'update t set id = 20 where id = 1',
+    ],
+  },
   'a table gets a primary key': {
     before: 'alter table t drop constraint t_pkey',
     onSource: [

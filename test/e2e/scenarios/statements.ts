@@ -6,6 +6,21 @@ const family = `create table parent (id serial primary key, v text);
   create table child (id serial primary key, parent int references parent)`;
 const some = `insert into items select i, i, 'v' || i from generate_series(1, 20) i`;
 
+const large = `insert into t select i, 0, repeat('b' || i, 5000), decode(repeat('00ff', 4000), 'hex')
+    from generate_series(1, 12) i;
+  insert into keyed select repeat(chr(96 + i), 2200), i, repeat('x' || i, 3000) from generate_series(1, 6) i`;
+const changesBesideLarge = [
+  'update t set n = 1',
+  'begin; update t set n = n + 1; update t set n = n + 1 where id < 8; update t set n = 9 where id = 1; commit',
+  `begin; update t set big = repeat('new', 3000) where id = 2; update t set n = 4 where id = 2;
+   update t set bytes = null where id = 2; commit`,
+  'update t set id = id + 100 where id in (3, 4)',
+  'begin; update t set n = 5 where id = 103; update t set id = 203 where id = 103; update t set n = 6 where id = 203; commit',
+  'begin; update t set id = -5 where id = 5; update t set id = 5 where id = 6; update t set id = 6 where id = -5; commit',
+  `begin; update t set n = 7 where id = 7; delete from t where id = 7; insert into t values (7, 8, 'small'); commit`,
+  `begin; update t set big = 'small' where id = 8; update t set id = 108 where id = 8; update t set n = 0 where id = 108; commit`,
+];
+
 export const statements: Readonly<Record<string, Case>> = {
   'many rows in a statement': {
     tables: items,
@@ -148,6 +163,33 @@ export const statements: Readonly<Record<string, Case>> = {
       `begin; delete from items where id = 1001; insert into items values (1001, 1, 'again');
        update items set id = 1 where id = 1001; insert into items values (1001, 2, 'third'); commit`,
     ],
+  },
+  'large values that are not sent again': {
+    tables: `create table t (id int primary key, n int, big text, bytes bytea);
+      alter table t alter big set storage external, alter bytes set storage external;
+      create table keyed (k text primary key, n int, big text);
+      alter table keyed alter k set storage external, alter big set storage external`,
+    before: large,
+    steps: [
+      ...changesBesideLarge,
+      'update keyed set n = -n',
+      `begin; update keyed set k = 'moved' where n = -1; update keyed set n = 1 where k = 'moved'; commit`,
+      `begin; update keyed set n = 2 where n = -2; update keyed set k = k || 'x' where n = 2; commit`,
+      `update keyed set big = 'small' where n = -3; delete from keyed where n = -4`,
+    ],
+  },
+  'large values that are not sent again, in whole rows': {
+    tables: `create table t (id int, n int, big text, bytes bytea);
+      create table keyed (k text primary key, n int, big text);
+      alter table t alter big set storage external, alter bytes set storage external;
+      alter table keyed alter big set storage external;
+      alter table t replica identity full; alter table keyed replica identity full`,
+    before: large,
+    steps: [
+      ...changesBesideLarge,
+      `update keyed set n = -n; update keyed set k = 'moved' where n = -1`,
+    ],
+    oneWriter: 'replica identity full',
   },
   'prepared transactions': {
     tables: items,

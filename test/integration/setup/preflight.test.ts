@@ -200,6 +200,8 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
   test('names in the file that mean nothing, or nothing that can be replicated', async () => {
     const ddl = `create unlogged table u (id int primary key); create view "V" as select 1 as x;
       create materialized view m as select 1 as x;
+      create foreign data wrapper nothing; create server nowhere foreign data wrapper nothing;
+      create foreign table f (id int) server nowhere;
       create table p (id int primary key) partition by range (id);
       create table p1 partition of p for values from (0) to (9)`;
     const a = await create(major, ddl, table);
@@ -208,6 +210,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       'public.u',
       'public."V"',
       'public.m',
+      'public.f',
       'public.p1',
       'public.t',
       'public.nope',
@@ -222,10 +225,12 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       'warning empty-pattern a',
       'error table-missing a public.nope',
       'warning not-replicable a public."V"',
+      'warning not-replicable a public.f',
       'warning not-replicable a public.m',
       'warning not-replicable a public.p1',
       'warning not-replicable a public.u',
       'warning not-replicable b public."V"',
+      'warning not-replicable b public.f',
       'warning not-replicable b public.m',
       'warning not-replicable b public.p1',
       'warning not-replicable b public.u',
