@@ -85,7 +85,7 @@ async function replicate(
     await sleep(200);
     unequal = await differing(masters, schemas);
   }
-  if (unequal.length > 0) return `not equal: ${unequal.join(', ')}`;
+  if (unequal.length > 0) return await evidence(masters, schemas, unequal);
   if (tables.length > 20 && !(await conflicted(masters))) return 'there was no conflict at all';
   await stopCleanly(replicator);
   await tearDown(config);
@@ -139,6 +139,31 @@ async function differing(masters: readonly TestDatabase[], schemas: Schemas): Pr
   return unequal;
 }
 
+/** It need not happen again: what is different, and what happened to the table. */
+async function evidence(
+  masters: readonly TestDatabase[],
+  schemas: Schemas,
+  unequal: readonly string[],
+): Promise<string> {
+  const [schema = ''] = unequal;
+  const sql = `select xmin::text, pg_xact_commit_timestamp(xmin) as at, left(t::text, 300) as row
+    from ${schema}.t order by id`;
+  const rows = await Promise.all(masters.map(async (master) => await master.query(sql)));
+  const table = schemas.find((each) => each.schema === schema)?.table;
+  return [
+    `not equal: ${unequal.join(', ')}`,
+    ...rows.map((each, i) => `${names[i]}: ${JSON.stringify(each, null, 1)}`),
+    ...(table === undefined ? [] : wholeScript(table)),
+  ].join('\n');
+}
+
+const wholeScript = (table: ContestedTable): string[] => [
+  createTable(table, 'source'),
+  createTable(table, 'target'),
+  fill(table),
+  ...transactionsOf(table).map(({ place, sql }) => `-- on ${names[place]}\n${sql}`),
+];
+
 async function conflicted(masters: readonly TestDatabase[]): Promise<boolean> {
   const counts = await Promise.all(
     masters.map(async (master) => await master.query('select 1 from replicator.conflicts limit 1')),
@@ -151,12 +176,7 @@ test('random tables with random histories on three masters', async () => {
     {
       specimen: contestedTable(majors),
       troubleWith,
-      scriptOf: (table) => [
-        createTable(table, 'source'),
-        createTable(table, 'target'),
-        fill(table),
-        ...transactionsOf(table).map(({ place, sql }) => `-- on ${names[place]}\n${sql}`),
-      ],
+      scriptOf: wholeScript,
     },
     30,
   );
