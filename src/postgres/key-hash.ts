@@ -37,16 +37,20 @@ export function keyHash(
   return key.reduce((seed, column, i) => {
     const collate = column.collation === null ? '' : ` collate ${column.collation}`;
     const value = `${exprOf(column, i)}${collate}`;
-    const shape = shapeOf(column.castType, value);
-    const hash =
-      column.hash === null
-        ? `pg_catalog.hashtextextended((${value})::text, ${seed})`
-        : shape === undefined
-          ? `${column.hash}(${value}, ${seed})`
-          : `${column.hash}(${value}, pg_catalog.hashtextextended(${shape}, ${seed}))`;
+    const hash = hashOf(column, value, seed);
     return withNulls ? `coalesce(${hash}, pg_catalog.hashint8extended(${seed}, 1))` : hash;
   }, `${first}::bigint`);
 }
+
+function hashOf({ hash, castType }: HashedColumn, value: string, seed: string): string {
+  if (hash === null) return `pg_catalog.hashtextextended((${value})::text, ${seed})`;
+  const shape = shapeOf(castType, value);
+  if (shape === undefined && !ofParts.includes(hash)) return `${hash}(${value}, ${seed})`;
+  return `pg_catalog.hashtextextended(${shape ?? "''"} || ' ' || ${hash}(${value}, 0)::text, ${seed})`;
+}
+
+/** Where there are no parts, or all are NULL, these forget the seed, and with it the columns before. */
+const ofParts = ['array', 'multirange', 'record'].map((name) => `pg_catalog.hash_${name}_extended`);
 
 const ofNumbers = ['numeric', 'numrange', 'nummultirange', 'jsonb'];
 

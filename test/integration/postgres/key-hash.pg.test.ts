@@ -1,7 +1,7 @@
 // Keys of every type that can be one: either `check` refuses it where several databases write, or its
 // hash agrees with the equality of the index.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hashedKey, rowKeyHash } from '../../../src/postgres/key-hash.ts';
+import { hashedKey, keyHash, rowKeyHash } from '../../../src/postgres/key-hash.ts';
 import { Session } from '../../../src/postgres/session.ts';
 import { readRelations } from '../../../src/setup/preflight/read/read-relations.ts';
 import { readTables, type TableFacts } from '../../../src/setup/preflight/read/read-tables.ts';
@@ -94,6 +94,13 @@ describe.each(majors)('PostgreSQL %i', (major) => {
        where (a.k ${equals} b.k::${castType}) <> (a.h = b.h)`,
     );
     expect(wrong).toEqual([]);
+    // as the last of several columns
+    const seeded = (seed: string) =>
+      keyHash(key, () => `k::${castType}${/ collate .*/.exec(type)?.[0] ?? ''}`, { seed });
+    const forgotten = await session.query(
+      `select k::text from (values ${rows.join(', ')}) v (k) where ${seeded('1')} = ${seeded('2')}`,
+    );
+    expect(forgotten).toEqual([]);
   });
 
   test('few are refused', () => {
