@@ -24,8 +24,7 @@ export async function keepReading(
   while (!stop.aborted) {
     const startedAt = Date.now();
     try {
-      const { lineage } = await term(stop);
-      await reader.run(stop, lineage.timeline);
+      await reader.run(stop, await term(stop));
     } catch (thrown) {
       if (stop.aborted) return;
       const error = asReplicatorError(thrown);

@@ -4,14 +4,9 @@ import type { Logger } from 'pino';
 import { asReplicatorError, givenUpError } from '../model/errors.ts';
 import type { Lsn } from '../model/lsn.ts';
 import { Handover } from './handover.ts';
+import type { OwnerSession } from './ownership/as-owner.ts';
 import type { OwnStream, Seat } from './seat.ts';
-import {
-  dropCopy,
-  makeCopy,
-  type OwnerSession,
-  replaceCopy,
-  type SlotCopy,
-} from './slot-copies.ts';
+import { dropCopy, makeCopy, replaceCopy, type SlotCopy } from './slot-copies.ts';
 import type { SourceReader } from './source-reader.ts';
 import type { Subscriber } from './subscriber.ts';
 

@@ -5,6 +5,7 @@ import { ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, parseLsn } from '../model/lsn.ts';
 import { publicationName, slotCopyName, slotName } from '../postgres/object-names.ts';
 import type { Session } from '../postgres/session.ts';
+import { asOwner, type OwnerSession } from './ownership/as-owner.ts';
 
 export interface SlotCopy {
   readonly slot: string;
@@ -16,12 +17,6 @@ export interface SlotCopy {
 export interface NewCopy extends SlotCopy {
   /** It holds everything behind it. */
   readonly lsn: Lsn;
-}
-
-/** A session on a source, and the epoch of the process that owns it. */
-export interface OwnerSession {
-  readonly session: Session;
-  readonly epoch: bigint;
 }
 
 /**
@@ -156,26 +151,4 @@ async function dropIfUnrecorded(owner: OwnerSession, slot: string): Promise<void
       [slot],
     ),
   );
-}
-
-/**
- * In a transaction in which nobody else can take the source: a process that was frozen must not move
- * a target's place when it wakes up.
- */
-export async function asOwner<T>(
-  { session, epoch }: OwnerSession,
-  work: () => Promise<T>,
-): Promise<T> {
-  return await session.transaction(async () => {
-    const owned = await session.query(
-      'select from replicator.lease where epoch = $1 and owner is not null for share',
-      [String(epoch)],
-    );
-    if (owned.length === 0)
-      throw new ReplicatorError(
-        'FENCED',
-        `${session.database.name}: another replicator has taken the source over`,
-      );
-    return await work();
-  });
 }

@@ -19,6 +19,8 @@ import { decodeMessage } from './decode/pgoutput-decoder.ts';
 import { TransactionAssembler } from './decode/transaction-assembler.ts';
 import { untilReleased } from './farewell.ts';
 import type { Handover } from './handover.ts';
+import { expectOwner } from './ownership/as-owner.ts';
+import type { Term } from './ownership/term.ts';
 import type { Subscriber } from './subscriber.ts';
 
 export interface ReaderOptions {
@@ -61,13 +63,13 @@ export class SourceReader {
   }
 
   /**
-   * One attempt, on the timeline on which the targets were judged: waits until a target is attached,
+   * One attempt, in the term in which the targets were judged: waits until a target is attached,
    * unless there is none that holds the slot; verifies the slot, and streams until the connection
    * breaks, `restart` is called, nobody is served any more, or `stop` is aborted. Throws
-   * ReplicatorError for the first of these only.
+   * ReplicatorError for the first of these, and FENCED when the source is another process's.
    */
-  async run(stop: AbortSignal, timeline: bigint): Promise<void> {
-    const { database, slot, log } = this.#options;
+  async run(stop: AbortSignal, term: Term): Promise<void> {
+    const { database, slot } = this.#options;
     this.#restart = new AbortController();
     if (this.#nobodyTakesPart) {
       await aborted(AbortSignal.any([stop, this.#restart.signal]));
@@ -80,7 +82,7 @@ export class SourceReader {
       askAfterMs: 10_000,
     });
     const publication = publicationName(database.name);
-    const position = await verifySlot(control, slot, publication, timeline);
+    const position = await verifySlot(control, slot, publication, term.lineage.timeline);
     this.#refuseGaps(position);
     this.#begin(position);
     if (this.#nobodyIsServed) return;
@@ -94,14 +96,39 @@ export class SourceReader {
         this.#onKeepalive(walEnd, replyRequested, sentAt),
       mayRest: () => !this.#audience.anyIdle,
     });
+    try {
+      // The slot is held by now: whoever takes the source later ends this stream before.
+      await expectOwner({ session: control, epoch: term.epoch });
+      await this.#read(stream, control, position, stop);
+      if (stop.aborted && !term.lost.aborted) this.#sendStatus();
+    } finally {
+      clearTimeout(this.#statusTimer);
+      this.#statusTimer = undefined;
+      this.#stream = undefined;
+      await stream.close();
+      this.#audience.interrupted();
+      this.#options.onOver?.();
+    }
+  }
+
+  /** Until the stream is over; nothing is confirmed before. */
+  async #read(
+    stream: ReplicationStream,
+    control: Session,
+    position: SlotPosition,
+    stop: AbortSignal,
+  ): Promise<void> {
+    const { database, slot, log } = this.#options;
     this.#stream = stream;
     // It may have become full with what was read together with the answer.
     this.#paused = this.#audience.anyFull;
     if (this.#paused) stream.pause();
     log.info({ source: database.name, slot, lsn: formatLsn(position.confirmedLsn) }, 'streaming');
     this.#options.onStreaming();
+    this.#sendStatusSoon();
     const liveness = new Liveness(stream, control, slot);
     const ticker = setInterval(() => this.#tick(stream, liveness), statusIntervalMs(position));
+    const publication = publicationName(database.name);
     const look = () =>
       watchPublication(control, publication, {
         oid: position.publicationOid,
@@ -117,13 +144,6 @@ export class SourceReader {
     } finally {
       clearInterval(ticker);
       clearInterval(watch);
-      clearTimeout(this.#statusTimer);
-      this.#statusTimer = undefined;
-      if (stop.aborted) this.#sendStatus();
-      this.#stream = undefined;
-      await stream.close();
-      this.#audience.interrupted();
-      this.#options.onOver?.();
     }
   }
 
@@ -341,10 +361,11 @@ export class SourceReader {
   }
 
   #sendStatus(replyRequested = false): void {
+    if (this.#stream === undefined) return;
     this.#reported = true;
     this.#confirmedLsn = this.#confirmable;
     this.#replyOwed &&= this.#confirmedLsn < this.#receivedLsn;
-    this.#stream?.sendStatus(
+    this.#stream.sendStatus(
       {
         receivedLsn: this.#receivedLsn,
         flushedLsn: this.#confirmedLsn,

@@ -4,8 +4,9 @@ import type { Logger } from 'pino';
 import { givenUpError } from '../model/errors.ts';
 import { type Look, lookAtSource } from './look.ts';
 import type { Moves } from './moves.ts';
+import type { OwnerSession } from './ownership/as-owner.ts';
 import type { Seat } from './seat.ts';
-import { dropRemainder, giveUpCopy, type OwnerSession } from './slot-copies.ts';
+import { dropRemainder, giveUpCopy } from './slot-copies.ts';
 import { isHeldBack, retainedBytes, type SlotLimits, tooCostly } from './wal-watch.ts';
 
 export interface WatchOptions {

@@ -3,27 +3,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { backoffMs, failedRetryMs } from '../model/backoff.ts';
-import type { Batch } from '../model/batch.ts';
-import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
-import { formatLsn, type Lsn, maxLsn, minLsn, zeroLsn } from '../model/lsn.ts';
+import { asReplicatorError, type ReplicatorError } from '../model/errors.ts';
+import { formatLsn, type Lsn, maxLsn, minLsn } from '../model/lsn.ts';
 import type { RelationName } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 import type { Place, Subscriber } from '../source/subscriber.ts';
 import type { Applier } from '../target/apply/applier.ts';
+import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { Inbox } from './inbox.ts';
 import { mayMove, type SubscriptionState } from './lifecycle.ts';
 import { type JoinedTables, PartFilter } from './part-filter.ts';
-import type { BatchLimits, Work } from './queue.ts';
 
-export interface SubscriptionOptions {
+export interface SubscriptionOptions extends Omit<DeliveryOptions, 'inbox'> {
   readonly name: string;
   readonly target: string;
-  readonly limits: BatchLimits;
   readonly queueBytes: number;
   /** Those of the target that the file names; undefined: none. */
   readonly standbys: { readonly securedLsn: Lsn | undefined } | undefined;
-  /** At least so long from one batch to the next, unless that is a full one. */
-  readonly paceMs: number;
   readonly connect: () => Promise<Applier>;
   /** Makes the tables of the subscription ready on the target, copying where the syncs ask to. */
   readonly join: (applier: Applier, onCopy: () => void) => Promise<JoinedTables>;
@@ -52,16 +48,7 @@ export class Subscription implements Subscriber {
   /** Ends the wait for the next attempt. */
   #hurry = new AbortController();
   #flushedLsn: Lsn | undefined;
-  #busy = false;
-  #batchBegunAt = Number.NEGATIVE_INFINITY;
-  /** The transaction in parts that is open on the target will never be completed. */
-  #abandoned = false;
-  /** Some of its parts are applied and gone from the queue: after a failure it must come anew. */
-  #openParts = false;
-  /** That transaction failed as sets; identified by the start of its commit record. */
-  #carefulCommitLsn: Lsn | undefined;
-  /** Until here transactions are applied one by one: a batch of them was refused. */
-  #singlyUntil: Lsn = zeroLsn;
+  readonly #delivery: Delivery;
   #refused: ReplicatorError | undefined;
   #settle: () => void = () => {};
   /** Resolves once the first attempt to attach has ended, either way. */
@@ -71,6 +58,7 @@ export class Subscription implements Subscriber {
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
+    this.#delivery = new Delivery({ ...options, inbox: this.#inbox });
   }
 
   get name(): string {
@@ -118,7 +106,7 @@ export class Subscription implements Subscriber {
   }
 
   get idle(): boolean {
-    return this.#inbox.queue.empty && !this.#busy;
+    return this.#inbox.queue.empty && !this.#delivery.busy;
   }
 
   get full(): boolean {
@@ -152,13 +140,13 @@ export class Subscription implements Subscriber {
   }
 
   interrupted(): void {
-    if (this.#inbox.interrupted()) this.#abandoned = true;
+    if (this.#inbox.interrupted()) this.#delivery.interrupted();
     this.#inbox.queue.wake();
   }
 
   leave(): void {
     this.#attachment = 0;
-    this.#openParts = false;
+    this.#delivery.startOver();
     this.#inbox.queue.clear();
     this.#inbox.queue.wake();
     this.#options.onProgress();
@@ -264,7 +252,7 @@ export class Subscription implements Subscriber {
       abandon.removeEventListener('abort', giveUp);
       await applier.close();
       // A source that waits for room here must not wait for a target that is away.
-      if (!stop.aborted && (this.#openParts || this.full || this.#paused)) this.leave();
+      if (!stop.aborted && (this.#delivery.openParts || this.full || this.#paused)) this.leave();
     }
   }
 
@@ -293,11 +281,9 @@ export class Subscription implements Subscriber {
 
   /** From the target's progress on. */
   async #attach(applier: Applier): Promise<void> {
-    this.#openParts = false;
-    await applier.abandonPart();
+    await this.#delivery.abandon(applier);
     this.#flushedLsn = applier.progress;
     this.#inbox.open(this.#filter, applier.progress);
-    this.#abandoned = false;
     this.#attachment = ++this.#attachments;
     this.#options.onAttach();
     if (this.#refused !== undefined) throw this.#refused;
@@ -308,89 +294,11 @@ export class Subscription implements Subscriber {
     if (this.#refused !== undefined) throw this.#refused;
     if (applier.lost.aborted) throw applier.lost.reason;
     if (this.#attachment === 0) await this.#attach(applier);
-    if (this.#abandoned) {
-      this.#abandoned = false;
-      this.#openParts = false;
-      await applier.abandonPart();
-    }
-    const singly = applier.progress < this.#singlyUntil;
-    const { limits } = this.#options;
-    const work = this.#inbox.queue.peek(singly ? { ...limits, transactions: 1 } : limits);
-    if (work !== undefined) {
-      const restMs = this.#restMs(work);
-      if (restMs > 0) {
-        await sleep(restMs);
-        return false;
-      }
-      await this.#apply(work, applier);
-      return true;
-    }
-    // Between two parts of a transaction nothing else may be committed.
-    const pass = this.#openParts ? undefined : this.#inbox.passDue(applier.progress);
-    if (pass === undefined) {
-      await this.#inbox.queue.wait(1_000);
-      return false;
-    }
-    await applier.pass(pass.lsn, pass.sentAt);
-    this.#durable(applier.progress);
-    return true;
-  }
-
-  #restMs(work: Work): number {
-    if (work.kind === 'part' || work.full) return 0;
-    return this.#batchBegunAt + this.#options.paceMs - performance.now();
-  }
-
-  async #apply(work: Work, applier: Applier): Promise<void> {
-    this.#busy = true;
-    this.#batchBegunAt = performance.now();
-    try {
-      if (work.kind === 'batch') await this.#applyBatch(work, applier);
-      else await this.#applyPart(work.part, applier);
-      this.#inbox.queue.release(work.parts);
-    } finally {
-      this.#busy = false;
-    }
-    this.#durable(applier.progress);
-  }
-
-  /** Of a batch that cannot be applied, what lies before its trouble still can. */
-  async #applyBatch({ batch, parts }: Work & { kind: 'batch' }, applier: Applier): Promise<void> {
-    try {
-      await applier.apply(batch, () => this.#batchBehind(parts));
-    } catch (thrown) {
-      const error = asReplicatorError(thrown);
-      if (parts.length === 1 || error.retry !== 'manual') throw error;
-      this.#singlyUntil = batch.endLsn;
-      throw new ReplicatorError('BATCH_REFUSED', error.message, { cause: error });
-    }
-  }
-
-  /** Only a full one: what else arrives meanwhile belongs to the next. */
-  #batchBehind(parts: readonly TransactionPart[]): Batch | undefined {
-    const work = this.#inbox.queue.peek(this.#options.limits, parts.length);
-    return work?.kind === 'batch' && work.full ? work.batch : undefined;
-  }
-
-  async #applyPart(part: TransactionPart, applier: Applier): Promise<void> {
-    const { commitLsn } = part.transaction;
-    try {
-      this.#openParts = true;
-      await applier.applyPart(part, commitLsn === this.#carefulCommitLsn);
-      this.#openParts = part.endLsn === undefined;
-    } catch (thrown) {
-      const error = asReplicatorError(thrown);
-      const asSets = error.code === 'ROWS_MISSING' || error.code === 'UNIQUE_VIOLATION';
-      if (!asSets || this.#carefulCommitLsn === commitLsn) throw error;
-      this.#carefulCommitLsn = commitLsn;
-      throw new ReplicatorError('ROWS_MISSING', error.message, { cause: error });
-    }
-  }
-
-  #durable(progress: Lsn): void {
-    this.#flushedLsn = progress;
-    this.#inbox.stored(progress);
+    if (!(await this.#delivery.step(applier))) return false;
+    this.#flushedLsn = applier.progress;
+    this.#inbox.stored(applier.progress);
     this.#options.onProgress();
+    return true;
   }
 
   #failed(error: ReplicatorError): void {

@@ -106,7 +106,7 @@ export const breakages = {
   ],
   'refused-batch-is-skipped': [
     {
-      file: 'subscription/subscription.js',
+      file: 'subscription/delivery.js',
       text: 'await applier.apply(batch, () => this.#batchBehind(parts));',
       becomes: `await applier.apply(batch).catch(async () => {
         await applier.session.rollback();

@@ -1,9 +1,11 @@
 // One target's trouble stays its own: what the reader does for it must not cost the others.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parseLsn } from '../../../src/model/lsn.ts';
 import type { TransactionPart } from '../../../src/model/transaction.ts';
 import { schemaStatements } from '../../../src/setup/schema.ts';
+import { Term } from '../../../src/source/ownership/term.ts';
 import { SourceReader } from '../../../src/source/source-reader.ts';
 import type { Subscriber } from '../../../src/source/subscriber.ts';
 import { createDatabase, type TestDatabase } from '../../support/database.ts';
@@ -15,6 +17,7 @@ let database: TestDatabase;
 let reader: SourceReader;
 let reading: Promise<void>;
 let stop: AbortController;
+let term: Term;
 
 beforeEach(async () => {
   const server = await sharedServer(newest);
@@ -28,6 +31,8 @@ beforeEach(async () => {
   await database.query(`select pg_create_logical_replication_slot('replicator_a', 'pgoutput')`);
   await database.query(`insert into replicator.slots (slot_name, state, publication_oid)
     select 'replicator_a', 'created', oid from pg_publication`);
+  await database.query('update replicator.lease set epoch = 1, owner = gen_random_uuid()');
+  term = new Term(1n, { owners: new Map(), timeline: 1n, leftAt: async () => undefined }, 0);
   stop = new AbortController();
 });
 
@@ -99,8 +104,8 @@ class Target implements Subscriber {
   }
 }
 
-function read(...subscribers: Target[]): void {
-  reader = new SourceReader({
+function makeReader(...subscribers: Target[]): SourceReader {
+  return new SourceReader({
     database: databaseConfig(database, { name: 'a' }),
     slot: 'replicator_a',
     members: () => subscribers,
@@ -109,8 +114,12 @@ function read(...subscribers: Target[]): void {
     onStreaming: () => {},
     log: pino({ enabled: false }),
   });
+}
+
+function read(...subscribers: Target[]): void {
+  reader = makeReader(...subscribers);
   reading = (async () => {
-    while (!stop.signal.aborted) await reader.run(stop.signal, 1n);
+    while (!stop.signal.aborted) await reader.run(stop.signal, term);
   })();
 }
 
@@ -154,3 +163,43 @@ test('a walsender that is silent because it is busy is waited for', async () => 
   await eventually(() => target.parts.length > 0);
   expect(await walsender()).toBe(pid);
 }, 80_000);
+
+describe('a source that another process has taken', () => {
+  const confirmed = async () => {
+    const [row] = await database.query(
+      `select confirmed_flush_lsn::text as lsn from pg_replication_slots where slot_name = 'replicator_a'`,
+    );
+    return row?.['lsn'];
+  };
+
+  /** Knows nothing of one that the new owner waits for. */
+  async function withTheNewest(): Promise<Target> {
+    const target = new Target('away');
+    await database.query(`insert into t values (1, 'v')`);
+    const [row] = await database.query('select pg_current_wal_flush_lsn()::text as lsn');
+    target.flushedLsn = parseLsn(row?.['lsn'] ?? '');
+    return target;
+  }
+
+  test('is not confirmed by a process that wakes up and opens its stream', async () => {
+    const before = await confirmed();
+    reader = makeReader(await withTheNewest());
+    await database.query('update replicator.lease set epoch = 2, owner = gen_random_uuid()');
+    const late = reader.run(AbortSignal.any([stop.signal, term.lost]), term);
+    await expect(late).rejects.toMatchObject({ code: 'FENCED' });
+    expect(await confirmed()).toBe(before);
+  });
+
+  test('is not confirmed once more when that is noticed', async () => {
+    const target = new Target('away');
+    reader = makeReader(target);
+    reading = reader.run(AbortSignal.any([stop.signal, term.lost]), term);
+    await eventually(() => reader.streaming);
+    await sleep(100);
+    const before = await confirmed();
+    target.flushedLsn = (await withTheNewest()).flushedLsn;
+    term.end('a');
+    await reading;
+    expect(await confirmed()).toBe(before);
+  });
+});

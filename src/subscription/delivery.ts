@@ -1,0 +1,128 @@
+// What waits in an inbox, handed to an applier piece by piece, and what a piece that failed asks of the
+// next attempt. Outlives the appliers: a new one goes on where the last one stopped.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Batch } from '../model/batch.ts';
+import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
+import { type Lsn, zeroLsn } from '../model/lsn.ts';
+import type { TransactionPart } from '../model/transaction.ts';
+import type { Applier } from '../target/apply/applier.ts';
+import type { Inbox } from './inbox.ts';
+import type { BatchLimits, Work } from './queue.ts';
+
+export interface DeliveryOptions {
+  readonly inbox: Inbox;
+  readonly limits: BatchLimits;
+  /** At least so long from one batch to the next, unless that is a full one. */
+  readonly paceMs: number;
+}
+
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  #busy = false;
+  #batchBegunAt = Number.NEGATIVE_INFINITY;
+  /** The transaction in parts that is open on the target will never be completed. */
+  #abandoned = false;
+  /** Some of its parts are applied and gone from the queue: after a failure it must come anew. */
+  #openParts = false;
+  /** That transaction failed as sets; identified by the start of its commit record. */
+  #carefulCommitLsn: Lsn | undefined;
+  /** Until here transactions are applied one by one: a batch of them was refused. */
+  #singlyUntil: Lsn = zeroLsn;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+  }
+
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  get openParts(): boolean {
+    return this.#openParts;
+  }
+
+  /** The parts that were handed on will come again, from the first one. */
+  startOver(): void {
+    this.#openParts = false;
+  }
+
+  /** The end of what is open on the target will not come. */
+  interrupted(): void {
+    this.#abandoned = true;
+  }
+
+  /** Undoes what is open on the target, if anything is. */
+  async abandon(applier: Applier): Promise<void> {
+    this.#abandoned = false;
+    this.#openParts = false;
+    await applier.abandonPart();
+  }
+
+  /** The next piece, or a wait for one. True when the applier has made progress. */
+  async step(applier: Applier): Promise<boolean> {
+    const { inbox, limits } = this.#options;
+    if (this.#abandoned) await this.abandon(applier);
+    const singly = applier.progress < this.#singlyUntil;
+    const work = inbox.queue.peek(singly ? { ...limits, transactions: 1 } : limits);
+    if (work !== undefined) return await this.#applyAtPace(work, applier);
+    // Between two parts of a transaction nothing else may be committed.
+    const pass = this.#openParts ? undefined : inbox.passDue(applier.progress);
+    if (pass === undefined) {
+      await inbox.queue.wait(1_000);
+      return false;
+    }
+    await applier.pass(pass.lsn, pass.sentAt);
+    return true;
+  }
+
+  async #applyAtPace(work: Work, applier: Applier): Promise<boolean> {
+    const restMs = this.#batchBegunAt + this.#options.paceMs - performance.now();
+    if (work.kind === 'batch' && !work.full && restMs > 0) {
+      await sleep(restMs);
+      return false;
+    }
+    this.#batchBegunAt = performance.now();
+    this.#busy = true;
+    try {
+      if (work.kind === 'batch') await this.#applyBatch(work, applier);
+      else await this.#applyPart(work.part, applier);
+      this.#options.inbox.queue.release(work.parts);
+    } finally {
+      this.#busy = false;
+    }
+    return true;
+  }
+
+  /** Of a batch that cannot be applied, what lies before its trouble still can. */
+  async #applyBatch({ batch, parts }: Work & { kind: 'batch' }, applier: Applier): Promise<void> {
+    try {
+      await applier.apply(batch, () => this.#batchBehind(parts));
+    } catch (thrown) {
+      const error = asReplicatorError(thrown);
+      if (parts.length === 1 || error.retry !== 'manual') throw error;
+      this.#singlyUntil = batch.endLsn;
+      throw new ReplicatorError('BATCH_REFUSED', error.message, { cause: error });
+    }
+  }
+
+  /** Only a full one: what else arrives meanwhile belongs to the next. */
+  #batchBehind(parts: readonly TransactionPart[]): Batch | undefined {
+    const work = this.#options.inbox.queue.peek(this.#options.limits, parts.length);
+    return work?.kind === 'batch' && work.full ? work.batch : undefined;
+  }
+
+  async #applyPart(part: TransactionPart, applier: Applier): Promise<void> {
+    const { commitLsn } = part.transaction;
+    try {
+      this.#openParts = true;
+      await applier.applyPart(part, commitLsn === this.#carefulCommitLsn);
+      this.#openParts = part.endLsn === undefined;
+    } catch (thrown) {
+      const error = asReplicatorError(thrown);
+      const asSets = error.code === 'ROWS_MISSING' || error.code === 'UNIQUE_VIOLATION';
+      if (!asSets || this.#carefulCommitLsn === commitLsn) throw error;
+      this.#carefulCommitLsn = commitLsn;
+      throw new ReplicatorError('ROWS_MISSING', error.message, { cause: error });
+    }
+  }
+}
