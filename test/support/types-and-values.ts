@@ -237,6 +237,8 @@ export const typeDefinitions = (major: number): string => `
   create type kinds.moods as range (subtype = kinds."Mood's");
   create domain kinds.mooded as kinds.moods;
   create type kinds.floats as range (subtype = float8, subtype_diff = float8mi);
+  create type kinds.amount as (n numeric, currency text);
+  create type kinds.amounts as range (subtype = numeric);
   ${
     major >= 12
       ? `create collation kinds.nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);`

@@ -38,6 +38,9 @@ const neighbours: readonly TypeCase[] = [
   { type: 'nummultirange', values: ['{}', '{[1,2)}', '{[1.0,2)}', '{[1,2),[3,4)}'], since: 14 },
   { type: 'inet', values: ['10.0.0.0/8', '10.0.0.0', '10.0.0.0/9', '::a00:0/104'] },
   { type: 'varbit', values: ['', '0', '00', '1'] },
+  { type: 'kinds.amount', values: ['(1,x)', '(-1,x)', '(1.0,x)'] },
+  { type: 'kinds.amount[]', values: ['{"(1,x)"}', '{"(-1,x)"}'] },
+  { type: 'kinds.amounts', values: ['[1,2)', '[-1,2)', '[1.0,2)'] },
   { type: 'money', values: ['1.00', '-1.00', '0.01'] },
 ];
 
@@ -107,6 +110,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     const always = ['kinds.nested', 'ext.cube', 'ext.seg', 'ext.isbn13', 'kinds.mooded[]'];
     always.push(...['money', 'bit(5)', 'bit', 'varbit', 'varbit(9)'].map((type) => `${type}[]`));
     always.push(...['ext.cube', 'ext.seg', 'ext.isbn13'].map((type) => `${type}[]`));
+    always.push('kinds.amount', 'kinds.amount[]', 'kinds.amounts');
     const records = ['kinds.pair', 'kinds.checked', 'kinds.pair[]', 'kinds.checked[]'];
     const ltree = ['ext.ltree', 'ext.ltree[]'];
     expect(refused().sort()).toEqual(

@@ -68,12 +68,15 @@ type TableDetails = Pick<
 /**
  * SQL, whether an array, range or composite type holds a type without a hash: PostgreSQL finds that out only
  * when it hashes a value (lookup_type_cache). What is borrowed (varchar of text) it finds by such a cast.
+ * Nor may users' own ones hold what key-hash.ts tells apart only where it is not hidden in another type.
  */
 const holdsUnhashable = (type: string): string => `exists (
-  with recursive part(type, inside) as (
-    select ${type}, false
+  with recursive part(type, inside, hidden) as (
+    select ${type}, false, false
     union
-    select held.type, part.inside or t.typtype <> 'd'
+    select held.type, part.inside or t.typtype <> 'd',
+           part.hidden or t.typtype = 'c'
+             or t.typtype in ('r', 'm') and t.typnamespace <> 'pg_catalog'::regnamespace
     from part join pg_catalog.pg_type t on t.oid = part.type
     cross join lateral (
       select t.typbasetype where t.typtype = 'd'
@@ -85,7 +88,9 @@ const holdsUnhashable = (type: string): string => `exists (
         where t.typtype = 'c' and f.attrelid = t.typrelid and f.attnum > 0 and not f.attisdropped
     ) as held(type))
   select from part join pg_catalog.pg_type t on t.oid = part.type
-  where part.inside and (
+  where part.hidden and (t.oid in ('numeric'::regtype, 'jsonb'::regtype)
+                         or t.typelem <> 0 and t.typlen = -1)
+  or part.inside and (
     -- a domain over a range is not seen to be one (cache_range_element_properties)
     exists (select from pg_catalog.pg_type base
             where base.oid = t.typbasetype and base.typtype in ('r', 'm'))
