@@ -148,6 +148,9 @@ export const schemaStatements: readonly string[] = [
   commit_times timestamptz[] not null default '{}',
   ranks integer[],
   primary key (xid, relation))`,
+  // To try to compress hashes took longer than all else about them.
+  `alter table replicator.manifests
+  alter key_hashes set storage external, alter commit_times set storage external`,
 
   // This database as a target: what was decided here between changes of several sources. With the
   // resolution error nothing was yet: a person is to say whose row stays.

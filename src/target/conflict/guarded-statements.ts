@@ -75,9 +75,11 @@ export function guardedInsert(
     given,
     given.parameter(formatCommitTime(oldest), 'timestamptz'),
   );
+  const buried = `select from replicator.tombstones b where b.relation = ${table.oid}`;
   const insert =
     `${insertFrom(table, 'given u')} ` +
-    `where not exists (select from replicator.tombstones b where b.relation = ${table.oid} ` +
+    // Most tables have no tombstones, which is found out once.
+    `where (select not exists (${buried})) or not exists (${buried} ` +
     `and b.key_hash = ${givenKeyHash(key)} and (b.commit_time, b.rank) > (u.commit_time, ${rank})) ` +
     `on conflict (${key.map(({ quoted }) => quoted).join(', ')}) ` +
     `${set === '' ? 'do nothing' : `do update set ${set} where ${passes}`} ` +

@@ -6,10 +6,11 @@ import { ownXid } from '../../postgres/own-xid.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowWrite, Step } from '../apply/coalesce.ts';
 import type { Fold } from '../apply/plan-batch.ts';
+import { keyArrays, unnest } from '../apply/row-sql.ts';
 import { slices } from '../apply/slices.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
+import { encodeTimeArray } from '../apply/time-array.ts';
 import {
-  Given,
   type Guard,
   type GuardedStatement,
   guardedDelete,
@@ -68,18 +69,23 @@ function manifest(
   { rank }: Guard,
   stamp: bigint,
 ): Statement {
-  const given = new Given(key, rows);
-  const stampedBy = given.parameter(String(rank), 'integer');
-  const stampedAt = given.parameter(formatCommitTime(stamp), 'timestamptz');
+  const keys = unnest(key.map((_, i) => `k${i}`));
+  const n = key.length;
   return {
     text:
-      `with ${given.cte} insert into replicator.manifests as m ` +
+      'insert into replicator.manifests as m ' +
       '(xid, relation, rank, stamp, key_hashes, commit_times) ' +
-      `select ${ownXid}, ${table.oid}, ${stampedBy}, ${stampedAt}, ` +
-      `coalesce(array_agg(${givenKeyHash(key)}), '{}'), coalesce(array_agg(u.commit_time), '{}') ` +
-      'from given u on conflict (xid, relation) do update set ' +
+      `values (${ownXid}, ${table.oid}, $${n + 2}::integer, $${n + 3}::timestamptz, ` +
+      // Without an aggregate, elements stay in the order in which they came.
+      `array(select ${givenKeyHash(key)} from ${keys}), $${n + 1}::timestamptz[]) ` +
+      'on conflict (xid, relation) do update set ' +
       'key_hashes = excluded.key_hashes || m.key_hashes, ' +
       'commit_times = excluded.commit_times || m.commit_times',
-    values: given.values,
+    values: [
+      ...keyArrays(key, rows),
+      encodeTimeArray(rows.map(({ time }) => time)),
+      String(rank),
+      formatCommitTime(stamp),
+    ],
   };
 }
