@@ -1,7 +1,7 @@
 // Writes what a database's own stream brings: nothing but what its changes met without knowing. That is
 // rare, so most of them are not looked at one by one: where no delete from elsewhere is newer than the
 // oldest of a batch, its writes have met none.
-import type { RowChange } from '../../model/change.ts';
+import type { Change, RowChange } from '../../model/change.ts';
 import { formatCommitTime } from '../../model/commit-time.ts';
 import type { Relation } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
@@ -31,11 +31,12 @@ export class OwnWriter implements Writer {
 
   fold(parts: readonly TransactionPart[]): Fold[] {
     if (this.#inFull > 0) return this.#foldAll(parts);
-    const telling = parts.map((part) => ({
-      ...part,
-      changes: part.changes.filter((change) => change.kind !== 'truncate' && this.#tells(change)),
-    }));
-    return this.#foldAll(telling);
+    const isTelling = (change: Change): change is RowChange =>
+      change.kind !== 'truncate' && this.#tells(change);
+    const telling = parts.filter(({ changes }) => changes.some(isTelling));
+    return this.#foldAll(
+      telling.map((part) => ({ ...part, changes: part.changes.filter(isTelling) })),
+    );
   }
 
   plan(folds: readonly Fold[], parts: readonly TransactionPart[]): PlannedStatement[] {
