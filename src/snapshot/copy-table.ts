@@ -11,7 +11,7 @@ import { quoteIdentifier, quoteLiteral, quoteTable } from '../postgres/identifie
 import { schemaExists } from '../postgres/own-schema.ts';
 import type { Session } from '../postgres/session.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
-import { copyVersions } from './copy-versions.ts';
+import { type CopyVersionsOptions, copyVersions } from './copy-versions.ts';
 import type { ExportedSnapshot } from './exported-snapshot.ts';
 
 export interface CopyProgress {
@@ -33,15 +33,10 @@ export const unlessJoined = `on conflict (source, table_schema, table_name) do u
       resync = false
   where tables.lost`;
 
-export interface CopyOptions {
-  readonly source: Session;
-  /** Tagged with the subscription's origin, so that the rows are not sent back. */
-  readonly target: Session;
+export interface CopyOptions extends CopyVersionsOptions {
   readonly snapshot: ExportedSnapshot;
   /** The copied database first, then the others that bring the table to the target. */
   readonly feeds: readonly Feed[];
-  /** Whose changes meet in the table on the target; empty when only the source's come. */
-  readonly contenders: readonly string[];
   readonly onProgress: (progress: CopyProgress) => void;
 }
 

@@ -9,7 +9,14 @@ import { givenKeyHash, hashedKey, rowKeyHash } from '../postgres/key-hash.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
 import { ownXid } from '../postgres/own-xid.ts';
 import type { Session } from '../postgres/session.ts';
-import type { CopyOptions } from './copy-table.ts';
+
+export interface CopyVersionsOptions {
+  readonly source: Session;
+  /** Tagged with the subscription's origin, so that the rows are not sent back. */
+  readonly target: Session;
+  /** Whose changes meet in the table on the target; empty when only the source's come. */
+  readonly contenders: readonly string[];
+}
 
 /** As early as can be: a time of 0, the start of 2000, means to PostgreSQL that none is given. */
 const beforeAll = formatCommitTime(1n);
@@ -20,7 +27,7 @@ const rowsPerStatement = 50_000;
 /** In the transaction that copies, with the snapshot set at the source. */
 export async function copyVersions(
   table: CatalogTable,
-  { source, target, contenders }: CopyOptions,
+  { source, target, contenders }: CopyVersionsOptions,
 ): Promise<void> {
   const functions = await originFunctions(target);
   // 0/0: only the time is meant, no progress.

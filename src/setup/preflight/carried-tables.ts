@@ -3,7 +3,7 @@ import type { Config, SubscriptionConfig } from '../../config/config.ts';
 import { mergeSyncs, type TableOptions } from '../../config/merge-syncs.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import { tableLabel } from '../../model/relation.ts';
-import type { DatabaseFacts, PreflightFacts } from './facts.ts';
+import type { DatabaseFacts } from './database-facts.ts';
 import type { TableFacts } from './read/read-tables.ts';
 
 export interface CarriedTable {
@@ -26,10 +26,16 @@ export interface Disagreement {
   readonly error: ReplicatorError;
 }
 
+export interface CarriedTables {
+  /** Every table of every subscription whose source is known. */
+  readonly carried: readonly CarriedTable[];
+  readonly disagreements: readonly Disagreement[];
+}
+
 export function carryTables(
   config: Config,
   databases: ReadonlyMap<string, DatabaseFacts>,
-): Pick<PreflightFacts, 'carried' | 'disagreements'> {
+): CarriedTables {
   const carried: CarriedTable[] = [];
   const disagreements: Disagreement[] = [];
   for (const subscription of config.subscriptions) {
@@ -64,7 +70,7 @@ export interface TablePair extends CarriedTable {
   readonly targetTable: TableFacts;
 }
 
-export function tablePairs({ carried }: PreflightFacts): TablePair[] {
+export function tablePairs({ carried }: Pick<CarriedTables, 'carried'>): TablePair[] {
   return carried.filter((each): each is TablePair => each.targetTable !== undefined);
 }
 
@@ -76,11 +82,11 @@ export interface TableEnd {
   readonly carried: readonly CarriedTable[];
 }
 
-export function sourceEnds({ carried }: PreflightFacts): TableEnd[] {
+export function sourceEnds({ carried }: Pick<CarriedTables, 'carried'>): TableEnd[] {
   return ends(carried, ({ source, sourceTable }) => [source, sourceTable]);
 }
 
-export function targetEnds(facts: PreflightFacts): TableEnd[] {
+export function targetEnds(facts: Pick<CarriedTables, 'carried'>): TableEnd[] {
   return ends(tablePairs(facts), ({ target, targetTable }) => [target, targetTable]);
 }
 

@@ -1,7 +1,8 @@
 // Which of the known databases play which part.
 import type { Config, SyncConfig } from '../../config/config.ts';
 import { sourcesOf } from '../../config/resolve-syncs.ts';
-import type { DatabaseFacts, PreflightFacts } from './facts.ts';
+import type { DatabaseFacts } from './database-facts.ts';
+import type { PreflightFacts } from './facts.ts';
 
 /** Databases whose writes are replicated. */
 export function sourcesAmong({ config, databases }: PreflightFacts): DatabaseFacts[] {

@@ -1,7 +1,8 @@
 // Slots, walsenders and origins belong to the whole server, so databases that share one are counted
 // together. What exists already for us is not needed again; a copy takes one more slot for a while.
 import { originName } from '../../../postgres/object-names.ts';
-import type { DatabaseFacts, PreflightFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
+import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
 import { sourcesAmong } from '../members.ts';
 

@@ -1,6 +1,7 @@
 // The later commit wins, so clocks decide. Measured against this host, and so against each other.
 import type { SyncConfig } from '../../../config/config.ts';
-import type { DatabaseFacts, PreflightFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
+import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
 
 export const clockSkew: Check = {

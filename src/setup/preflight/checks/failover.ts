@@ -1,7 +1,7 @@
 // What a promotion of a standby would cost: of a source the slot, of either what was not there yet.
 // https://www.postgresql.org/docs/current/logicaldecoding-explanation.html#LOGICALDECODING-REPLICATION-SLOTS-SYNCHRONIZATION
 import { slotName } from '../../../postgres/object-names.ts';
-import type { DatabaseFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
 import type { Check, Problem } from '../finding.ts';
 import { sourcesAmong, targetsAmong } from '../members.ts';
 import { standbyNames } from './synchronous-standby.ts';

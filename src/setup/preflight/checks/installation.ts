@@ -1,7 +1,7 @@
 // Schema `replicator`: is it there, of this version, and made for this very database?
 
 import { schemaVersion } from '../../schema.ts';
-import type { DatabaseFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
 import type { Check, Problem } from '../finding.ts';
 
 export const installation: Check = {

@@ -2,7 +2,7 @@
 // https://www.postgresql.org/docs/current/logical-replication-restrictions.html
 import { tableLabel } from '../../../model/relation.ts';
 import { quoteTable } from '../../../postgres/identifiers.ts';
-import type { DatabaseFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
 import type { Check, Problem } from '../finding.ts';
 import { namedTables } from '../named-tables.ts';
 import type { OtherRelation } from '../read/read-relations.ts';

@@ -1,6 +1,6 @@
 // The origin and the replica role are set once per connection, so every statement must reach the
 // same server process. A pooler would also let its other clients inherit them.
-import type { DatabaseFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
 import type { Check, Problem } from '../finding.ts';
 
 export const pooler: Check = {

@@ -1,6 +1,6 @@
 // Two names for one database would replicate it to itself; a copy made of files answers under the
 // identity of its original, and nobody could tell whose positions are meant.
-import type { DatabaseFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
 import type { Check, Problem } from '../finding.ts';
 
 export const sameDatabase: Check = {

@@ -1,6 +1,6 @@
 // Settings of a source that decide how long its slot, and the WAL behind it, are kept.
 
-import type { DatabaseFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
 import type { Check, Problem } from '../finding.ts';
 import { sourcesAmong } from '../members.ts';
 

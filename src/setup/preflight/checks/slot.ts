@@ -1,6 +1,6 @@
 // The slot of a source holds what the targets do not have yet. It is never made a second time.
 import { publicationName, slotName } from '../../../postgres/object-names.ts';
-import type { DatabaseFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
 import type { Check, Problem } from '../finding.ts';
 import { sourcesAmong } from '../members.ts';
 

@@ -1,7 +1,8 @@
 // A target that cannot follow gets a slot of its own, and a walsender once it comes back. Without
 // them it holds up the other targets of its source.
 import { slotCopyName } from '../../../postgres/object-names.ts';
-import type { DatabaseFacts, PreflightFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
+import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
 import { sourcesAmong } from '../members.ts';
 

@@ -4,7 +4,8 @@ import { sourcesOf } from '../../../config/resolve-syncs.ts';
 import { type TableName, tableLabel } from '../../../model/relation.ts';
 import type { CarriedTable } from '../carried-tables.ts';
 import { createTable } from '../create-table.ts';
-import type { DatabaseFacts, PreflightFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
+import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
 import { namedTables } from '../named-tables.ts';
 

@@ -1,6 +1,6 @@
 // Setup creates a schema on every database and a publication on every source.
 import { quoteIdentifier } from '../../../postgres/identifiers.ts';
-import type { DatabaseFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
 import type { PrivilegeCheck } from '../finding.ts';
 import { sourcesAmong } from '../members.ts';
 import { grantee, missingPrivilege } from './grant.ts';

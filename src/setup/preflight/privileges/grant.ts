@@ -1,6 +1,6 @@
 // One missing privilege, and the statements that grant it.
 import { quoteIdentifier } from '../../../postgres/identifiers.ts';
-import type { DatabaseFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
 import type { MissingPrivilege } from '../finding.ts';
 
 export interface Lacking {

@@ -2,7 +2,7 @@
 // on 13 a superuser must make functions of ours that stand for them.
 
 import { originWrapperStatements } from '../../schema.ts';
-import type { DatabaseFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
 import type { MissingPrivilege, PrivilegeCheck } from '../finding.ts';
 import { targetsAmong } from '../members.ts';
 import { grantee, missingPrivilege } from './grant.ts';

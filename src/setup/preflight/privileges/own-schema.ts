@@ -1,5 +1,5 @@
 // Schema `replicator` when somebody else made it: a superuser's `init`, for one.
-import type { DatabaseFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
 import type { PrivilegeCheck } from '../finding.ts';
 import { grantee, type Lacking, missingPrivilege } from './grant.ts';
 

@@ -1,7 +1,7 @@
 // Changes are applied as a replica, so that triggers and foreign keys do not act a second time.
 // https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-SESSION-REPLICATION-ROLE
 import { quoteIdentifier } from '../../../postgres/identifiers.ts';
-import type { DatabaseFacts } from '../facts.ts';
+import type { DatabaseFacts } from '../database-facts.ts';
 import type { PrivilegeCheck } from '../finding.ts';
 import { targetsAmong } from '../members.ts';
 import { grantee, missingPrivilege } from './grant.ts';

@@ -3,7 +3,8 @@ import type { Config, Role, SyncConfig } from '../../../../src/config/config.ts'
 import { deriveOwnStreams, deriveSubscriptions } from '../../../../src/config/resolve-syncs.ts';
 import type { ReplicatorError } from '../../../../src/model/errors.ts';
 import { tableLabel } from '../../../../src/model/relation.ts';
-import type { DatabaseFacts, PreflightFacts } from '../../../../src/setup/preflight/facts.ts';
+import type { DatabaseFacts } from '../../../../src/setup/preflight/database-facts.ts';
+import type { PreflightFacts } from '../../../../src/setup/preflight/facts.ts';
 import type { Problem } from '../../../../src/setup/preflight/finding.ts';
 import { assembleFacts } from '../../../../src/setup/preflight/gather-facts.ts';
 import type { SequenceFacts } from '../../../../src/setup/preflight/read/read-sequences.ts';
