@@ -49,10 +49,10 @@ export function columnArray(rows: readonly Pick<RowWrite, 'row'>[], index: numbe
 
 /** Throws INTERNAL for a value that was not sent. */
 export function arrayOf(values: readonly (Value | undefined)[]): Buffer {
-  return encodeTextArray(values.map(textOf));
+  if (values.every(isText)) return encodeTextArray(values);
+  throw new ReplicatorError('INTERNAL', 'a value that was not sent reached a statement');
 }
 
-function textOf(value: Value | undefined): string | null {
-  if (typeof value === 'string' || value === null) return value;
-  throw new ReplicatorError('INTERNAL', 'a value that was not sent reached a statement');
+function isText(value: Value | undefined): value is string | null {
+  return typeof value === 'string' || value === null;
 }

@@ -3,32 +3,60 @@
 
 const textOid = 25;
 const headerBytes = 20;
+/** Of one UTF-16 unit in UTF-8. */
+const mostBytes = 3;
+/** Up to so many characters a loop is faster than a call into the runtime. */
+const shortCharacters = 64;
+
+/** Written to first, as the size is known only then; kept, as long as it is not large. */
+let scratch = Buffer.allocUnsafe(64 * 1024);
+const keptBytes = 4 * 1024 * 1024;
 
 /** A one-dimensional array from lower bound 1; null elements are SQL nulls. */
 export function encodeTextArray(values: readonly (string | null)[]): Buffer {
-  let size = headerBytes;
+  let most = headerBytes + 4 * values.length;
+  for (const value of values) if (value !== null) most += mostBytesOf(value);
+  const bytes = scratchOf(most);
   let hasNull = 0;
+  let offset = headerBytes;
   for (const value of values) {
-    size += 4;
-    if (value === null) hasNull = 1;
-    else size += Buffer.byteLength(value);
+    const length = value === null ? -1 : writeText(bytes, value, offset + 4);
+    bytes[offset] = length >> 24;
+    bytes[offset + 1] = length >> 16;
+    bytes[offset + 2] = length >> 8;
+    bytes[offset + 3] = length;
+    offset += 4;
+    if (length < 0) hasNull = 1;
+    else offset += length;
   }
-  const bytes = Buffer.allocUnsafe(size);
   bytes.writeInt32BE(1, 0);
   bytes.writeInt32BE(hasNull, 4);
   bytes.writeInt32BE(textOid, 8);
   bytes.writeInt32BE(values.length, 12);
   bytes.writeInt32BE(1, 16);
-  let offset = headerBytes;
-  for (const value of values) {
-    if (value === null) {
-      bytes.writeInt32BE(-1, offset);
-      offset += 4;
-    } else {
-      const length = bytes.write(value, offset + 4);
-      bytes.writeInt32BE(length, offset);
-      offset += 4 + length;
-    }
+  const written = bytes.subarray(0, offset);
+  return bytes === scratch ? Buffer.from(written) : written;
+}
+
+function mostBytesOf(value: string): number {
+  const { length } = value;
+  return length > shortCharacters ? Buffer.byteLength(value) : mostBytes * length;
+}
+
+/** Gives the number of bytes. */
+function writeText(bytes: Buffer, value: string, offset: number): number {
+  const { length } = value;
+  if (length > shortCharacters) return bytes.write(value, offset);
+  for (let i = 0; i < length; i += 1) {
+    const code = value.charCodeAt(i);
+    if (code > 127) return bytes.write(value, offset);
+    bytes[offset + i] = code;
   }
-  return bytes;
+  return length;
+}
+
+function scratchOf(size: number): Buffer {
+  if (size > keptBytes) return Buffer.allocUnsafe(size);
+  if (size > scratch.length) scratch = Buffer.allocUnsafe(Math.min(keptBytes, 2 * size));
+  return scratch;
 }
