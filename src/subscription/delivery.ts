@@ -61,7 +61,8 @@ export class Delivery {
   /** The next piece, or a wait for one. True when the applier has made progress. */
   async step(applier: Applier): Promise<boolean> {
     const { inbox, limits } = this.#options;
-    if (this.#abandoned) await this.abandon(applier);
+    // What breaks off while that is undone was not begun on the target.
+    while (this.#abandoned) await this.abandon(applier);
     const singly = applier.progress < this.#singlyUntil;
     const work = inbox.queue.peek(singly ? { ...limits, transactions: 1 } : limits);
     if (work !== undefined) return await this.#applyAtPace(work, applier);

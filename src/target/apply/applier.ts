@@ -116,6 +116,7 @@ export class Applier {
    */
   async apply(batch: Batch, next: NextBatch = () => undefined): Promise<void> {
     const { transactions, endLsn, commitTime } = batch;
+    this.#expectNothingOpen();
     this.#frame.refuseApplied(endLsn);
     this.#applying = transactions;
     const prepared = await this.#prepare(batch);
@@ -159,11 +160,15 @@ export class Applier {
    * clock at that position, in microseconds since 2000.
    */
   async pass(lsn: Lsn, seenTime: bigint | undefined): Promise<void> {
-    if (this.#parts.isOpen)
-      throw new ReplicatorError('INTERNAL', 'a position would be stored inside a transaction');
+    this.#expectNothingOpen();
     const results = await this.session.group([begin, this.#frame.pass(lsn, seenTime), commit]);
     this.#frame.committed(results.at(-1), lsn);
     await this.#forget();
+  }
+
+  #expectNothingOpen(): void {
+    if (this.#parts.isOpen)
+      throw new ReplicatorError('INTERNAL', 'a transaction of which parts came would be committed');
   }
 
   async close(): Promise<void> {

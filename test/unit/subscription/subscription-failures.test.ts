@@ -18,6 +18,7 @@ class ScriptedTarget {
   readonly calls: string[] = [];
   onApply: () => Promise<void> = async () => {};
   refuses: (batch: Batch) => boolean = () => false;
+  onAbandon = () => {};
   isAway = false;
   #lost = new AbortController();
 
@@ -40,7 +41,10 @@ class ScriptedTarget {
         else this.#advance('last part', part.endLsn);
       },
       pass: async (lsn: bigint) => this.#advance('pass', lsn),
-      abandonPart: async () => {},
+      abandonPart: async () => {
+        this.calls.push('abandon');
+        this.onAbandon();
+      },
       close: async () => {},
       destroy: () => {},
     } as unknown as Applier;
@@ -99,7 +103,26 @@ test('a position is not stored while a transaction in parts is open on the targe
   await new Promise((resolve) => setTimeout(resolve, 50));
   subscription.receive(transactionOf(200n, [change], { first: false, endLsn: 210n }));
   await vi.waitFor(() => expect(target.calls).toContain('last part 210'));
-  expect(target.calls).toEqual(['part', 'last part 210']);
+  expect(target.calls).toEqual(['abandon', 'part', 'last part 210']);
+});
+
+test('what comes anew while what broke off is undone is not undone as well', async () => {
+  const target = new ScriptedTarget();
+  const subscription = await start(target);
+  const begin = () => transactionOf(200n, [change], { endLsn: undefined });
+  subscription.receive(begin());
+  await vi.waitFor(() => expect(target.calls).toContain('part'));
+  target.calls.length = 0;
+  target.onAbandon = () => {
+    target.onAbandon = () => {};
+    subscription.receive(begin());
+    subscription.interrupted();
+    subscription.receive(begin());
+    subscription.receive(transactionOf(200n, [change], { first: false, endLsn: 210n }));
+  };
+  subscription.interrupted();
+  await vi.waitFor(() => expect(target.calls).toContain('last part 210'));
+  expect(target.calls.slice(-2)).toEqual(['part', 'last part 210']);
 });
 
 test('what nobody waits for is applied at its pace', async () => {
