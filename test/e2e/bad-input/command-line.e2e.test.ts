@@ -21,7 +21,7 @@ syncs: { s: { relgroup: r, dbgroup: g } }
 );
 
 const known =
-  '(known: run, init, check, status, conflicts, wait, pause, resume, config, teardown, completion, --version, --help)';
+  '(known: run, init, check, status, conflicts, wait, pause, resume, resync, config, teardown, completion, --version, --help)';
 const noSecrets =
   'no connection strings and passwords here, where ps shows them: write them into the configuration file, the password best as password_file';
 const categories =
