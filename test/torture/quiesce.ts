@@ -46,8 +46,7 @@ export async function untilQuiet(world: World, patienceMs: number): Promise<Quie
     said = stderr.trim();
     if (code === 0) {
       // what is not equal by then is for the checks to show
-      const settledBy = performance.now() + 10_000;
-      while (performance.now() < settledBy && !(await isEqual(world))) await sleep(200);
+      while (leftMs() > 0 && !(await isEqual(world))) await sleep(200);
       return quiet();
     }
     await sleep(500);
