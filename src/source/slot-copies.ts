@@ -54,8 +54,8 @@ export async function makeCopy(owner: OwnerSession, target: string): Promise<New
 }
 
 /**
- * Removes the copy of a target that has everything up to the slot of all, with its standbys. The server judges that
- * itself; false, with nothing removed, when it is not so.
+ * Removes the copy of a target that has everything up to the slot of all, with its standbys. The server
+ * judges that itself; false, with nothing removed, when it is not so.
  */
 export async function dropCopy(
   owner: OwnerSession,

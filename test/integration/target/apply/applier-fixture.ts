@@ -114,30 +114,8 @@ export class ApplierFixture {
     for (const database of [this.source, this.target]) await database.query(sql);
   }
 
-  /** The source's table as pgoutput would describe it. */
   async relation(name: string): Promise<Relation> {
-    await using session = await Session.connect(databaseConfig(this.source), {
-      purpose: 'control',
-      name: 'a',
-    });
-    const [table] = await describeTables(session, [{ schema: 'public', name }]);
-    if (table === undefined) throw new Error(`no table ${name}`);
-    const { oid, schema, replicaIdentity, columns, keys } = table;
-    const identity = keys.find((key) => key.replicaIdentity) ?? keys.find((key) => key.primary);
-    return {
-      oid: Number(oid),
-      schema,
-      name,
-      replicaIdentity,
-      columns: columns
-        .filter(({ generated }) => !generated)
-        .map(({ name: column, typeOid, typeModifier }) => ({
-          name: column,
-          typeOid,
-          typeModifier,
-          identity: replicaIdentity === 'full' || identity?.columns.includes(column) === true,
-        })),
-    };
+    return await relationOf(this.source, name);
   }
 
   /** Applies the changes as one batch that ends at the next position. */
@@ -155,6 +133,32 @@ export class ApplierFixture {
     const rows = await this.target.query(`select t::text as t from ${table} t order by 1`);
     return rows.map(({ t }) => t ?? '');
   }
+}
+
+/** The table as pgoutput would describe it. */
+export async function relationOf(source: TestDatabase, name: string): Promise<Relation> {
+  await using session = await Session.connect(databaseConfig(source), {
+    purpose: 'control',
+    name: 'a',
+  });
+  const [table] = await describeTables(session, [{ schema: 'public', name }]);
+  if (table === undefined) throw new Error(`no table ${name}`);
+  const { oid, schema, replicaIdentity, columns, keys } = table;
+  const identity = keys.find((key) => key.replicaIdentity) ?? keys.find((key) => key.primary);
+  return {
+    oid: Number(oid),
+    schema,
+    name,
+    replicaIdentity,
+    columns: columns
+      .filter(({ generated }) => !generated)
+      .map(({ name: column, typeOid, typeModifier }) => ({
+        name: column,
+        typeOid,
+        typeModifier,
+        identity: replicaIdentity === 'full' || identity?.columns.includes(column) === true,
+      })),
+  };
 }
 
 export function insert(relation: Relation, ...row: Tuple): RowChange {

@@ -6,9 +6,7 @@ import type { ReplicatorError } from '../../../../src/model/errors.ts';
 import type { Relation } from '../../../../src/model/relation.ts';
 import type { TransactionPart } from '../../../../src/model/transaction.ts';
 import { type Tuple, unchanged } from '../../../../src/model/tuple.ts';
-import { describeTables } from '../../../../src/postgres/catalog.ts';
 import { originName } from '../../../../src/postgres/object-names.ts';
-import { Session } from '../../../../src/postgres/session.ts';
 import { schemaStatements } from '../../../../src/setup/schema.ts';
 import { Applier } from '../../../../src/target/apply/applier.ts';
 import { fetchFrom } from '../../../../src/target/apply/fetch-rows.ts';
@@ -17,6 +15,7 @@ import { databaseConfig } from '../../../support/database-config.ts';
 import { transactionOf } from '../../../support/model-values.ts';
 import type { Major } from '../../../support/postgres-binaries.ts';
 import { sharedServer } from '../../../support/servers-for-tests.ts';
+import { relationOf } from '../apply/applier-fixture.ts';
 
 /** A value that another row has, and a deadlock with those who apply. */
 const refusals = ['23505', '40P01'];
@@ -179,7 +178,7 @@ async function createMaster(
     ${ddl}`);
   const client = new pg.Client({ connectionString: database.url, types: asText });
   await client.connect();
-  return { name, database, client, relation: await relationOf(database), stream: [] };
+  return { name, database, client, relation: await relationOf(database, 't'), stream: [] };
 }
 
 async function createRoute(source: Master, target: Master): Promise<Route> {
@@ -199,28 +198,6 @@ async function connect(source: Master, target: Master): Promise<Applier> {
     fetchRowsOf: fetchFrom(databaseConfig(source.database, { name: source.name })),
     onConflicts: () => undefined,
   });
-}
-
-async function relationOf(database: TestDatabase): Promise<Relation> {
-  await using session = await Session.connect(databaseConfig(database), {
-    purpose: 'control',
-    name: 'a',
-  });
-  const [table] = await describeTables(session, [{ schema: 'public', name: 't' }]);
-  if (table === undefined) throw new Error('no table t');
-  const key = table.keys.find(({ primary }) => primary);
-  return {
-    oid: Number(table.oid),
-    schema: 'public',
-    name: 't',
-    replicaIdentity: 'default',
-    columns: table.columns.map(({ name, typeOid, typeModifier }) => ({
-      name,
-      typeOid,
-      typeModifier,
-      identity: key?.columns.includes(name) === true,
-    })),
-  };
 }
 
 function changeOf(
