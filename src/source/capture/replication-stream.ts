@@ -94,7 +94,8 @@ export class ReplicationStream {
     } catch (error) {
       const cause = stream.ended.aborted ? stream.ended.reason : error;
       stream.destroy();
-      throw connected ? stream.#reason(cause) : connectError(cause, database);
+      if (!connected) throw connectError(cause, database);
+      throw notThereAnyMore(stream.#reason(cause), options.slot);
     } finally {
       clearTimeout(patience);
     }
@@ -251,6 +252,15 @@ export class ReplicationStream {
       return new ReplicatorError('PUBLICATION_CHANGED', ours.message, { sqlstate: '42704' });
     return ours;
   }
+}
+
+/**
+ * 42704 undefined_object as the answer to START_REPLICATION is about the slot: another process has dropped
+ * it since it was looked at. The next look tells what has become of it, and of whose source it is.
+ */
+function notThereAnyMore(error: ReplicatorError, slot: string): ReplicatorError {
+  if (error.sqlstate !== '42704') return error;
+  return new ReplicatorError('SERVER_BUSY', `${slot} was dropped a moment ago`, { cause: error });
 }
 
 /** An address may lead to a standby that was promoted a moment ago. */

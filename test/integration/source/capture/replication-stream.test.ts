@@ -207,3 +207,17 @@ test.each([
   await expect(opening).rejects.toMatchObject({ code: 'SERVER_BUSY' });
   expect(seen).toEqual([]);
 });
+
+test('a slot that has been dropped since it was looked at is looked at again', async () => {
+  const answer = (connection: Socket) =>
+    connection.write(Buffer.concat([complaint('E', 'ERROR', '42704'), ready]));
+  await expect(open({ answer, unanswered: true })).rejects.toMatchObject({ code: 'SERVER_BUSY' });
+});
+
+test('a publication that is missed later is told as such', async () => {
+  const missing = complaint('E', 'ERROR', '42704');
+  const answer = (connection: Socket) =>
+    connection.write(Buffer.concat([data('first'), missing, ready]));
+  await open({ answer });
+  expect(await untilEnded()).toMatchObject({ code: 'PUBLICATION_CHANGED' });
+});
