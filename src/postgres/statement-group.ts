@@ -2,13 +2,14 @@
 // puts a Sync behind each query, so after a failure its later ones would still run; here the server
 // skips them: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
 import type { Socket } from 'node:net';
+import { bindMessage, type Parameter } from './bind-message.ts';
 
 export interface Statement {
   /** SQL; prepared once per connection under `name`, or each time when there is no name. */
   readonly text: string;
   readonly name?: string;
   /** Strings travel in text format, Buffers in binary format. */
-  readonly values?: readonly (string | Buffer | null)[];
+  readonly values?: readonly Parameter[];
 }
 
 export interface GroupResult {
@@ -23,7 +24,6 @@ export interface GroupResult {
 interface WireConnection {
   readonly stream: Socket;
   parse(query: { name: string; text: string }): void;
-  bind(config: { statement: string; values: readonly (string | Buffer | null)[] }): void;
   execute(config: object): void;
   sync(): void;
 }
@@ -57,7 +57,7 @@ export class StatementGroup {
           connection.parse({ name, text });
           if (name !== '') this.#prepared.add(name);
         }
-        connection.bind({ statement: name, values });
+        for (const piece of bindMessage(name, values)) connection.stream.write(piece);
         connection.execute({});
       }
       connection.sync();

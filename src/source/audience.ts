@@ -10,26 +10,35 @@ import type { Subscriber } from './subscriber.ts';
 
 export class Audience {
   readonly #attachments = new Map<Subscriber, number>();
+  #served: readonly Subscriber[] = [];
   readonly #handovers = new Set<Handover>();
   /** They begin with the next transaction. */
   #waiting: Handover[] = [];
 
   begin(members: readonly Subscriber[]): void {
     this.clear();
-    for (const member of members)
-      if (member.attachment !== 0) this.#attachments.set(member, member.attachment);
+    for (const member of members) this.#serve(member);
   }
 
   clear(): void {
     this.#attachments.clear();
+    this.#served = [];
     this.#handovers.clear();
     this.#waiting = [];
   }
 
+  /** Asked for each transaction: made anew only when somebody has left. */
   get served(): readonly Subscriber[] {
-    for (const [subscriber, attachment] of this.#attachments)
-      if (subscriber.attachment !== attachment) this.#attachments.delete(subscriber);
-    return [...this.#attachments.keys()];
+    const isServed = (each: Subscriber) => each.attachment === this.#attachments.get(each);
+    if (!this.#served.every(isServed)) this.#served = this.#served.filter(isServed);
+    return this.#served;
+  }
+
+  #serve(subscriber: Subscriber): void {
+    const { attachment } = subscriber;
+    if (attachment === 0) return;
+    this.#attachments.set(subscriber, attachment);
+    this.#served = [...this.served.filter((each) => each !== subscriber), subscriber];
   }
 
   get anyFull(): boolean {
@@ -88,8 +97,7 @@ export class Audience {
   complete(handover: Handover): void {
     this.dismiss(handover);
     handover.complete();
-    const { subscriber } = handover;
-    if (subscriber.attachment !== 0) this.#attachments.set(subscriber, subscriber.attachment);
+    this.#serve(handover.subscriber);
   }
 
   get everybody(): readonly Subscriber[] {

@@ -2,7 +2,7 @@
 import { ReplicatorError } from '../../model/errors.ts';
 import type { Value } from '../../model/tuple.ts';
 import type { RowDelete, RowWrite } from './coalesce.ts';
-import type { KeyColumn, TargetTable } from './target-table.ts';
+import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
 import { encodeTextArray } from './text-array.ts';
 
 /** Not those of tables that inherit from it: they are published as their own, with keys of their own. */
@@ -27,10 +27,19 @@ export function matches(
     .join(' and ');
 }
 
-/** The table as `t`, and into its columns the values `u.c0`, `u.c1`, … of `given`. */
-export function insertFrom({ quoted, columns }: TargetTable, given: string): string {
+/** Of the `i`th column of a table, in what is given: `c0`, `c1`, … */
+export type ColumnName = (column: TargetColumn, i: number) => string;
+
+/** The table as `t`, and into its columns the values `u.<name>` of `given`. */
+export function insertFrom(
+  { quoted, columns }: TargetTable,
+  given: string,
+  nameOf: ColumnName = (_, i) => `c${i}`,
+): string {
   const names = columns.map((column) => column.quoted).join(', ');
-  const values = columns.map(({ castType }, i) => `u.c${i}::${castType}`).join(', ');
+  const values = columns
+    .map((column, i) => `u.${nameOf(column, i)}::${column.castType}`)
+    .join(', ');
   return `insert into ${quoted} as t (${names}) overriding system value select ${values} from ${given}`;
 }
 

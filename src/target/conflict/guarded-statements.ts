@@ -34,9 +34,11 @@ export function guardedUpdate(
   guard: Guard,
 ): GuardedStatement<RowWrite> {
   const set = writable(table);
-  const assignments = set.map((column, i) => `${column.quoted} = u.c${i}::${column.castType}`);
   const given = new Given(key, writes, earliestTime);
-  for (const [i, { index }] of set.entries()) given.add(`c${i}`, columnArray(writes, index));
+  const columnName = given.columns(set, key, writes);
+  const assignments = set.map(
+    (column) => `${column.quoted} = u.${columnName(column)}::${column.castType}`,
+  );
   const passes = older(table, guard, given, 'u.commit_time');
   const where = `where ${matchesKey(key)} and ${passes}`;
   // Of a table that is nothing but its identity no row can be changed.
@@ -60,8 +62,7 @@ export function guardedInsert(
   guard: Guard,
 ): GuardedStatement<RowWrite> {
   const given = new Given(key, writes, earliestTime);
-  for (const [i, { index }] of table.columns.entries())
-    given.add(`c${i}`, columnArray(writes, index));
+  const columnName = given.columns(table.columns, key, writes);
   const set = writable(table)
     .map(({ quoted }) => `${quoted} = excluded.${quoted}`)
     .join(', ');
@@ -77,7 +78,7 @@ export function guardedInsert(
   );
   const buried = `select from replicator.tombstones b where b.relation = ${table.oid}`;
   const insert =
-    `${insertFrom(table, 'given u')} ` +
+    `${insertFrom(table, 'given u', columnName)} ` +
     // Most tables have no tombstones, which is found out once.
     `where (select not exists (${buried})) or not exists (${buried} ` +
     `and b.key_hash = ${givenKeyHash(key)} and (b.commit_time, b.rank) > (u.commit_time, ${rank})) ` +
@@ -187,6 +188,24 @@ export class Given {
     this.values.push(array);
     this.#names.push(name);
     this.#types.push(type);
+  }
+
+  /**
+   * The values of columns, before any `parameter`; gives their names. Those of the key are given
+   * already: where several write, a changed key is a delete and an insert.
+   */
+  columns(
+    columns: readonly TargetColumn[],
+    key: readonly KeyColumn[],
+    writes: readonly RowWrite[],
+  ): (column: TargetColumn) => string {
+    const names = new Map(key.map(({ index }, i) => [index, `k${i}`]));
+    for (const { index } of columns)
+      if (!names.has(index)) {
+        names.set(index, `c${index}`);
+        this.add(`c${index}`, columnArray(writes, index));
+      }
+    return ({ index }) => names.get(index) ?? '';
   }
 
   /** A single value for all rows; gives its SQL. */

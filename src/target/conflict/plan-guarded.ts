@@ -44,17 +44,19 @@ export function planGuarded(
  * server does not keep who wrote either, every transaction leaves one per table.
  */
 export function planManifests(folds: readonly Fold[], guard: Guard, stamp: bigint): Statement[] {
-  const byTable = new Map<TargetTable, RowWrite[][]>();
+  const byTable = new Map<TargetTable, Step[]>();
   for (const fold of folds) {
     if (fold.kind !== 'step' || !fold.table.contested) continue;
     const { table, step } = fold;
-    const earlier = byTable.get(table) ?? [];
-    byTable.set(table, [[...step.updates, ...step.inserts], ...earlier]);
+    byTable.set(table, [step, ...(byTable.get(table) ?? [])]);
   }
   return [...byTable].flatMap(([table, steps]) => {
     // Of a row that several steps write the first entry counts, which is the last step's.
-    const hidden =
-      steps.length > 1 ? steps.flat() : steps.flat().filter(({ time }) => time !== stamp);
+    const isHidden = (time: bigint) => steps.length > 1 || time !== stamp;
+    const hidden: RowWrite[] = [];
+    for (const { updates, inserts } of steps)
+      for (const writes of [updates, inserts])
+        for (const write of writes) if (isHidden(write.time)) hidden.push(write);
     const isTold = hidden.length > 0 || guard.originId === undefined;
     return isTold && table.key !== undefined
       ? [manifest(table, table.key, hidden, guard, stamp)]
