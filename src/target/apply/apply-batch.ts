@@ -19,14 +19,20 @@ export interface ApplyBatchOptions {
 
 /** Once it resolves the batch is durable on the target. */
 export async function applyBatch(
-  { batch, folds, plan, shapes, accompany, claims }: PreparedBatch,
+  { batch, folds, plan, shapes, claims }: PreparedBatch,
   { connection, writer, head: begin, meanwhile }: ApplyBatchOptions,
 ): Promise<void> {
-  const head = [...begin, ...connection.named(accompany)];
-  const asSets = [...head, ...connection.named(claims)];
   const end = { connection, batch, shapes };
-  if (plan !== undefined && (await atOnce(asSets, plan, end, writer, meanwhile))) return;
-  if (await gradually(asSets, end, () => writer.writeStepwise(folds, batch.transactions))) return;
+  const claiming = connection.named(claims);
+  if (plan !== undefined && (await atOnce([...begin, ...claiming], plan, end, writer, meanwhile)))
+    return;
+  const head = [...begin, ...connection.named(writer.accompany(folds, batch.commitTime))];
+  if (
+    await gradually([...head, ...claiming], end, () =>
+      writer.writeStepwise(folds, batch.transactions),
+    )
+  )
+    return;
   await carefully(head, end, folds, () => writer.writeCarefully(batch.transactions, folds));
 }
 

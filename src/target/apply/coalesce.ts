@@ -57,7 +57,7 @@ interface RowState {
   row: Tuple | undefined;
   time: bigint;
   /** Since it was last deleted. */
-  earlier: SingleRow[];
+  earlier: SingleRow[] | undefined;
   /** `row` is complete: to be inserted. Else only what is not `unchanged` is to be updated. */
   inserted: boolean;
 }
@@ -131,9 +131,9 @@ class StepBuilder {
 
   #insert(row: Tuple, time: bigint): void {
     const key = keyOfTuple(this.#positions, row);
-    const state = this.#stateOf(key);
-    if (state === undefined)
-      this.#set({ key, removed: undefined, born: true, row, time, earlier: [], inserted: true });
+    const name = nameOf(key);
+    const state = this.#stateOf(name);
+    if (state === undefined) this.#rows.set(name, newState(key, row, time, { inserted: true }));
     else {
       this.#keepEarlier(state, time);
       state.row = row;
@@ -144,17 +144,19 @@ class StepBuilder {
 
   #update(change: UpdateChange, time: bigint): void {
     const key = keyOfUpdate(this.#positions, change);
+    const name = nameOf(key);
     const row = newRowOf(this.#positions, change);
-    const newKey = keyOfTuple(this.#positions, row);
-    if (nameOf(key) !== nameOf(newKey)) return this.#rekey(key, newKey, row, time);
-    let state = this.#stateOf(key);
+    if (change.old !== undefined) {
+      const newKey = keyOfTuple(this.#positions, row);
+      if (name !== nameOf(newKey)) return this.#rekey(key, newKey, row, time);
+    }
+    let state = this.#stateOf(name);
     // An update of a row that this step deleted: it must have come back by other means.
     if (state !== undefined && state.row === undefined) {
       this.#endStep();
       state = undefined;
     }
-    if (state === undefined)
-      this.#set({ key, removed: undefined, born: false, row, time, earlier: [], inserted: false });
+    if (state === undefined) this.#rows.set(name, newState(key, row, time, { inserted: false }));
     else {
       this.#keepEarlier(state, time);
       state.row = this.#over(state, row, time);
@@ -176,33 +178,29 @@ class StepBuilder {
   }
 
   #delete(key: readonly Value[], time: bigint): void {
-    const state = this.#stateOf(key);
+    const name = nameOf(key);
+    const state = this.#stateOf(name);
     const removed: RowDelete = { key, time };
-    if (state === undefined)
-      this.#set({
-        key,
-        removed,
-        born: false,
-        row: undefined,
-        time,
-        earlier: [],
-        inserted: false,
-      });
-    else {
+    if (state === undefined) {
+      const gone = newState(key, undefined, time, { inserted: false });
+      this.#rows.set(name, { ...gone, removed });
+    } else {
       this.#keepEarlier(state, time);
-      const earlier = [...this.#earlierDeletes(state, time), ...state.earlier];
+      const earlier = [...this.#earlierDeletes(state, time), ...(state.earlier ?? [])];
       state.removed = earlier.length === 0 ? removed : { ...removed, earlier };
       state.row = undefined;
       state.time = time;
-      state.earlier = [];
+      state.earlier = undefined;
       state.inserted = false;
     }
   }
 
   /** The row as it is, before a later transaction changes it. */
-  #keepEarlier({ key, row, time: before, earlier, inserted }: RowState, time: bigint): void {
+  #keepEarlier(state: RowState, time: bigint): void {
+    const { key, row, time: before, inserted } = state;
     if (!this.#contested || row === undefined || before === time) return;
-    earlier.push({ kind: inserted ? 'insert' : 'update', key, row, time: before });
+    state.earlier ??= [];
+    state.earlier.push({ kind: inserted ? 'insert' : 'update', key, row, time: before });
   }
 
   /** The delete before this one, behind those changes that it had itself. */
@@ -221,14 +219,9 @@ class StepBuilder {
   }
 
   /** The state of a key in the current step, after ending the step if the key was moved in it. */
-  #stateOf(key: readonly Value[]): RowState | undefined {
-    const name = nameOf(key);
+  #stateOf(name: string): RowState | undefined {
     if (this.#rekeyed.has(name)) this.#endStep();
     return this.#rows.get(name);
-  }
-
-  #set(state: RowState): void {
-    this.#rows.set(nameOf(state.key), state);
   }
 
   #touched(name: string): boolean {
@@ -244,7 +237,7 @@ class StepBuilder {
     for (const { key, removed, born, row, time, earlier, inserted } of this.#rows.values()) {
       if (removed !== undefined) (born ? bornAndGone : deletes).push(removed);
       if (row === undefined) continue;
-      const write = earlier.length === 0 ? { key, row, time } : { key, row, time, earlier };
+      const write = earlier === undefined ? { key, row, time } : { key, row, time, earlier };
       (inserted ? inserts : updates).push(write);
     }
     const expectedDeletes = deletes.length;
@@ -254,6 +247,16 @@ class StepBuilder {
     this.#rekeys = [];
     this.#rekeyed = new Set();
   }
+}
+
+/** Of a key that is new to the step; what is inserted did not exist before. */
+function newState(
+  key: readonly Value[],
+  row: Tuple | undefined,
+  time: bigint,
+  { inserted }: { readonly inserted: boolean },
+): RowState {
+  return { key, removed: undefined, born: inserted, row, time, earlier: undefined, inserted };
 }
 
 /** A later image over an earlier one: what it did not carry keeps the earlier value. */

@@ -11,22 +11,19 @@ export interface PreparedBatch extends LoadedTables {
   readonly batch: Batch;
   readonly folds: readonly Fold[];
   /** See Writer. */
-  readonly accompany: readonly Statement[];
   readonly claims: readonly Statement[];
   readonly plan: readonly PlannedStatement[] | undefined;
   readonly shapes: readonly Statement[];
 }
 
 export function prepareBatch(batch: Batch, loaded: LoadedTables, writer: Writer): PreparedBatch {
-  const { transactions, commitTime } = batch;
-  const folds = writer.fold(transactions);
+  const folds = writer.fold(batch.transactions);
   return {
     ...loaded,
     batch,
     folds,
-    accompany: writer.accompany(folds, commitTime),
     claims: writer.claims(folds),
-    plan: writer.plan(folds, transactions),
+    plan: writer.plan(folds, batch),
     shapes: expectShapes(loaded.tables),
   };
 }

@@ -4,22 +4,24 @@
 const rowsPerStatement = 1_000;
 const bytesPerStatement = 4 * 1024 * 1024;
 
-export function* slices<T>(
+export function slices<T>(
   items: readonly T[],
   valuesOf: (item: T) => readonly unknown[],
-): Generator<readonly T[]> {
+): (readonly T[])[] {
+  const found: (readonly T[])[] = [];
   let start = 0;
   let bytes = 0;
-  for (const [i, item] of items.entries()) {
+  items.forEach((item, i) => {
     const size = sizeOf(valuesOf(item));
     if (i > start && (i - start >= rowsPerStatement || bytes + size > bytesPerStatement)) {
-      yield items.slice(start, i);
+      found.push(items.slice(start, i));
       start = i;
       bytes = 0;
     }
     bytes += size;
-  }
-  if (start < items.length) yield items.slice(start);
+  });
+  if (start < items.length) found.push(start === 0 ? items : items.slice(start));
+  return found;
 }
 
 function sizeOf(values: readonly unknown[]): number {

@@ -1,4 +1,5 @@
 // How the changes of a batch are written inside of a transaction that somebody else begins and ends.
+import type { Batch } from '../../model/batch.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { needsCompletion } from '../conflict/complete-rows.ts';
@@ -21,10 +22,10 @@ export interface Writer {
   /** What of them there is to write. */
   fold(parts: readonly TransactionPart[]): Fold[];
   /** All at once, with the COMMIT behind them; undefined when that cannot be. */
-  plan(folds: readonly Fold[], parts: readonly TransactionPart[]): PlannedStatement[] | undefined;
+  plan(folds: readonly Fold[], batch: Batch): PlannedStatement[] | undefined;
   /** The plan raised that it must not be done so. */
   refused(): void;
-  /** What must go with the writes, known beforehand: raises nothing. */
+  /** What must go with the writes where they do not go by the plan: raises nothing. */
   accompany(folds: readonly Fold[], stamp: bigint): Statement[];
   /** What unique values the writes take; raises UNIQUE_VIOLATION when they must go carefully. */
   claims(folds: readonly Fold[]): Statement[];
@@ -56,8 +57,10 @@ export class SourceWriter implements Writer {
     return foldBatch(parts, (relation) => this.#options.tables.of(relation));
   }
 
-  plan(folds: readonly Fold[]): PlannedStatement[] | undefined {
-    return needsCompletion(folds) ? undefined : folds.flatMap((fold) => this.#plan(fold));
+  plan(folds: readonly Fold[], batch: Batch): PlannedStatement[] | undefined {
+    if (needsCompletion(folds)) return undefined;
+    const hiding = this.#options.contest.hides(batch) ? batch.commitTime : undefined;
+    return folds.flatMap((fold) => this.#plan(fold, hiding));
   }
 
   refused(): void {}
@@ -127,7 +130,7 @@ export class SourceWriter implements Writer {
     }
   }
 
-  #plan(fold: Fold): PlannedStatement[] {
+  #plan(fold: Fold, hiding?: bigint): PlannedStatement[] {
     const { tables, contest } = this.#options;
     if (fold.kind === 'truncate')
       return [planTruncate(fold.change, (relation) => tables.of(relation))];
@@ -135,7 +138,7 @@ export class SourceWriter implements Writer {
     const { table, step } = fold;
     if (!table.contested || table.key === undefined) return planStep(table, step);
     return contest
-      .plan(table, table.key, step)
+      .plan(table, table.key, step, hiding)
       .map((statement) => ({ statement, expects: { kind: 'nothing' } }));
   }
 }

@@ -24,7 +24,7 @@ export function claimValues(folds: readonly Fold[], rank: number): Statement[] {
     const { table, step } = fold;
     const { key, uniques } = table;
     return uniques.flatMap((unique) =>
-      [...slices(takingsOf(step, unique), ({ values }) => values)].map((takings) =>
+      slices(takingsOf(step, unique), ({ values }) => values).map((takings) =>
         claimAll(table, key ?? [], unique, takings, rank),
       ),
     );

@@ -1,5 +1,6 @@
 // The changes of one source to the tables that several databases write to: as sets at once, as sets
 // whose leftovers are settled one by one, or all one by one. All three come to the same rows.
+import type { Batch } from '../../model/batch.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowDelete, RowWrite, SingleRow, Step } from '../apply/coalesce.ts';
 import type { FetchRows } from '../apply/fetch-rows.ts';
@@ -26,9 +27,19 @@ export class Contest {
     this.#context = { ...options, rank: options.guard.rank };
   }
 
-  /** Statements that raise unless every row passes; the rows must be complete. */
-  plan(table: TargetTable, key: readonly KeyColumn[], step: Step): Statement[] {
-    return planGuarded(table, key, step, this.#options.guard).map(({ guarded }) => guarded.whole);
+  /**
+   * Statements that raise unless every row passes; the rows must be complete. `hiding`: the stamp of the
+   * transaction, where it does not tell all (`hides`).
+   */
+  plan(table: TargetTable, key: readonly KeyColumn[], step: Step, hiding?: bigint): Statement[] {
+    const plan = planGuarded(table, key, step, this.#options.guard, hiding);
+    return plan.map(({ guarded }) => guarded.whole);
+  }
+
+  /** Whether there is anything that a manifest must tell. */
+  hides({ transactions, commitTime }: Batch): boolean {
+    if (this.#options.guard.originId === undefined) return true;
+    return transactions.some(({ transaction }) => transaction.commitTime !== commitTime);
   }
 
   manifests(folds: readonly Fold[], stamp: bigint): Statement[] {

@@ -9,6 +9,7 @@ import { earliestTime, nameOf, type RowDelete, type RowWrite } from '../apply/co
 import { columnArray, insertFrom, keyArrays, matches, rowsOf } from '../apply/row-sql.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
 import { encodeTimeArray } from '../apply/time-array.ts';
+import { keepManifest } from './manifest.ts';
 
 /** Who writes. */
 export interface Guard {
@@ -18,7 +19,7 @@ export interface Guard {
 }
 
 export interface GuardedStatement<T = RowWrite | RowDelete> {
-  /** Raises unless every row passed. */
+  /** Raises unless every row passed. It writes its manifest, which has to be there before the others. */
   readonly whole: Statement;
   /** The same for those that pass; its result tells which. */
   readonly passing: Statement;
@@ -27,19 +28,22 @@ export interface GuardedStatement<T = RowWrite | RowDelete> {
   readonly left: (result: GroupResult) => T[];
 }
 
+/** `hiding`: the stamp of the transaction, where it hides when its rows were written at their source. */
 export function guardedUpdate(
   table: TargetTable,
   key: readonly KeyColumn[],
   writes: readonly RowWrite[],
   guard: Guard,
+  hiding: bigint | undefined,
 ): GuardedStatement<RowWrite> {
   const set = writable(table);
-  const given = new Given(key, writes, earliestTime);
+  const given = new Given(key, writes);
   const columnName = given.columns(set, key, writes);
   const assignments = set.map(
     (column) => `${column.quoted} = u.${columnName(column)}::${column.castType}`,
   );
-  const passes = older(table, guard, given, 'u.commit_time');
+  const firstTime = given.firstTime(writes);
+  const passes = older(table, guard, given, firstTime);
   const where = `where ${matchesKey(key)} and ${passes}`;
   // Of a table that is nothing but its identity no row can be changed.
   const update =
@@ -48,7 +52,7 @@ export function guardedUpdate(
       : `select u.n from ${rowsOf(table)} as t, given u ${where}`;
   const head = `with ${given.cte}, touched as (${update})`;
   return {
-    whole: { text: `${head} ${expectAll}`, values: given.values },
+    whole: whole(table, key, head, given, guard, hiding),
     passing: { text: `${head} select n from touched`, values: given.values },
     rows: writes,
     left: (result) => withoutOrdinals(writes, result),
@@ -60,9 +64,11 @@ export function guardedInsert(
   key: readonly KeyColumn[],
   writes: readonly RowWrite[],
   guard: Guard,
+  hiding: bigint | undefined,
 ): GuardedStatement<RowWrite> {
-  const given = new Given(key, writes, earliestTime);
+  const given = new Given(key, writes);
   const columnName = given.columns(table.columns, key, writes);
+  const firstTime = given.firstTime(writes);
   const set = writable(table)
     .map(({ quoted }) => `${quoted} = excluded.${quoted}`)
     .join(', ');
@@ -81,13 +87,13 @@ export function guardedInsert(
     `${insertFrom(table, 'given u', columnName)} ` +
     // Most tables have no tombstones, which is found out once.
     `where (select not exists (${buried})) or not exists (${buried} ` +
-    `and b.key_hash = ${givenKeyHash(key)} and (b.commit_time, b.rank) > (u.commit_time, ${rank})) ` +
+    `and b.key_hash = ${givenKeyHash(key)} and (b.commit_time, b.rank) > (${firstTime}, ${rank})) ` +
     `on conflict (${key.map(({ quoted }) => quoted).join(', ')}) ` +
     `${set === '' ? 'do nothing' : `do update set ${set} where ${passes}`} ` +
     `returning ${key.map(({ quoted }, i) => `t.${quoted} as k${i}`).join(', ')}`;
   const head = `with ${given.cte}, touched as (${insert})`;
   return {
-    whole: { text: `${head} ${expectAll}`, values: given.values },
+    whole: whole(table, key, head, given, guard, hiding),
     passing: { text: `${head} select * from touched`, values: given.values },
     rows: writes,
     // One whose key is spelled otherwise here is taken for left, and found to be written already.
@@ -111,8 +117,7 @@ export function guardedDelete(
   guard: Guard,
 ): GuardedStatement<RowDelete> {
   const given = new Given(key, deletes);
-  given.add('first_time', encodeTimeArray(deletes.map(earliestTime)), 'timestamptz');
-  const passes = older(table, guard, given, 'u.first_time');
+  const passes = older(table, guard, given, given.firstTime(deletes));
   const rank = given.parameter(String(guard.rank), 'integer');
   const remove =
     `delete from ${rowsOf(table)} as t using given u where ${matchesKey(key)} and ${passes} ` +
@@ -173,12 +178,8 @@ export class Given {
   readonly #types: string[];
   #scalars = 0;
 
-  constructor(
-    key: readonly KeyColumn[],
-    rows: readonly (RowWrite | RowDelete)[],
-    timeOf: (row: RowWrite | RowDelete) => bigint = ({ time }) => time,
-  ) {
-    this.values = [...keyArrays(key, rows), encodeTimeArray(rows.map(timeOf))];
+  constructor(key: readonly KeyColumn[], rows: readonly (RowWrite | RowDelete)[]) {
+    this.values = [...keyArrays(key, rows), encodeTimeArray(rows.map(({ time }) => time))];
     this.#names = [...key.map((_, i) => `k${i}`), 'commit_time'];
     this.#types = [...key.map(() => 'text'), 'timestamptz'];
   }
@@ -188,6 +189,13 @@ export class Given {
     this.values.push(array);
     this.#names.push(name);
     this.#types.push(type);
+  }
+
+  /** The commit time of each row's first change, before any `parameter`; gives its SQL. */
+  firstTime(rows: readonly (RowWrite | RowDelete)[]): string {
+    if (rows.every(({ earlier }) => earlier === undefined)) return 'u.commit_time';
+    this.add('first_time', encodeTimeArray(rows.map(earliestTime)), 'timestamptz');
+    return 'u.first_time';
   }
 
   /**
@@ -247,6 +255,28 @@ function older(
 const givenCount = 'cardinality($1::text[])::bigint';
 
 const expectAll = `select replicator.expect_rows(count(*), ${givenCount}) from touched`;
+
+/** The head, and what raises unless all of them passed; where times are hidden, with their manifest. */
+function whole(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  head: string,
+  { values }: Given,
+  { rank }: Guard,
+  hiding: bigint | undefined,
+): Statement {
+  if (hiding === undefined) return { text: `${head} ${expectAll}`, values };
+  const n = values.length;
+  const kept = keepManifest(table, key, {
+    times: `$${key.length + 1}::timestamptz[]`,
+    rank: `$${n + 1}::integer`,
+    stamp: `$${n + 2}::timestamptz`,
+  });
+  return {
+    text: `${head}, kept as (${kept}) ${expectAll}`,
+    values: [...values, String(rank), formatCommitTime(hiding)],
+  };
+}
 
 function withoutOrdinals<T>(rows: readonly T[], { rows: touched }: GroupResult): T[] {
   const passed = new Set(touched.map(([ordinal]) => Number(ordinal)));

@@ -1,6 +1,7 @@
 // Writes what a database's own stream brings: nothing but what its changes met without knowing. That is
 // rare, so most of them are not looked at one by one: where no delete from elsewhere is newer than the
 // oldest of a batch, its writes have met none.
+import type { Batch } from '../../model/batch.ts';
 import type { Change, RowChange } from '../../model/change.ts';
 import { formatCommitTime } from '../../model/commit-time.ts';
 import type { Relation } from '../../model/relation.ts';
@@ -39,10 +40,10 @@ export class OwnWriter implements Writer {
     );
   }
 
-  plan(folds: readonly Fold[], parts: readonly TransactionPart[]): PlannedStatement[] {
+  plan(folds: readonly Fold[], { transactions }: Batch): PlannedStatement[] {
     const statements = this.#plan(folds);
     if (this.#inFull > 0) this.#inFull -= 1;
-    else statements.push(this.#expectNoNewerDelete(parts));
+    else statements.push(this.#expectNoNewerDelete(transactions));
     return statements.map((statement) => ({ statement, expects: { kind: 'nothing' } }));
   }
 
@@ -98,19 +99,19 @@ export class OwnWriter implements Writer {
 
   /** Raises ROWS_MISSING when one of the writes may have been beaten. */
   #expectNoNewerDelete(parts: readonly TransactionPart[]): Statement {
-    const oids = new Set<string>();
+    const relations = new Set<Relation>();
     let oldest = parts[0]?.transaction.commitTime ?? 0n;
     for (const { changes, transaction } of parts) {
       if (transaction.commitTime < oldest) oldest = transaction.commitTime;
-      for (const change of changes)
-        if (change.kind !== 'truncate') oids.add(this.#options.tableOf(change.relation).oid);
+      for (const change of changes) if (change.kind !== 'truncate') relations.add(change.relation);
     }
+    const oids = [...relations].map((relation) => this.#options.tableOf(relation).oid);
     return {
       name: 'expect_no_newer_delete',
       text:
         'select replicator.expect_rows((select count(*) from (select from replicator.tombstones ' +
         'where commit_time >= $1 and relation = any ($2::text[]::oid[]) limit 1) b), 0)',
-      values: [formatCommitTime(oldest), arrayOf([...oids])],
+      values: [formatCommitTime(oldest), arrayOf(oids)],
     };
   }
 }

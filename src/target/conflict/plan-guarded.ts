@@ -1,12 +1,10 @@
-// The statements of a table that several databases write to: guarded ones for its rows, and the
-// manifest, which keeps what the one stamp of the transaction hides.
+// The statements of a table that several databases write to: guarded ones for its rows, and, where these
+// are not the ones that write them, the manifest by itself.
 import { formatCommitTime } from '../../model/commit-time.ts';
-import { givenKeyHash } from '../../postgres/key-hash.ts';
-import { ownXid } from '../../postgres/own-xid.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowWrite, Step } from '../apply/coalesce.ts';
 import type { Fold } from '../apply/plan-batch.ts';
-import { keyArrays, unnest } from '../apply/row-sql.ts';
+import { keyArrays } from '../apply/row-sql.ts';
 import { slices } from '../apply/slices.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { encodeTimeArray } from '../apply/time-array.ts';
@@ -17,25 +15,28 @@ import {
   guardedInsert,
   guardedUpdate,
 } from './guarded-statements.ts';
+import { keepManifest } from './manifest.ts';
 
 export interface GuardedPlan {
   readonly kind: 'insert' | 'update' | 'delete';
   readonly guarded: GuardedStatement;
 }
 
+/** `hiding`: see guardedUpdate. */
 export function planGuarded(
   table: TargetTable,
   key: readonly KeyColumn[],
   step: Step,
   guard: Guard,
+  hiding?: bigint,
 ): GuardedPlan[] {
   const plan: GuardedPlan[] = [];
   for (const rows of slices(step.deletes, (each) => each.key))
     plan.push({ kind: 'delete', guarded: guardedDelete(table, key, rows, guard) });
   for (const rows of slices(step.updates, ({ row }) => row))
-    plan.push({ kind: 'update', guarded: guardedUpdate(table, key, rows, guard) });
+    plan.push({ kind: 'update', guarded: guardedUpdate(table, key, rows, guard, hiding) });
   for (const rows of slices(step.inserts, ({ row }) => row))
-    plan.push({ kind: 'insert', guarded: guardedInsert(table, key, rows, guard) });
+    plan.push({ kind: 'insert', guarded: guardedInsert(table, key, rows, guard, hiding) });
   return plan;
 }
 
@@ -71,18 +72,13 @@ function manifest(
   { rank }: Guard,
   stamp: bigint,
 ): Statement {
-  const keys = unnest(key.map((_, i) => `k${i}`));
   const n = key.length;
   return {
-    text:
-      'insert into replicator.manifests as m ' +
-      '(xid, relation, rank, stamp, key_hashes, commit_times) ' +
-      `values (${ownXid}, ${table.oid}, $${n + 2}::integer, $${n + 3}::timestamptz, ` +
-      // Without an aggregate, elements stay in the order in which they came.
-      `array(select ${givenKeyHash(key)} from ${keys}), $${n + 1}::timestamptz[]) ` +
-      'on conflict (xid, relation) do update set ' +
-      'key_hashes = excluded.key_hashes || m.key_hashes, ' +
-      'commit_times = excluded.commit_times || m.commit_times',
+    text: keepManifest(table, key, {
+      times: `$${n + 1}::timestamptz[]`,
+      rank: `$${n + 2}::integer`,
+      stamp: `$${n + 3}::timestamptz`,
+    }),
     values: [
       ...keyArrays(key, rows),
       encodeTimeArray(rows.map(({ time }) => time)),
