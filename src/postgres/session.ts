@@ -1,12 +1,18 @@
 // One connection to one database: all of ours are opened here, so that every one has the same
 // canonical settings, gives values as raw text, and cannot hang for ever.
+import type { Socket } from 'node:net';
 import pg from 'pg';
 import type { DatabaseConfig } from '../config/config.ts';
 import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
 import { connectError } from './connect-error.ts';
 import { quoteIdentifier } from './identifiers.ts';
 import { fromPostgres } from './sqlstate.ts';
-import { type GroupResult, type Statement, StatementGroup } from './statement-group.ts';
+import {
+  type GroupResult,
+  type Statement,
+  StatementGroup,
+  type WireConnection,
+} from './statement-group.ts';
 import { tlsOptions } from './tls-options.ts';
 
 export type Row = Readonly<Record<string, string | null>>;
@@ -124,6 +130,7 @@ export class Session {
   #lastByteAt = Date.now();
   #bytesRead = 0;
   #pending = 0;
+  #pendingGroups = 0;
   #watchdog: NodeJS.Timeout | undefined;
 
   private constructor(database: DatabaseConfig, client: pg.Client, options: SessionOptions) {
@@ -201,12 +208,32 @@ export class Session {
    * all that follow, a COMMIT among them. Resolves with one result per statement.
    */
   async group(statements: readonly Statement[]): Promise<readonly GroupResult[]> {
-    return await this.#reply(
-      new Promise<readonly GroupResult[]>((resolve, reject) => {
-        const group = new StatementGroup(statements, this.#prepared, resolve, reject);
-        this.#client.query(group as unknown as pg.Submittable);
-      }),
-    );
+    return await this.#group(statements, false);
+  }
+
+  /**
+   * The same, sent at once although the reply to another group is awaited. Whatever becomes of that, this
+   * one is run behind it: it must fail by itself where it may not.
+   */
+  async groupBehind(statements: readonly Statement[]): Promise<readonly GroupResult[]> {
+    if (this.#pending !== this.#pendingGroups)
+      throw new ReplicatorError('INTERNAL', `${this.#where}: a group behind what is none`);
+    return await this.#group(statements, true);
+  }
+
+  async #group(statements: readonly Statement[], ahead: boolean): Promise<readonly GroupResult[]> {
+    this.#pendingGroups += 1;
+    try {
+      return await this.#reply(
+        new Promise<readonly GroupResult[]>((resolve, reject) => {
+          const group = new StatementGroup(statements, this.#prepared, resolve, reject);
+          this.#client.query(group as unknown as pg.Submittable);
+          if (ahead) group.write(connectionOf(this.#client));
+        }),
+      );
+    } finally {
+      this.#pendingGroups -= 1;
+    }
   }
 
   /** After a failed group: out of the transaction, and no prepared statement is taken for known. */
@@ -315,9 +342,13 @@ function mayNotConnect(error: ReplicatorError, { dbname, user }: DatabaseConfig)
   return new ReplicatorError(error.code, error.message, { hint, sqlstate: error.sqlstate });
 }
 
-function socketOf(client: pg.Client): import('node:net').Socket | undefined {
-  return (client as unknown as { connection?: { stream?: import('node:net').Socket } }).connection
-    ?.stream;
+/** What the driver's types do not show. */
+function connectionOf(client: pg.Client): WireConnection {
+  return (client as unknown as { connection: WireConnection }).connection;
+}
+
+function socketOf(client: pg.Client): Socket | undefined {
+  return (client as unknown as { connection?: WireConnection }).connection?.stream;
 }
 
 function destroySocket(client: pg.Client): void {

@@ -21,7 +21,7 @@ export interface GroupResult {
 }
 
 /** The part of the driver's connection that a group needs. */
-interface WireConnection {
+export interface WireConnection {
   readonly stream: Socket;
   parse(query: { name: string; text: string }): void;
   execute(config: object): void;
@@ -36,6 +36,7 @@ export class StatementGroup {
   readonly #reject: (error: unknown) => void;
   readonly #results: GroupResult[] = [];
   #current: GroupResult = emptyResult();
+  #written = false;
 
   constructor(
     statements: readonly Statement[],
@@ -49,7 +50,16 @@ export class StatementGroup {
     this.#reject = reject;
   }
 
+  /** Called by the driver when the replies to what was sent before have come. */
   submit(connection: WireConnection): null {
+    this.write(connection);
+    return null;
+  }
+
+  /** May be called before its turn has come: the server reads it when it has done what was sent before. */
+  write(connection: WireConnection): void {
+    if (this.#written) return;
+    this.#written = true;
     connection.stream.cork();
     try {
       for (const { text, name = '', values = [] } of this.#statements) {
@@ -64,7 +74,6 @@ export class StatementGroup {
     } finally {
       connection.stream.uncork();
     }
-    return null;
   }
 
   handleRowDescription(): void {}

@@ -51,18 +51,21 @@ export class Delivery {
     this.#abandoned = true;
   }
 
-  /** Undoes what is open on the target, if anything is. */
+  /** Undoes what is open on the target, if anything is, and waits for what is on its way. */
   async abandon(applier: Applier): Promise<void> {
     this.#abandoned = false;
     this.#openParts = false;
-    await applier.abandonPart();
+    await applier.settle();
+    this.#options.inbox.queue.dropApplied(applier.progress);
   }
 
   /** The next piece, or a wait for one. True when the applier has made progress. */
   async step(applier: Applier): Promise<boolean> {
     const { inbox, limits } = this.#options;
+    const before = applier.progress;
     // What breaks off while that is undone was not begun on the target.
     while (this.#abandoned) await this.abandon(applier);
+    if (applier.progress > before) return true;
     const singly = applier.progress < this.#singlyUntil;
     const work = inbox.queue.peek(singly ? { ...limits, transactions: 1 } : limits);
     if (work !== undefined) return await this.#applyAtPace(work, applier);

@@ -7,6 +7,7 @@ import { ReplicatorError } from '../../model/errors.ts';
 import type { Lsn } from '../../model/lsn.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
 import type { Session } from '../../postgres/session.ts';
+import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { forgetConflicts } from '../conflict/conflict-log.ts';
 import { Contest } from '../conflict/contest.ts';
 import { forgetVersions } from '../conflict/forget-versions.ts';
@@ -15,7 +16,7 @@ import type { Execute } from '../conflict/look-at-row.ts';
 import { OwnWriter } from '../conflict/own-writer.ts';
 import { readGuard } from '../conflict/read-guard.ts';
 import { readProgress } from '../progress/progress.ts';
-import { applyBatch } from './apply-batch.ts';
+import { applyBatch, atOnce } from './apply-batch.ts';
 import { ApplyConnection } from './apply-connection.ts';
 import { ApplyParts } from './apply-parts.ts';
 import { type ApplySessionOptions, openApplySession } from './apply-session.ts';
@@ -47,6 +48,12 @@ export interface ApplierOptions extends ApplySessionOptions {
 
 export type NextBatch = () => Batch | undefined;
 
+/** The next batch: encoded, and where that is likely to be right, sent behind the one that is on its way. */
+interface Ahead {
+  readonly prepared: PreparedBatch;
+  readonly sent?: Promise<readonly GroupResult[]>;
+}
+
 const forgetPauseMs = 60_000;
 
 export class Applier {
@@ -57,7 +64,9 @@ export class Applier {
   readonly #writer: Writer;
   readonly #parts: ApplyParts;
   #forgetAt = Date.now() + forgetPauseMs * Math.random();
-  #ahead: PreparedBatch | undefined;
+  #ahead: Ahead | undefined;
+  /** The last batch went in one go, so it is likely that the next one does. */
+  #smooth = true;
   #applying: readonly TransactionPart[] = [];
 
   private constructor(options: ApplierOptions, connection: ApplyConnection, guard: Guard) {
@@ -115,29 +124,25 @@ export class Applier {
    * batch that will follow, if it is known by then, to be prepared meanwhile.
    */
   async apply(batch: Batch, next: NextBatch = () => undefined): Promise<void> {
-    const { transactions, endLsn, commitTime } = batch;
     this.#expectNothingOpen();
-    this.#frame.refuseApplied(endLsn);
-    this.#applying = transactions;
-    const prepared = await this.#prepare(batch);
-    const head = [
-      begin,
-      ...(this.#isOwn ? [awaitVisible(transactions)] : []),
-      ...(isContested(prepared.tables) ? this.#frame.contend(commitTime) : []),
-      this.#frame.advance(batch, countChanges(this.#isOwn ? [] : transactions)),
-      this.#frame.stamp(batch),
-    ];
+    const { prepared, sent } = await this.#prepare(batch);
+    this.#frame.refuseApplied(batch.endLsn);
+    this.#applying = batch.transactions;
     try {
-      await applyBatch(prepared, {
+      this.#smooth = await applyBatch(prepared, {
         connection: this.#connection,
         writer: this.#writer,
-        head,
-        meanwhile: () => this.#prepareAhead(next),
+        head: this.#head(prepared),
+        sent,
+        meanwhile: () => this.#prepareAhead(batch, next),
       });
     } catch (error) {
       await this.#connection.recordUndecided();
       throw prepared.allNew ? error : askAgain(error);
     }
+    // What was sent behind it has failed with it.
+    if (!this.#smooth && this.#ahead !== undefined)
+      this.#ahead = { prepared: this.#ahead.prepared };
     await this.#forget();
   }
 
@@ -146,13 +151,18 @@ export class Applier {
    * ROWS_MISSING or UNIQUE_VIOLATION when the whole of it must be read again and go `carefully`.
    */
   async applyPart(part: TransactionPart, carefully: boolean): Promise<void> {
+    await this.#settleAhead();
     this.#applying = [part];
     await this.#parts.apply(part, carefully);
   }
 
-  /** A transaction of which only some parts arrived is undone; it will be sent again. */
-  async abandonPart(): Promise<void> {
+  /**
+   * Nothing is on its way afterwards: a transaction of which only some parts arrived is undone, and what was
+   * sent ahead is done or undone. All that `progress` does not tell will be sent again.
+   */
+  async settle(): Promise<void> {
     await this.#parts.abandon();
+    await this.#settleAhead();
   }
 
   /**
@@ -161,6 +171,7 @@ export class Applier {
    */
   async pass(lsn: Lsn, seenTime: bigint | undefined): Promise<void> {
     this.#expectNothingOpen();
+    await this.#settleAhead();
     const results = await this.session.group([begin, this.#frame.pass(lsn, seenTime), commit]);
     this.#frame.committed(results.at(-1), lsn);
     await this.#forget();
@@ -172,6 +183,7 @@ export class Applier {
   }
 
   async close(): Promise<void> {
+    await this.#settleAhead().catch(() => {});
     await this.session.close();
   }
 
@@ -209,22 +221,52 @@ export class Applier {
     return new SourceWriter({ tables: this.#tables, contest, fetchRows, execute, ledger });
   }
 
-  async #prepare(batch: Batch): Promise<PreparedBatch> {
-    const ahead = this.#ahead;
-    this.#ahead = undefined;
-    if (ahead !== undefined && isSameBatch(ahead.batch, batch)) return ahead;
+  #head({ batch, tables }: PreparedBatch, from?: Lsn): Statement[] {
+    const { transactions, commitTime } = batch;
+    return [
+      begin,
+      ...(this.#isOwn ? [awaitVisible(transactions)] : []),
+      ...(isContested(tables) ? this.#frame.contend(commitTime) : []),
+      this.#frame.advance(batch, countChanges(this.#isOwn ? [] : transactions), from),
+      this.#frame.stamp(batch),
+    ];
+  }
+
+  async #prepare(batch: Batch): Promise<Ahead> {
+    if (this.#ahead !== undefined && isSameBatch(this.#ahead.prepared.batch, batch)) {
+      const ahead = this.#ahead;
+      this.#ahead = undefined;
+      return ahead;
+    }
+    await this.#settleAhead();
     const loaded = await this.#tables.load(batch.transactions);
-    return prepareBatch(batch, loaded, this.#writer);
+    return { prepared: prepareBatch(batch, loaded, this.#writer) };
   }
 
   /** Whatever is wrong with it is said when its turn has come. Own streams wait for nothing here. */
-  #prepareAhead(next: NextBatch): void {
+  #prepareAhead(current: Batch, next: NextBatch): void {
     const batch = this.#isOwn ? undefined : next();
     const loaded = batch && this.#tables.known(batch.transactions);
     if (batch === undefined || loaded === undefined) return;
     try {
-      this.#ahead = prepareBatch(batch, loaded, this.#writer);
+      this.#ahead = this.#sendAhead(prepareBatch(batch, loaded, this.#writer), current.endLsn);
     } catch {}
+  }
+
+  #sendAhead(prepared: PreparedBatch, from: Lsn): Ahead {
+    const { plan } = prepared;
+    if (plan === undefined || !this.#smooth) return { prepared };
+    const all = atOnce(prepared, plan, this.#connection, this.#head(prepared, from));
+    return { prepared, sent: this.#connection.sendBehind(all) };
+  }
+
+  async #settleAhead(): Promise<void> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    await this.#connection.untilAlone();
+    const results = await ahead?.sent?.catch(() => undefined);
+    if (ahead === undefined || results === undefined) return;
+    this.#frame.committed(results.at(-1), ahead.prepared.batch.endLsn);
   }
 
   /** What decides nothing any more, from time to time. */
@@ -232,6 +274,7 @@ export class Applier {
     const { contenders, conflictRetentionMs } = this.#options;
     if (contenders.length === 0 || Date.now() < this.#forgetAt) return;
     this.#forgetAt = Date.now() + forgetPauseMs;
+    await this.#connection.untilAlone();
     const forget = [forgetVersions(contenders), forgetConflicts(conflictRetentionMs)];
     await this.session.group([begin, contend, ...forget, commit]);
   }

@@ -2,7 +2,7 @@
 // by step, settling what the sets leave; else change by change.
 import type { Batch } from '../../model/batch.ts';
 import { ReplicatorError } from '../../model/errors.ts';
-import type { Statement } from '../../postgres/statement-group.ts';
+import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import type { ApplyConnection } from './apply-connection.ts';
 import type { Fold, PlannedStatement } from './plan-batch.ts';
 import type { PreparedBatch } from './prepare-batch.ts';
@@ -13,27 +13,41 @@ export interface ApplyBatchOptions {
   readonly writer: Writer;
   /** Begins the transaction; see TransactionFrame. */
   readonly head: readonly Statement[];
+  /** The answer to all of it, if it was sent while the batch before was on its way. */
+  readonly sent: Promise<readonly GroupResult[]> | undefined;
   /** Called while the answer is on its way. */
   readonly meanwhile: () => void;
 }
 
-/** Once it resolves the batch is durable on the target. */
+/** Once it resolves the batch is durable on the target. True if all of it went in one go. */
 export async function applyBatch(
-  { batch, folds, plan, shapes, claims }: PreparedBatch,
-  { connection, writer, head: begin, meanwhile }: ApplyBatchOptions,
-): Promise<void> {
+  prepared: PreparedBatch,
+  { connection, writer, head: begin, sent, meanwhile }: ApplyBatchOptions,
+): Promise<boolean> {
+  const { batch, folds, plan, shapes, claims } = prepared;
   const end = { connection, batch, shapes };
-  const claiming = connection.named(claims);
-  if (plan !== undefined && (await atOnce([...begin, ...claiming], plan, end, writer, meanwhile)))
-    return;
+  if (plan !== undefined) {
+    const reply = sent ?? connection.sendAtOnce(atOnce(prepared, plan, connection, begin));
+    meanwhile();
+    const before = begin.length + claims.length;
+    if (await wentAtOnce(reply, plan, end, writer, before)) return true;
+  }
   const head = [...begin, ...connection.named(writer.accompany(folds, batch.commitTime))];
-  if (
-    await gradually([...head, ...claiming], end, () =>
-      writer.writeStepwise(folds, batch.transactions),
-    )
-  )
-    return;
-  await carefully(head, end, folds, () => writer.writeCarefully(batch.transactions, folds));
+  const asSets = [...head, ...connection.named(claims)];
+  if (!(await gradually(asSets, end, () => writer.writeStepwise(folds, batch.transactions))))
+    await carefully(head, end, folds, () => writer.writeCarefully(batch.transactions, folds));
+  return false;
+}
+
+/** All statements of its transaction but COMMIT. */
+export function atOnce(
+  { claims, shapes }: PreparedBatch,
+  plan: readonly PlannedStatement[],
+  connection: ApplyConnection,
+  head: readonly Statement[],
+): Statement[] {
+  const statements = plan.map(({ statement }) => statement);
+  return [...head, ...connection.named([...claims, ...statements]), ...shapes];
 }
 
 interface End {
@@ -42,21 +56,19 @@ interface End {
   readonly shapes: readonly Statement[];
 }
 
-/** The statements and their COMMIT in one go. False, and rolled back, when rows need a look. */
-async function atOnce(
-  head: readonly Statement[],
+/** False, and rolled back, when rows need a look. `before`: so many results are not of the plan. */
+async function wentAtOnce(
+  reply: Promise<readonly GroupResult[]>,
   plan: readonly PlannedStatement[],
-  { connection, batch, shapes }: End,
+  { connection, batch }: End,
   writer: Writer,
-  meanwhile: () => void,
+  before: number,
 ): Promise<boolean> {
   connection.ledger.clear();
-  const statements = connection.named(plan.map(({ statement }) => statement));
   try {
-    const reply = connection.commitAtOnce([...head, ...statements, ...shapes], batch.endLsn);
-    meanwhile();
     const results = await reply;
-    writer.count(plan, results.slice(head.length));
+    connection.frame.committed(results.at(-1), batch.endLsn);
+    writer.count(plan, results.slice(before));
   } catch (error) {
     if (!needsCare(error)) throw error;
     writer.refused();

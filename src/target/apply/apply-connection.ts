@@ -22,6 +22,7 @@ export class ApplyConnection {
   readonly ledger: ConflictLedger;
   readonly #onConflicts: (counts: ConflictCounts) => void;
   readonly #names = new StatementNames();
+  #behind: Promise<readonly GroupResult[]> | undefined;
 
   constructor({ source, target, session, frame, onConflicts }: ApplyConnectionOptions) {
     this.session = session;
@@ -41,15 +42,37 @@ export class ApplyConnection {
 
   /** Begins a transaction, which `head` does; nothing is told of what was before. */
   async begin(head: readonly Statement[]): Promise<void> {
+    await this.untilAlone();
     this.ledger.clear();
     await this.session.group(head);
   }
 
-  /** A whole transaction in one round trip; `all` begins with BEGIN. Gives the results, COMMIT's last. */
-  async commitAtOnce(all: readonly Statement[], endLsn: Lsn): Promise<readonly GroupResult[]> {
-    const results = await this.session.group([...all, commit]);
-    this.frame.committed(results.at(-1), endLsn);
-    return results;
+  /** A whole transaction in one round trip; it begins with BEGIN. COMMIT's result is the last. */
+  async sendAtOnce(all: readonly Statement[]): Promise<readonly GroupResult[]> {
+    return await this.session.group([...all, commit]);
+  }
+
+  /**
+   * The same behind another one that is on its way, from whose end it must advance: if that fails, so does
+   * this. Its answer is for when its turn has come; until then nothing else may be said but through us.
+   */
+  sendBehind(all: readonly Statement[]): Promise<readonly GroupResult[]> {
+    const answer = this.session.groupBehind([...all, commit]);
+    answer.catch(() => {});
+    this.#behind = answer;
+    return answer;
+  }
+
+  /** Resolves once what was sent behind is answered, and undone if it failed. */
+  async untilAlone(): Promise<void> {
+    const behind = this.#behind;
+    this.#behind = undefined;
+    try {
+      await behind;
+    } catch (error) {
+      if (this.session.lost.aborted) throw error;
+      await this.session.rollback();
+    }
   }
 
   /** With the conflicts that it met. */
@@ -58,14 +81,19 @@ export class ApplyConnection {
     this.frame.committed(results.at(-1), endLsn);
   }
 
+  /** What was sent behind what failed has failed with it. */
   async rollback(): Promise<void> {
     this.ledger.clear();
+    await this.#behind?.catch(() => {});
+    this.#behind = undefined;
     await this.session.rollback();
   }
 
   /** Of a transaction that is committed already: a crash may leave them uncounted. */
   async countConflicts(): Promise<void> {
-    await this.execute(this.#conflicts());
+    const conflicts = this.#conflicts();
+    if (conflicts.length > 0) await this.untilAlone();
+    await this.execute(conflicts);
   }
 
   /** What a person has to decide must be there for them to see, though all else is undone. */

@@ -56,18 +56,24 @@ export class TransactionFrame {
     return this.#progress.lsn;
   }
 
-  advance({ endLsn, commitTime }: Destination, counts: ChangeCounts): Statement {
-    return this.#advance(endLsn, commitTime, counts);
+  /** `from`: where the one before leads, if that is still on its way: without it this one fails. */
+  advance(
+    { endLsn, commitTime }: Destination,
+    counts: ChangeCounts,
+    from = this.#progress.lsn,
+  ): Statement {
+    const progress = { ...this.#progress, lsn: from };
+    return this.#advance(progress, endLsn, commitTime, counts);
   }
 
   /** To a position that was passed without any change; `seenTime`: the source's clock then. */
   pass(endLsn: Lsn, seenTime: bigint | undefined): Statement {
-    return this.#advance(endLsn, undefined, nothing, seenTime);
+    return this.#advance(this.#progress, endLsn, undefined, nothing, seenTime);
   }
 
   /** Locks the progress row, which keeps a second replicator out, and leaves it as it is. */
   touch(): Statement {
-    return this.#advance(this.#progress.lsn, undefined, nothing);
+    return this.#advance(this.#progress, this.#progress.lsn, undefined, nothing);
   }
 
   // In every transaction: PostgreSQL keeps the last one's for a session that does not say anew.
@@ -112,6 +118,7 @@ export class TransactionFrame {
   }
 
   #advance(
+    progress: Progress,
     next: Lsn,
     commitTime: bigint | undefined,
     counts: ChangeCounts,
@@ -120,7 +127,7 @@ export class TransactionFrame {
     const { source } = this.#options;
     return advanceStatement({
       source,
-      progress: this.#progress,
+      progress,
       next,
       commitTime,
       seenTime,

@@ -41,7 +41,7 @@ class ScriptedTarget {
         else this.#advance('last part', part.endLsn);
       },
       pass: async (lsn: bigint) => this.#advance('pass', lsn),
-      abandonPart: async () => {
+      settle: async () => {
         this.calls.push('abandon');
         this.onAbandon();
       },
