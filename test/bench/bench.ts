@@ -24,7 +24,7 @@ async function run(options: Options): Promise<number> {
   let failures = 0;
   try {
     for (const workload of chosen) {
-      const rounds = options.rounds ?? (options.quick ? 1 : (workload.rounds ?? 3));
+      const rounds = options.rounds ?? (options.quick ? 1 : (workload.rounds ?? 4));
       try {
         results.push(...summarize(workload, await measure(stage, workload, rounds)));
       } catch (error) {

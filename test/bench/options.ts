@@ -24,7 +24,7 @@ export async function readOptions(args: readonly string[]): Promise<Options> {
         describe: 'small amounts; exit code 1 when a ratio is far below ratios.json',
       },
       scale: { type: 'number', describe: 'amounts and durations are multiplied with it (1)' },
-      rounds: { type: 'number', describe: 'how often each variant is measured (3)' },
+      rounds: { type: 'number', describe: 'how often each variant is measured (4)' },
       json: { type: 'boolean', default: false, describe: 'print every figure as JSON' },
       write: {
         type: 'boolean',

@@ -128,7 +128,13 @@ export function planTruncate(
 }
 
 export function countChanges(parts: readonly TransactionPart[]): ChangeCounts {
-  const counts = { inserts: 0, updates: 0, deletes: 0, truncates: 0 };
-  for (const { changes } of parts) for (const { kind } of changes) counts[`${kind}s`] += 1;
-  return counts;
+  let [inserts, updates, deletes, truncates] = [0, 0, 0, 0];
+  for (const { changes } of parts)
+    for (const { kind } of changes) {
+      if (kind === 'insert') inserts += 1;
+      else if (kind === 'update') updates += 1;
+      else if (kind === 'delete') deletes += 1;
+      else truncates += 1;
+    }
+  return { inserts, updates, deletes, truncates };
 }

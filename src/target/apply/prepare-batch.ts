@@ -23,7 +23,7 @@ export function prepareBatch(batch: Batch, loaded: LoadedTables, writer: Writer)
     batch,
     folds,
     claims: writer.claims(folds),
-    plan: writer.plan(folds, batch),
+    plan: writer.plan(folds, batch, loaded.tables),
     shapes: expectShapes(loaded.tables),
   };
 }

@@ -22,7 +22,11 @@ export interface Writer {
   /** What of them there is to write. */
   fold(parts: readonly TransactionPart[]): Fold[];
   /** All at once, with the COMMIT behind them; undefined when that cannot be. */
-  plan(folds: readonly Fold[], batch: Batch): PlannedStatement[] | undefined;
+  plan(
+    folds: readonly Fold[],
+    batch: Batch,
+    tables: ReadonlySet<TargetTable>,
+  ): PlannedStatement[] | undefined;
   /** The plan raised that it must not be done so. */
   refused(): void;
   /** What must go with the writes where they do not go by the plan: raises nothing. */

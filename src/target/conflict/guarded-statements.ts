@@ -46,14 +46,23 @@ export function guardedUpdate(
   const passes = older(table, guard, given, firstTime);
   const where = `where ${matchesKey(key)} and ${passes}`;
   // Of a table that is nothing but its identity no row can be changed.
-  const update =
+  const update = (found: string) =>
     set.length > 0
-      ? `update ${rowsOf(table)} as t set ${assignments.join(', ')} from given u ${where} returning u.n`
-      : `select u.n from ${rowsOf(table)} as t, given u ${where}`;
-  const head = `with ${given.cte}, touched as (${update})`;
+      ? `update ${rowsOf(table)} as t set ${assignments.join(', ')} from given u ${where} returning ${found}`
+      : `select ${found} from ${rowsOf(table)} as t, given u ${where}`;
   return {
-    whole: whole(table, key, head, given, guard, hiding),
-    passing: { text: `${head} select n from touched`, values: given.values },
+    whole: whole(
+      table,
+      key,
+      `with ${given.cte}, touched as (${update('1')})`,
+      given,
+      guard,
+      hiding,
+    ),
+    passing: {
+      text: `with ${given.numbered}, touched as (${update('u.n')}) select n from touched`,
+      values: given.values,
+    },
     rows: writes,
     left: (result) => withoutOrdinals(writes, result),
   };
@@ -122,7 +131,7 @@ export function guardedDelete(
   const remove =
     `delete from ${rowsOf(table)} as t using given u where ${matchesKey(key)} and ${passes} ` +
     'returning u.n';
-  const head = `with ${given.cte}, touched as (${remove})`;
+  const head = `with ${given.numbered}, touched as (${remove})`;
   // A row that is missing needs no look; in most batches nobody has to find out.
   const missing =
     `(select count(*) from given u where not exists ` +
@@ -225,8 +234,17 @@ export class Given {
 
   /** `given as (…)`, for a WITH clause. */
   get cte(): string {
-    const arrays = this.#types.map((type, i) => `$${i + 1}::${type}[]`).join(', ');
-    return `given as (select * from unnest(${arrays}) with ordinality as u(${this.#names.join(', ')}, n))`;
+    return `given as (select * from ${this.#arrays} as u(${this.#names.join(', ')}))`;
+  }
+
+  /** The same with a column `n`: which of the rows it is, from 1. */
+  get numbered(): string {
+    const names = [...this.#names, 'n'].join(', ');
+    return `given as (select * from ${this.#arrays} with ordinality as u(${names}))`;
+  }
+
+  get #arrays(): string {
+    return `unnest(${this.#types.map((type, i) => `$${i + 1}::${type}[]`).join(', ')})`;
   }
 }
 

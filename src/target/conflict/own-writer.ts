@@ -40,10 +40,14 @@ export class OwnWriter implements Writer {
     );
   }
 
-  plan(folds: readonly Fold[], { transactions }: Batch): PlannedStatement[] {
+  plan(
+    folds: readonly Fold[],
+    { transactions }: Batch,
+    tables: ReadonlySet<TargetTable>,
+  ): PlannedStatement[] {
     const statements = this.#plan(folds);
     if (this.#inFull > 0) this.#inFull -= 1;
-    else statements.push(this.#expectNoNewerDelete(transactions));
+    else statements.push(expectNoNewerDelete(transactions, tables));
     return statements.map((statement) => ({ statement, expects: { kind: 'nothing' } }));
   }
 
@@ -96,22 +100,21 @@ export class OwnWriter implements Writer {
       return planOwn(fold.table, fold.table.key, fold.step, this.#options.self);
     });
   }
+}
 
-  /** Raises ROWS_MISSING when one of the writes may have been beaten. */
-  #expectNoNewerDelete(parts: readonly TransactionPart[]): Statement {
-    const relations = new Set<Relation>();
-    let oldest = parts[0]?.transaction.commitTime ?? 0n;
-    for (const { changes, transaction } of parts) {
-      if (transaction.commitTime < oldest) oldest = transaction.commitTime;
-      for (const change of changes) if (change.kind !== 'truncate') relations.add(change.relation);
-    }
-    const oids = [...relations].map((relation) => this.#options.tableOf(relation).oid);
-    return {
-      name: 'expect_no_newer_delete',
-      text:
-        'select replicator.expect_rows((select count(*) from (select from replicator.tombstones ' +
-        'where commit_time >= $1 and relation = any ($2::text[]::oid[]) limit 1) b), 0)',
-      values: [formatCommitTime(oldest), arrayOf(oids)],
-    };
-  }
+/** Raises ROWS_MISSING when one of the writes may have been beaten. */
+function expectNoNewerDelete(
+  parts: readonly TransactionPart[],
+  tables: ReadonlySet<TargetTable>,
+): Statement {
+  let oldest = parts[0]?.transaction.commitTime ?? 0n;
+  for (const { transaction } of parts)
+    if (transaction.commitTime < oldest) oldest = transaction.commitTime;
+  return {
+    name: 'expect_no_newer_delete',
+    text:
+      'select replicator.expect_rows((select count(*) from (select from replicator.tombstones ' +
+      'where commit_time >= $1 and relation = any ($2::text[]::oid[]) limit 1) b), 0)',
+    values: [formatCommitTime(oldest), arrayOf([...tables].map(({ oid }) => oid))],
+  };
 }
