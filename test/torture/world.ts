@@ -25,8 +25,7 @@ export interface World {
 export const tablesOf = (world: Pick<World, 'workloads'>): WorkloadTable[] =>
   world.workloads.flatMap(({ tables }) => tables);
 
-/** Small batches, so that there are many, and large transactions are applied in parts. */
-// So few that full batches follow each other, and one is sent behind the other.
+/** Small batches, so that full ones follow each other, and large transactions are applied in parts. */
 const apply = { batch_changes: 100, batch_size: '256kB', lock_timeout: '1s' };
 
 /** Writes the replicator's file: a group of those that are written to, and one with a single writer. */
