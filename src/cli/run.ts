@@ -1,4 +1,5 @@
-// `replicator run`: the daemon.
+// `replicator run`: the daemon, which begins anew with the file as it is on SIGHUP.
+import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { didYouMean } from '../config/did-you-mean.ts';
 import { nameLabel } from '../config/label.ts';
@@ -22,45 +23,99 @@ export const run: Command = {
   },
   async handler({ flags, loadConfig }) {
     const config = await loadConfig();
-    const source = sourceOf(flags, config);
     const log = createLogger(config.log.level);
     for (const warning of config.warnings) log.warn(warning);
+    const daemon = new Daemon({ config, log, sourcesOf: (next) => sourcesOf(flags, next) });
     process.on('SIGHUP', async () => {
       try {
-        log.level = (await loadConfig()).log.level;
-        log.info({ level: log.level }, 'log level read again');
+        daemon.beginAnew(await loadConfig());
       } catch (error) {
         log.error({ hint: 'the running configuration stays' }, asReplicatorError(error).message);
       }
     });
-    const replicator = new Replicator({
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.once(signal, () => {
+        log.info({ signal }, 'stopping');
+        daemon.stop();
+      });
+    await daemon.run();
+    return 0;
+  },
+};
+
+interface DaemonOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  /** Throws USAGE where the file does not have what was asked for. */
+  readonly sourcesOf: (config: Config) => readonly string[] | undefined;
+}
+
+/** One replicator after the other, each with the file as it was when it began. */
+class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #givenUp: Promise<void>;
+  #giveUp = () => {};
+  #config: Config;
+  #replicator: Replicator;
+  #next: Config | undefined;
+  #stopping = false;
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#givenUp = new Promise((resolve) => {
+      this.#giveUp = resolve;
+    });
+    this.#config = options.config;
+    this.#replicator = this.#replicatorOf(options.config);
+  }
+
+  async run(): Promise<void> {
+    while (true) {
+      await Promise.race([this.#replicator.run(), this.#givenUp]);
+      if (this.#stopping || this.#next === undefined) return;
+      this.#config = this.#next;
+      this.#next = undefined;
+      this.#replicator = this.#replicatorOf(this.#config);
+    }
+  }
+
+  /** What is on its way is finished with the file as it was. Throws USAGE, and goes on as before. */
+  beginAnew(config: Config): void {
+    const { log, sourcesOf } = this.#options;
+    sourcesOf(config);
+    for (const warning of config.warnings) log.warn(warning);
+    log.level = config.log.level;
+    log.info({ config: config.file }, 'the file was read again, beginning anew');
+    this.#next = config;
+    this.#replicator.stop();
+  }
+
+  stop(): void {
+    this.#stopping = true;
+    this.#replicator.stop();
+    // What does not end by then is given up with its connection: the server rolls it back.
+    setTimeout(this.#giveUp, this.#config.shutdownTimeoutMs - closingMs).unref();
+  }
+
+  #replicatorOf(config: Config): Replicator {
+    const sources = this.#options.sourcesOf(config);
+    return new Replicator({
       config,
-      ...(source !== undefined && { sources: [source] }),
-      log,
+      ...(sources !== undefined && { sources }),
+      log: this.#options.log,
       onCopyProgress: (subscription, { table, bytes, done }) => {
         if (done) endProgress();
         else printProgress(`${subscription}  copying ${table}  ${formatBytes(bytes)}`);
       },
     });
-    const stopped = new Promise<void>((resolve) => {
-      const stop = (signal: NodeJS.Signals) => {
-        log.info({ signal }, 'stopping');
-        replicator.stop();
-        // What does not end by then is given up with its connection: the server rolls it back.
-        setTimeout(resolve, config.shutdownTimeoutMs - closingMs).unref();
-      };
-      process.once('SIGTERM', stop).once('SIGINT', stop);
-    });
-    await Promise.race([replicator.run(), stopped]);
-    return 0;
-  },
-};
+  }
+}
 
-function sourceOf(flags: Flags, config: Config): string | undefined {
+function sourcesOf(flags: Flags, config: Config): readonly string[] | undefined {
   const name = flags['source'];
   if (typeof name !== 'string') return undefined;
   const sources = [...new Set(config.subscriptions.map(({ source }) => source))];
-  if (sources.includes(name)) return name;
+  if (sources.includes(name)) return [name];
   throw new ReplicatorError(
     'USAGE',
     `--source ${nameLabel(name)} is not a source of the file${didYouMean(name, sources)}`,

@@ -137,7 +137,7 @@ const slotsSchema = z.strictObject({
 const logSchema = z.strictObject({
   level: choice(['debug', 'info', 'warn', 'error'])
     .prefault('info')
-    .meta({ description: 'Least level that is logged. Read again on SIGHUP.' }),
+    .meta({ description: 'Least level that is logged.' }),
 });
 
 /** The sections that map names, chosen by the user, to entries. */
