@@ -54,7 +54,7 @@ async function refuseContested(
     throw new ReplicatorError(
       'USAGE',
       `resync ${subscriptionName(subscription)}: ${writers.join(', ')} all write to ${tableLabel(table)} on ${target}, so it cannot be filled anew from one of them`,
-      { hint: 'take the target out and add it again: docs/how-to/remove.md' },
+      { hint: 'take it out and add it again: docs/how-to/fill-a-target-anew.md' },
     );
   }
 }

@@ -7,6 +7,7 @@ import type {
   ConflictTypeCount,
   OwnerStatus,
   SlotStatus,
+  StandbyStatus,
   Status,
 } from '../observability/status.ts';
 import type { Command, Flags } from './command.ts';
@@ -89,6 +90,7 @@ function showTables({
   owners,
   differences,
   heldDeletes,
+  standbys,
   databases,
 }: Status): void {
   printTable(
@@ -145,8 +147,21 @@ function showTables({
         `${database} remembers deletes since ${since}: nothing was heard of ${missing.map((name) => (name === database ? 'its own stream' : name)).join(' and ')} for long`,
       ),
     );
+  for (const standby of standbys) {
+    const line = describeStandby(standby);
+    print(standby.active ? line : colour('yellow', line));
+  }
   for (const { database, reachable } of databases)
     if (!reachable) print(colour('red', `database ${database} is unreachable`));
+}
+
+function describeStandby({ database, slotName, active, behindBytes }: StandbyStatus): string {
+  const name = `standby ${database}/${slotName}`;
+  if (behindBytes === null) return `${name}: has nothing yet, the sources keep WAL until it has`;
+  const behind = `${formatBytes(behindBytes)} behind`;
+  return active
+    ? `${name}: ${behind}`
+    : `${name}: not connected, ${behind}, the sources keep WAL for it`;
 }
 
 function describeOwner({ host, pid, since, connected, standingBy }: OwnerStatus): string {

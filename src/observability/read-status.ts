@@ -10,13 +10,21 @@ import { publicationName, subscriptionName } from '../postgres/object-names.ts';
 import { publishedTables } from '../postgres/publication.ts';
 import { Session } from '../postgres/session.ts';
 import { readSourceStatus, type SourceStatus } from './read-source-status.ts';
+import { readStandbyStatus } from './read-standby-status.ts';
 import { readTargetStatus, type TargetStatus } from './read-target-status.ts';
-import type { HeldDeletes, LastError, Status, SubscriptionStatus } from './status.ts';
+import type {
+  HeldDeletes,
+  LastError,
+  StandbyStatus,
+  Status,
+  SubscriptionStatus,
+} from './status.ts';
 
 interface Answer {
   readonly session: Session | undefined;
   readonly source: SourceStatus | undefined;
   readonly target: TargetStatus | undefined;
+  readonly standbys: readonly StandbyStatus[];
   readonly error: ReplicatorError | undefined;
 }
 
@@ -45,6 +53,7 @@ export async function readStatus(config: Config): Promise<Status> {
       heldDeletes: [...answers].flatMap(([database, { target }]) =>
         heldDeletes(config, database, target),
       ),
+      standbys: [...answers.values()].flatMap(({ standbys }) => standbys),
       databases: [...answers].map(([database, { error }]) => ({
         database,
         reachable: error === undefined,
@@ -61,11 +70,13 @@ async function ask(database: DatabaseConfig, giveUpBytes: number | undefined): P
   try {
     session = await Session.connect(database, { purpose: 'status', name: database.name });
     const source = await readSourceStatus(session, giveUpBytes);
-    return { session, source, target: await readTargetStatus(session), error: undefined };
+    const target = await readTargetStatus(session);
+    const standbys = await readStandbyStatus(session, database);
+    return { session, source, target, standbys, error: undefined };
   } catch (error) {
     await session?.close();
     const ours = asReplicatorError(error);
-    return { session: undefined, source: undefined, target: undefined, error: ours };
+    return { session: undefined, source: undefined, target: undefined, standbys: [], error: ours };
   }
 }
 

@@ -41,6 +41,16 @@ export interface HeldDeletes {
   readonly missing: readonly string[];
 }
 
+/** A standby that must have what its database has applied before a source may forget it. */
+export interface StandbyStatus {
+  readonly database: string;
+  readonly slotName: string;
+  /** It is connected. */
+  readonly active: boolean;
+  /** Bytes of WAL that it has not on disk; null where there is no such slot, or it was never used. */
+  readonly behindBytes: number | null;
+}
+
 export interface LastError {
   readonly code: string;
   readonly message: string;
@@ -80,6 +90,7 @@ export interface Status {
   readonly owners: readonly OwnerStatus[];
   readonly differences: readonly Difference[];
   readonly heldDeletes: readonly HeldDeletes[];
+  readonly standbys: readonly StandbyStatus[];
   readonly databases: readonly { database: string; reachable: boolean; error: string | null }[];
 }
 

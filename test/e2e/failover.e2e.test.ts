@@ -338,6 +338,10 @@ test.each(majors)(
       timeoutMs: 30_000,
       what: 'confirmation of what both have',
     });
+    const both = await runCli(['status', '-c', config, '-o', 'json']);
+    expect(JSON.parse(both.stdout)).toMatchObject({
+      standbys: [{ database: 'a', slotName: standbySlot, active: true }],
+    });
     await standby.stop();
     const before = await untilConfirmed();
     const from = replicator.logs.length;
@@ -352,6 +356,10 @@ test.each(majors)(
     });
     const { stdout } = await runCli(['check', '-c', config]);
     expect(stdout).toContain(`a: no standby is connected to slot ${standbySlot}`);
+    const status = await runCli(['status', '-c', config]);
+    expect(status.stdout).toMatch(
+      new RegExp(`^standby a/${standbySlot}: not connected, \\S+ .*WAL for it$`, 'm'),
+    );
 
     // That one is promoted: what it lacks is sent again, since the source has kept it.
     await primary.kill();

@@ -139,6 +139,7 @@ test('while it runs: streaming, no lag, exit code 0, and a stable shape', async 
     ],
     differences: [],
     heldDeletes: [],
+    standbys: [],
     databases: [
       { database: 'a', reachable: true, error: null },
       { database: 'b', reachable: true, error: null },
