@@ -51,6 +51,7 @@ export type NextBatch = () => Batch | undefined;
 /** The next batch: encoded, and where that is likely to be right, sent behind the one that is on its way. */
 interface Ahead {
   readonly prepared: PreparedBatch;
+  readonly head: readonly Statement[];
   readonly sent?: Promise<readonly GroupResult[]>;
 }
 
@@ -125,14 +126,14 @@ export class Applier {
    */
   async apply(batch: Batch, next: NextBatch = () => undefined): Promise<void> {
     this.#expectNothingOpen();
-    const { prepared, sent } = await this.#prepare(batch);
+    const { prepared, head, sent } = await this.#prepare(batch);
     this.#frame.refuseApplied(batch.endLsn);
     this.#applying = batch.transactions;
     try {
       this.#smooth = await applyBatch(prepared, {
         connection: this.#connection,
         writer: this.#writer,
-        head: this.#head(prepared),
+        head,
         sent,
         meanwhile: () => this.#prepareAhead(batch, next),
       });
@@ -142,7 +143,7 @@ export class Applier {
     }
     // What was sent behind it has failed with it.
     if (!this.#smooth && this.#ahead !== undefined)
-      this.#ahead = { prepared: this.#ahead.prepared };
+      this.#ahead = { prepared: this.#ahead.prepared, head: this.#ahead.head };
     await this.#forget();
   }
 
@@ -221,7 +222,8 @@ export class Applier {
     return new SourceWriter({ tables: this.#tables, contest, fetchRows, execute, ledger });
   }
 
-  #head({ batch, tables }: PreparedBatch, from?: Lsn): Statement[] {
+  /** `from`: where progress stands by then. */
+  #head({ batch, tables }: PreparedBatch, from: Lsn): Statement[] {
     const { transactions, commitTime } = batch;
     return [
       begin,
@@ -240,7 +242,8 @@ export class Applier {
     }
     await this.#settleAhead();
     const loaded = await this.#tables.load(batch.transactions);
-    return { prepared: prepareBatch(batch, loaded, this.#writer) };
+    const prepared = prepareBatch(batch, loaded, this.#writer);
+    return { prepared, head: this.#head(prepared, this.#frame.progress) };
   }
 
   /** Whatever is wrong with it is said when its turn has come. Own streams wait for nothing here. */
@@ -255,9 +258,10 @@ export class Applier {
 
   #sendAhead(prepared: PreparedBatch, from: Lsn): Ahead {
     const { plan } = prepared;
-    if (plan === undefined || !this.#smooth) return { prepared };
-    const all = atOnce(prepared, plan, this.#connection, this.#head(prepared, from));
-    return { prepared, sent: this.#connection.sendBehind(all) };
+    const head = this.#head(prepared, from);
+    if (plan === undefined || !this.#smooth) return { prepared, head };
+    const all = atOnce(prepared, plan, this.#connection, head);
+    return { prepared, head, sent: this.#connection.sendBehind(all) };
   }
 
   async #settleAhead(): Promise<void> {

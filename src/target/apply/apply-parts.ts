@@ -88,7 +88,7 @@ export class ApplyParts {
     const { frame } = connection;
     frame.refuseApplied(endLsn);
     const end = { endLsn, commitTime };
-    await connection.commit([frame.advance(end, counts), frame.stamp(end)], endLsn);
+    await connection.commit([frame.advance(end, counts, frame.progress), frame.stamp(end)], endLsn);
     this.#open = undefined;
   }
 }

@@ -56,12 +56,8 @@ export class TransactionFrame {
     return this.#progress.lsn;
   }
 
-  /** `from`: where the one before leads, if that is still on its way: without it this one fails. */
-  advance(
-    { endLsn, commitTime }: Destination,
-    counts: ChangeCounts,
-    from = this.#progress.lsn,
-  ): Statement {
+  /** `from`: where the one before it leads, which may be on its way yet: without that this one fails. */
+  advance({ endLsn, commitTime }: Destination, counts: ChangeCounts, from: Lsn): Statement {
     const progress = { ...this.#progress, lsn: from };
     return this.#advance(progress, endLsn, commitTime, counts);
   }
