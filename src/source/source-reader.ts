@@ -4,7 +4,7 @@
 import type { Logger } from 'pino';
 import type { DatabaseConfig } from '../config/config.ts';
 import { asReplicatorError } from '../model/errors.ts';
-import { formatLsn, type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
+import { formatLsn, type Lsn, zeroLsn } from '../model/lsn.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 import { publicationName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
@@ -14,7 +14,7 @@ import { Liveness, silenceLimitMs } from './capture/liveness.ts';
 import { watchPublication } from './capture/publication-watch.ts';
 import { ReplicationStream } from './capture/replication-stream.ts';
 import { findGap, type SlotPosition, verifySlot } from './capture/slot-identity.ts';
-import { appliedByAll, confirmable, type SlotPositions } from './confirmable.ts';
+import { Confirmation } from './confirmation.ts';
 import { decodeMessage } from './decode/pgoutput-decoder.ts';
 import { TransactionAssembler } from './decode/transaction-assembler.ts';
 import { untilReleased } from './farewell.ts';
@@ -36,8 +36,6 @@ export interface ReaderOptions {
   readonly log: Logger;
 }
 
-/** At most this often, so that a server that asks in a loop while it stops is not kept busy. */
-const statusPauseMs = 20;
 /** How often it is looked whether the publication is still what it was. */
 const watchMs = 5_000;
 
@@ -45,21 +43,18 @@ export class SourceReader {
   readonly #options: ReaderOptions;
   #stream: ReplicationStream | undefined;
   #assembler: TransactionAssembler | undefined;
-  #receivedLsn: Lsn = zeroLsn;
-  #confirmedLsn: Lsn = zeroLsn;
+  readonly #confirmation: Confirmation;
   #paused = false;
-  #replyOwed = false;
   /** Parts of a transaction were handed on whose end has not come yet. */
   #midTransaction = false;
   #restartDue = false;
-  #reported = false;
-  #statusTimer: NodeJS.Timeout | undefined;
   #restart = new AbortController();
   readonly #audience = new Audience();
   #end: { readonly lsn: Lsn; readonly onReached: () => void } | undefined;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
+    this.#confirmation = new Confirmation(options.members);
   }
 
   /**
@@ -100,10 +95,9 @@ export class SourceReader {
       // The slot is held by now: whoever takes the source later ends this stream before.
       await expectOwner({ session: control, epoch: term.epoch });
       await this.#read(stream, control, position, stop);
-      if (stop.aborted && !term.lost.aborted) this.#sendStatus();
+      if (stop.aborted && !term.lost.aborted) this.#confirmation.send();
     } finally {
-      clearTimeout(this.#statusTimer);
-      this.#statusTimer = undefined;
+      this.#confirmation.close();
       this.#stream = undefined;
       await stream.close();
       this.#audience.interrupted();
@@ -125,7 +119,7 @@ export class SourceReader {
     if (this.#paused) stream.pause();
     log.info({ source: database.name, slot, lsn: formatLsn(position.confirmedLsn) }, 'streaming');
     this.#options.onStreaming();
-    this.#sendStatusSoon();
+    this.#confirmation.open(stream);
     const liveness = new Liveness(stream, control, slot);
     const ticker = setInterval(() => this.#tick(stream, liveness), statusIntervalMs(position));
     const publication = publicationName(database.name);
@@ -149,12 +143,12 @@ export class SourceReader {
 
   /** End of what was handed on, or passed: every transaction before it, and none behind. */
   get receivedLsn(): Lsn {
-    return this.#receivedLsn;
+    return this.#confirmation.receivedLsn;
   }
 
   /** What the slot has been told; the server may lag behind it, and never goes beyond. */
   get confirmedLsn(): Lsn {
-    return this.#confirmedLsn;
+    return this.#confirmation.confirmedLsn;
   }
 
   /** Aborted when another stream is wanted than the one that there is, or was last. */
@@ -184,7 +178,7 @@ export class SourceReader {
       this.#paused = false;
       this.#stream.resume();
     } else this.#stream.wake();
-    if (this.#replyOwed || this.#confirmable > this.#confirmedLsn) this.#sendStatusSoon();
+    this.#confirmation.progressed();
   }
 
   /**
@@ -219,9 +213,9 @@ export class SourceReader {
    */
   endAt(lsn: Lsn, onReached: () => void): void {
     this.#end = { lsn, onReached };
-    if (this.#midTransaction || this.#endsAt(this.#receivedLsn)) return;
+    if (this.#midTransaction || this.#endsAt(this.receivedLsn)) return;
     // The answer says how far the server has read, also where nothing is left to be sent.
-    this.#sendStatus(true);
+    this.#confirmation.send(true);
   }
 
   dropEnd(): void {
@@ -249,11 +243,8 @@ export class SourceReader {
   #begin(position: SlotPosition): void {
     this.#audience.begin(this.#options.members());
     this.#end = undefined;
-    this.#receivedLsn = position.confirmedLsn;
-    this.#confirmedLsn = position.confirmedLsn;
+    this.#confirmation.begin(position.confirmedLsn);
     this.#paused = false;
-    this.#replyOwed = false;
-    this.#reported = false;
     this.#midTransaction = false;
     this.#restartDue = false;
     this.#assembler = new TransactionAssembler({
@@ -272,7 +263,7 @@ export class SourceReader {
     this.#audience.receive(part);
     this.#midTransaction = part.endLsn === undefined;
     if (part.endLsn !== undefined) {
-      this.#receivedLsn = maxLsn(this.#receivedLsn, part.endLsn);
+      this.#confirmation.received(part.endLsn);
       this.#endsAt(part.endLsn);
       this.#letIn();
       if (this.#restartDue) this.restart();
@@ -291,7 +282,7 @@ export class SourceReader {
   }
 
   #letIn(): void {
-    if (this.#audience.letIn(this.#receivedLsn)) this.#assembler?.wantsMore();
+    if (this.#audience.letIn(this.receivedLsn)) this.#assembler?.wantsMore();
   }
 
   async #untilOver(stream: ReplicationStream, control: Session, stop: AbortSignal): Promise<void> {
@@ -302,16 +293,16 @@ export class SourceReader {
     if (!stream.ended.aborted)
       await untilReleased({
         ended: stream.ended,
-        received: () => this.#receivedLsn,
+        received: () => this.receivedLsn,
         isDelivered: () => this.#isDelivered,
       });
     throw asReplicatorError(stream.ended.aborted ? stream.ended.reason : control.lost.reason);
   }
 
   get #isDelivered(): boolean {
-    if (!this.#replyOwed || this.#assembler?.insideTransaction !== false) return false;
+    if (!this.#confirmation.replyOwed || this.#assembler?.insideTransaction !== false) return false;
     return this.served.every(
-      ({ present, flushedLsn }) => !present || (flushedLsn ?? zeroLsn) >= this.#receivedLsn,
+      ({ present, flushedLsn }) => !present || (flushedLsn ?? zeroLsn) >= this.receivedLsn,
     );
   }
 
@@ -323,14 +314,11 @@ export class SourceReader {
   // is being received that is not yet so.
   #onKeepalive(walEnd: Lsn, replyRequested: boolean, sentAt: bigint): void {
     if (this.#assembler?.insideTransaction === false) this.#passed(walEnd, replyRequested, sentAt);
-    // The first is answered in any case: until then `status` cannot know that we are not behind.
-    if (!replyRequested && this.#reported) return;
-    this.#replyOwed ||= replyRequested;
-    this.#sendStatusSoon();
+    this.#confirmation.heard(replyRequested);
   }
 
   #passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void {
-    this.#receivedLsn = maxLsn(this.#receivedLsn, lsn);
+    this.#confirmation.received(lsn);
     const end = this.#end;
     // What the source's clock says holds for the whole of `lsn` only.
     if (end === undefined || lsn <= end.lsn) this.#audience.passed(lsn, urgent, sentAt);
@@ -345,40 +333,10 @@ export class SourceReader {
     this.#stream?.pause();
   }
 
-  get #confirmable(): Lsn {
-    return confirmable(this.#options.members(), this.#positions);
-  }
-
-  get #positions(): SlotPositions {
-    return { confirmedLsn: this.#confirmedLsn, receivedLsn: this.#receivedLsn };
-  }
-
-  #sendStatusSoon(): void {
-    this.#statusTimer ??= setTimeout(() => {
-      this.#statusTimer = undefined;
-      this.#sendStatus();
-    }, statusPauseMs);
-  }
-
-  #sendStatus(replyRequested = false): void {
-    if (this.#stream === undefined) return;
-    this.#reported = true;
-    this.#confirmedLsn = this.#confirmable;
-    this.#replyOwed &&= this.#confirmedLsn < this.#receivedLsn;
-    this.#stream.sendStatus(
-      {
-        receivedLsn: this.#receivedLsn,
-        flushedLsn: this.#confirmedLsn,
-        appliedLsn: appliedByAll(this.#options.members(), this.#positions),
-      },
-      replyRequested,
-    );
-  }
-
   #tick(stream: ReplicationStream, liveness: Liveness): void {
     if (!this.#paused) void liveness.endIfDead();
     // With wal_sender_timeout = 0 the server would stay silent of itself.
-    this.#sendStatus(stream.silentMs > silenceLimitMs / 3);
+    this.#confirmation.send(stream.silentMs > silenceLimitMs / 3);
   }
 }
 

@@ -45,7 +45,7 @@ export const breakages = {
   /** As its timer does it, also with `auto: false`. */
   'timer-confirms-received': [
     {
-      file: 'source/source-reader.js',
+      file: 'source/confirmation.js',
       text: 'flushedLsn: this.#confirmedLsn,',
       becomes: 'flushedLsn: this.#receivedLsn,',
     },
@@ -54,8 +54,7 @@ export const breakages = {
     {
       file: 'source/source-reader.js',
       text: 'this.#passed(walEnd, replyRequested, sentAt);',
-      becomes:
-        '{ this.#passed(walEnd, false, sentAt); this.#confirmedLsn = maxLsn(this.#confirmedLsn, walEnd); }',
+      becomes: '{ this.#passed(walEnd, false, sentAt); this.#confirmation.begin(walEnd); }',
     },
   ],
   'keepalive-is-never-stored': [
@@ -75,15 +74,13 @@ export const breakages = {
   'progress-after-the-transaction': [
     {
       file: 'target/apply/apply-batch.js',
-      text: `const reply = connection.commitAtOnce([...head, ...statements, ...shapes], batch.endLsn);
-             meanwhile();
-             const results = await reply;`,
+      text: 'const reply = sent ?? connection.sendAtOnce(atOnce(prepared, plan, connection, begin));',
       becomes: `const isAdvance = ({ name }) => name === 'advance';
-              const [begin, commit] = ['begin', 'commit'].map((text) => ({ text, name: text }));
-              await connection.session.group([...head.filter((each) => !isAdvance(each)),
-                  ...statements, ...shapes, commit]);
-              const results = await connection.commitAtOnce(
-                  [begin, ...head.filter(isAdvance)], batch.endLsn);`,
+              const [open, close] = ['begin', 'commit'].map((text) => ({ text, name: text }));
+              const data = begin.filter((each) => !isAdvance(each));
+              await connection.session.group(
+                  [...atOnce(prepared, plan, connection, data), close]);
+              const reply = connection.sendAtOnce([open, ...begin.filter(isAdvance)]);`,
     },
   ],
   'no-dedupe-by-progress': [
