@@ -4,9 +4,9 @@ import pg from 'pg';
 import type { DatabaseConfig } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { type Lsn, parseLsn } from '../model/lsn.ts';
+import { clientConfig, newerSettings } from '../postgres/client-config.ts';
 import { connectError } from '../postgres/connect-error.ts';
 import { quoteIdentifier } from '../postgres/identifiers.ts';
-import { clientConfig, newerSettings } from '../postgres/session.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
 
 export interface ExportedSnapshot extends AsyncDisposable {

@@ -82,6 +82,12 @@ export const breakages = {
                   [...atOnce(prepared, plan, connection, data), close]);
               const reply = connection.sendAtOnce([open, ...begin.filter(isAdvance)]);`,
     },
+    // all of them, also those that would have been sent ahead
+    {
+      file: 'subscription/delivery.js',
+      text: 'await applier.apply(batch, () => this.#batchBehind(parts));',
+      becomes: 'await applier.apply(batch);',
+    },
   ],
   'no-dedupe-by-progress': [
     {

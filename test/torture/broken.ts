@@ -5,42 +5,41 @@ import type { Options } from './options.ts';
 type Provocation = Partial<
   Pick<
     Options,
-    'topology' | 'majors' | 'workloads' | 'faults' | 'peaceMs' | 'clients' | 'keys' | 'restMs'
+    'topology' | 'majors' | 'workloads' | 'faults' | 'peaceMs' | 'clients' | 'keys' | 'keysLastMs'
   >
 >;
 
-const minutes = 0.5;
+const minutes = 0.4;
 const oneWay = { topology: 'single', majors: [18, 15], peaceMs: 2_500 } as const;
 const meeting = {
   majors: [18, 15, 17],
   workloads: ['register', 'reborn', 'moving', 'rewrite', 'document'],
   faults: ['slow-network', 'partition', 'table-locked'],
   keys: 4,
+  keysLastMs: 500,
 } as const;
 const rows = ['append', 'twin', 'register'];
+/** When the stream begins anew. */
+const oneIsBehind = {
+  ...oneWay,
+  majors: [18, 15, 17],
+  workloads: rows,
+  faults: ['table-locked', 'replicator-killed'],
+} as const;
 
 const provocations: Partial<Record<BrokenBuild, Provocation>> = {
-  // commits next to each other in the log, and a stream that begins between them
+  // commits next to each other in the log, and a stream that begins between them; whoever only loses
+  // its stream would write its state into the log first
   'plus-one-confirm': {
     ...oneWay,
     workloads: ['linger'],
-    faults: ['walsender-ended'],
-    peaceMs: 1_000,
+    faults: ['replicator-killed'],
+    peaceMs: 6_000,
     clients: 4,
-    restMs: 800,
   },
-  'timer-confirms-received': {
-    ...oneWay,
-    workloads: rows,
-    faults: ['table-locked', 'replicator-killed'],
-    peaceMs: 5_000,
-  },
-  'keepalive-confirms-unapplied': {
-    ...oneWay,
-    workloads: rows,
-    faults: ['table-locked', 'replicator-killed'],
-    peaceMs: 5_000,
-  },
+  // one of two targets goes on, and so does what is confirmed
+  'timer-confirms-received': oneIsBehind,
+  'keepalive-confirms-unapplied': oneIsBehind,
   'keepalive-is-never-stored': { ...oneWay, workloads: rows, faults: ['server-fast-stop'] },
   'progress-outside-the-transaction': {
     ...oneWay,
@@ -50,19 +49,16 @@ const provocations: Partial<Record<BrokenBuild, Provocation>> = {
   'progress-after-the-transaction': {
     ...oneWay,
     workloads: rows,
-    faults: ['cut-at-byte'],
+    faults: ['applier-ended', 'cut-at-byte'],
+    peaceMs: 1_500,
   },
-  'no-dedupe-by-progress': {
-    ...oneWay,
-    workloads: rows,
-    faults: ['replicator-killed', 'server-killed'],
-    peaceMs: 7_000,
-  },
+  'no-dedupe-by-progress': oneIsBehind,
   'resume-from-origin': {
     ...oneWay,
     majors: [18, 18],
     workloads: rows,
-    faults: ['table-locked', 'applier-ended'],
+    faults: ['table-locked'],
+    peaceMs: 1_000,
   },
   'refused-batch-is-skipped': { ...oneWay, workloads: rows, faults: ['table-locked'] },
   'merged-stamps': meeting,
@@ -80,6 +76,6 @@ export const provokedBuilds = Object.keys(provocations) as BrokenBuild[];
 export const provoked = (name: BrokenBuild, options: Options): Options => ({
   ...options,
   minutes,
-  patienceMs: 30_000,
+  patienceMs: 20_000,
   ...provocations[name],
 });

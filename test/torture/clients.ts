@@ -82,6 +82,7 @@ class Client {
     this.#turns += 1;
     const id = operationId(this.#master.nextTurn(), this.#master.index);
     const workload = this.#pickWorkload();
+    await workload.waitBefore?.();
     const turn = new Turn({
       id,
       n: this.#turns,
@@ -89,6 +90,7 @@ class Client {
       client,
       random: this.#random,
       keys: options.keys,
+      keysLastMs: options.keysLastMs,
       own:
         options.rows === 'own'
           ? { modulus: this.#world.masters.length, remainder: this.#master.index }

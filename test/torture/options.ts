@@ -26,6 +26,9 @@ export interface Options {
   readonly restMs: number;
   /** Of each workload with a limited number of keys. */
   readonly keys: number;
+  /** After so long the clients go on to other keys, so that what became of these is not healed by
+   * the next write. */
+  readonly keysLastMs: number;
   /** Where the history and what was found are kept. */
   readonly folder: string | undefined;
   /** How long all may take to be quiet in the end. */
@@ -47,6 +50,7 @@ export const usage = `npm run torture -- [options]
   --clients N          clients of each database that is written to (3)
   --rest MS            at most so long between two transactions of a client (20)
   --keys N             rows that the clients of a workload meet on (20)
+  --keys-last SECONDS  before they go on to others (10)
   --patience SECONDS   how long all may take to be quiet in the end (120)
   --folder PATH        where the history goes (a temporary folder, kept when something is found)
   --program PATH       another build than this one: its main.js
@@ -77,6 +81,7 @@ export function parseCommandLine(args: string[]): CommandLine | 'help' {
       clients: text,
       rest: text,
       keys: text,
+      'keys-last': text,
       patience: text,
       folder: text,
       program: text,
@@ -102,6 +107,7 @@ export function parseCommandLine(args: string[]): CommandLine | 'help' {
     clients: number('clients', values.clients ?? '3', 1, 100),
     restMs: number('rest', values.rest ?? '20', 0, 60_000),
     keys: number('keys', values.keys ?? '20', 1, 1_000_000),
+    keysLastMs: 1000 * number('keys-last', values['keys-last'] ?? '10', 0.01, 100_000),
     folder: values.folder,
     patienceMs: 1000 * number('patience', values.patience ?? '120', 1, 3600),
     program: values.program,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Finding, LoggedConflict } from './checks/check.ts';
 import { findAll } from './checks/find-all.ts';
-import { checkLog, checkStill, checkTeardown } from './checks/still.ts';
+import { checkConfirmed, checkLog, checkStill, checkTeardown } from './checks/still.ts';
 import { startClients } from './clients.ts';
 import { readConflicts } from './conflicts.ts';
 import { Daemon } from './daemon.ts';
@@ -102,6 +102,8 @@ async function torture(world: World, says: (what: string) => void): Promise<Resu
   for (const finding of await findAll(world, facts, conflicts)) findings.push(finding);
   const lag = await measureLag(world, facts);
   for await (const finding of checkStill(world)) findings.push(finding);
+  if (quiet.missed === undefined)
+    for await (const finding of checkConfirmed(world)) findings.push(finding);
   for (const finding of checkLog(world)) findings.push(finding);
   if (findings.length > 0) await leaveEvidence(world);
   says('taking it away');

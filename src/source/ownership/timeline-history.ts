@@ -3,8 +3,8 @@
 import pg from 'pg';
 import type { DatabaseConfig } from '../../config/config.ts';
 import { type Lineage, parseTimelineHistory, type TimelineHistory } from '../../model/timeline.ts';
+import { clientConfig } from '../../postgres/client-config.ts';
 import { connectError } from '../../postgres/connect-error.ts';
-import { clientConfig } from '../../postgres/session.ts';
 import { fromPostgres, sqlstateOf } from '../../postgres/sqlstate.ts';
 
 /** The history is asked of the source only when somebody needs it, and once. */

@@ -41,6 +41,30 @@ async function appliedOn({ masters }: World): Promise<string[]> {
   return rows.map(([row]) => row?.['n'] ?? '0');
 }
 
+/** A slot that stays where the last row was would keep all WAL that others write. */
+export async function* checkConfirmed({ written, options }: World): AsyncGenerator<Finding> {
+  const kept = finder('WAL kept');
+  for (const master of written) {
+    const [row] = await master.query(
+      `select max(pg_logical_emit_message(false, 'others', repeat('x', 1048576)))::text as at
+       from generate_series(1, 2 * ${storedEveryMb})`,
+    );
+    const behind = () =>
+      master.query(
+        `select slot_name from pg_replication_slots where database = current_database()
+         and pg_wal_lsn_diff($1, confirmed_flush_lsn) > ${storedEveryMb} * 1048576::numeric`,
+        [row?.['at']],
+      );
+    const deadline = performance.now() + options.patienceMs;
+    while ((await behind()).length > 0 && performance.now() < deadline) await sleep(200);
+    for (const { slot_name } of await behind())
+      yield kept(`${slot_name} on ${master.name} keeps what others have written`);
+  }
+}
+
+/** Positions of others' WAL are stored on the targets no more often than every 16 MB. */
+const storedEveryMb = 17;
+
 /** Nothing was logged that calls for a person, and the process ended only when it was told to. */
 export function* checkLog({ daemon, trouble }: World): Generator<Finding> {
   const unwell = finder('not by itself');

@@ -1,6 +1,7 @@
 // A server goes and comes back, or loses single sessions.
 import pg from 'pg';
 import type { Master } from '../master.ts';
+import type { World } from '../world.ts';
 import type { Fault, Strike } from './fault.ts';
 
 function goesAway(name: string, go: (master: Master) => Promise<unknown>): Fault {
@@ -29,13 +30,17 @@ export const serverStoppedAtOnce = goesAway('server-immediate-stop', ({ server }
   server.stop('immediate'),
 );
 
+/** Those that are applied to. */
+const receiving = ({ masters, written }: World): readonly Master[] =>
+  masters.filter((master) => written.some((other) => other !== master));
+
 function endsSessions(name: string, purpose: 'walsender' | 'apply'): Fault {
   return {
     name,
     lane: 'server',
     async strike(strike) {
-      const { masters, written } = strike.world;
-      const master = strike.random.pick(purpose === 'walsender' ? written : masters);
+      const { world, random } = strike;
+      const master = random.pick(purpose === 'walsender' ? world.written : receiving(world));
       strike.says(master.name);
       await master.query(
         `select pg_terminate_backend(pid) from pg_stat_activity
@@ -54,7 +59,7 @@ export const tableLocked: Fault = {
   name: 'table-locked',
   lane: 'server',
   async strike({ world, random, says, lasts }: Strike) {
-    const master = random.pick(world.masters);
+    const master = random.pick(receiving(world));
     const table = random.pick(world.workloads.flatMap(({ tables }) => tables)).name;
     says(`${table} on ${master.name}`);
     const client = new pg.Client({ connectionString: master.url, application_name: 'torture' });

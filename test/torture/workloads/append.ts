@@ -19,15 +19,19 @@ export const append: Workload = {
   },
 };
 
-/** Transactions that stay open while others commit: their commit is all that is written then. */
+/**
+ * Transactions that begin together, once a second, and end one after the other: their commits lie next
+ * to each other in the log.
+ */
 export const linger: Workload = {
   name: 'linger',
   tables: [{ name: 'linger', key: 'id' }],
-  weight: 0.2,
+  weight: 0.02,
   ddl: 'create table linger (id bigint primary key, op bigint not null)',
+  waitBefore: () => sleep(1000 - (Date.now() % 1000)),
   async act(turn) {
     await turn.query('insert into linger values ($1, $1)', [turn.id]);
-    await sleep(turn.random.between(0, 400));
+    await sleep(turn.random.between(0, 900));
     turn.wrote('linger', turn.id);
   },
 };

@@ -20,6 +20,8 @@ export interface Workload {
   readonly ddl: string;
   /** How often, where 1 is what most have. */
   readonly weight?: number;
+  /** What a client waits for before its transaction begins. */
+  readonly waitBefore?: () => Promise<void>;
   /** One transaction, `begin` and `commit` excluded. */
   act(turn: Turn): Promise<void>;
 }
@@ -32,6 +34,7 @@ export interface TurnOptions {
   readonly client: pg.Client;
   readonly random: Random;
   readonly keys: number;
+  readonly keysLastMs: number;
   /** Keys of this database alone: those that leave `remainder` when divided by `modulus`. */
   readonly own: { readonly modulus: number; readonly remainder: number } | undefined;
 }
@@ -55,8 +58,9 @@ export class Turn {
 
   /** A key on which the clients meet. */
   key(): number {
-    const { keys, own, random } = this.#options;
-    const key = random.between(1, keys);
+    const { keys, keysLastMs, own, random } = this.#options;
+    const before = keys * Math.floor(performance.now() / keysLastMs);
+    const key = before + random.between(1, keys);
     return own ? key * own.modulus + own.remainder : key;
   }
 
