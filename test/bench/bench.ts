@@ -1,6 +1,7 @@
 // `npm run bench`: the server's own logical replication and this program, measured in turn (A B,
 // B A, …) on the same servers and data. See docs/performance.md for what the figures mean.
-import { describeMachine } from './machine.ts';
+import { describeMachine, type Machine } from './machine.ts';
+import { keep } from './measured.ts';
 import { type Options, readOptions } from './options.ts';
 import { writePage } from './page.ts';
 import { tableOf } from './report.ts';
@@ -20,32 +21,52 @@ async function run(options: Options): Promise<number> {
     return options.list ? 0 : 64;
   }
   const stage = await Stage.open(options.scale ?? (options.quick ? 0.02 : options.smoke ? 0.1 : 1));
-  const results: Result[] = [];
-  let failures = 0;
   try {
-    for (const workload of chosen) {
-      const rounds = options.rounds ?? (options.quick ? 1 : (workload.rounds ?? 4));
-      try {
-        results.push(...summarize(workload, await measure(stage, workload, rounds)));
-      } catch (error) {
-        failures += 1;
-        const unequal = error instanceof UnequalTables;
-        say(`${workload.name}: ${unequal ? 'DOES NOT COUNT, tables differ: ' : ''}${error}`);
-      } finally {
-        await stage.clear();
-      }
-    }
     const machine = await describeMachine(stage);
+    const { results, failures } = await measureAll(stage, machine, chosen, options);
     const output = options.json ? JSON.stringify({ machine, results }, null, 2) : tableOf(results);
     process.stdout.write(`${output}\n`);
     if (failures > 0) return 1;
-    if (options.write && options.smoke) await writeRatios(results);
-    else if (options.write) await writePage(results, machine);
-    else if (options.smoke) return await judge(results);
+    if (!options.smoke) return 0;
+    if (options.write) await writeRatios(results);
+    else if (await isSlower(results)) {
+      // a machine may have been busy for a while: what was measured twice counts
+      say('once more');
+      const again = await measureAll(stage, machine, chosen, options);
+      return again.failures > 0 || (await isSlower(again.results)) ? 1 : 0;
+    }
     return 0;
   } finally {
     await stage.close();
   }
+}
+
+/** What fails or leaves the databases unequal is told and has no results. */
+async function measureAll(
+  stage: Stage,
+  machine: Machine,
+  chosen: readonly Workload[],
+  options: Options,
+): Promise<{ results: Result[]; failures: number }> {
+  const names = workloads.map(({ name }) => name);
+  const results: Result[] = [];
+  let failures = 0;
+  for (const workload of chosen) {
+    const rounds = options.rounds ?? (options.quick ? 1 : (workload.rounds ?? 4));
+    try {
+      const figures = summarize(workload, await measure(stage, workload, rounds));
+      results.push(...figures);
+      // at once: a run of all takes an hour
+      if (options.write && !options.smoke) await writePage(await keep(figures, machine, names));
+    } catch (error) {
+      failures += 1;
+      const unequal = error instanceof UnequalTables;
+      say(`${workload.name}: ${unequal ? 'DOES NOT COUNT, tables differ: ' : ''}${error}`);
+    } finally {
+      await stage.clear();
+    }
+  }
+  return { results, failures };
 }
 
 async function measure(stage: Stage, workload: Workload, rounds: number): Promise<Round[]> {
@@ -68,10 +89,10 @@ async function measure(stage: Stage, workload: Workload, rounds: number): Promis
   return done;
 }
 
-async function judge(results: readonly Result[]): Promise<number> {
+async function isSlower(results: readonly Result[]): Promise<boolean> {
   const lost = await lostRatios(results);
   for (const line of lost) say(`slower than it was, beside native replication: ${line}`);
-  return lost.length === 0 ? 0 : 1;
+  return lost.length > 0;
 }
 
 function isChosen({ name, quick, smoke }: Workload, options: Options): boolean {

@@ -29,7 +29,8 @@ export async function readOptions(args: readonly string[]): Promise<Options> {
       write: {
         type: 'boolean',
         default: false,
-        describe: 'put the results into docs/performance.md, with --smoke into ratios.json',
+        describe:
+          'put the results into docs/performance.md, with --smoke into ratios.json; others stay as they are',
       },
       list: { type: 'boolean', default: false, describe: 'print the names of the workloads' },
     })

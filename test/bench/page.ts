@@ -1,30 +1,29 @@
 // docs/performance.md: what is between its two marks is written here, the rest by hand.
 import { readFile, writeFile } from 'node:fs/promises';
-import type { Machine } from './machine.ts';
+import type { Measured } from './measured.ts';
 import { plot } from './plot.ts';
 import { formatNumber, formatRatio, wantedOf } from './report.ts';
-import type { Result } from './results.ts';
 
 const page = new URL('../../docs/performance.md', import.meta.url);
 const picture = new URL('../../docs/performance.svg', import.meta.url);
 const marks = { begin: '<!-- measured: begin -->', end: '<!-- measured: end -->' };
 
-export async function writePage(results: readonly Result[], machine: Machine): Promise<void> {
+export async function writePage(measured: Measured): Promise<void> {
   const text = await readFile(page, 'utf8');
   const [before, rest] = cut(text, marks.begin);
   const [, after] = cut(rest, marks.end);
-  const measured = `${marks.begin}\n\n${section(results, machine)}\n\n${marks.end}`;
-  await writeFile(page, `${before}${measured}${after}`);
-  await writeFile(picture, plot(results));
+  const between = `${marks.begin}\n\n${section(measured)}\n\n${marks.end}`;
+  await writeFile(page, `${before}${between}${after}`);
+  await writeFile(picture, plot(measured.results));
 }
 
-function section(results: readonly Result[], machine: Machine): string {
+function section({ results, machine }: Measured): string {
   const { processor, cores, memoryGb, system, node, postgres, settings } = machine;
-  const day = new Date().toISOString().slice(0, 10);
+  const days = [...new Set(results.map(({ day }) => day))].sort();
   const lines = [
     '![Ratios to native replication](performance.svg)',
     '',
-    `Measured on ${day}: ${processor}, ${cores} cores, ${memoryGb} GiB, ${system}; Node.js ${node}, PostgreSQL ${postgres} with`,
+    `Measured on ${days.join(', ')}: ${processor}, ${cores} cores, ${memoryGb} GiB, ${system}; Node.js ${node}, PostgreSQL ${postgres} with`,
     `${Object.entries(settings)
       .map(([name, value]) => `\`${name} = ${value}\``)
       .join(', ')}.`,
