@@ -112,7 +112,7 @@ const applySchema = z.strictObject({
     description:
       'Most bytes of row values in one batch; larger transactions are applied in chunks of it.',
   }),
-  queue_size: size('1kB', '1TB').prefault('64MB').meta({
+  queue_size: size('1kB', '1TB').prefault('16MB').meta({
     description:
       'Bytes of row values that may wait for one target before it is told to slow down, or gets a slot of its own because others could go on.',
   }),
