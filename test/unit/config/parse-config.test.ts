@@ -49,7 +49,7 @@ test('the least that a file can say', () => {
     apply: {
       batchChanges: 10_000,
       batchBytes: 8_388_608,
-      queueBytes: 67_108_864,
+      queueBytes: 16_777_216,
       lockTimeoutMs: 10_000,
     },
     slots: { warnBytes: 2 * 1024 ** 3, giveUpBytes: 20 * 1024 ** 3 },

@@ -50,7 +50,7 @@ syncs:
 apply:
   batch_changes: 10000
   batch_size: 8MB
-  queue_size: 64MB
+  queue_size: 16MB
   lock_timeout: 10s
 slots:
   warn_at: 2GB
