@@ -11,8 +11,13 @@ import { insertRows } from './row-statements.ts';
 import { slices } from './slices.ts';
 import type { TargetColumn, TargetTable } from './target-table.ts';
 
-const allowHashJoin = (allow: boolean): PlannedStatement => ({
-  statement: { text: `set local enable_hashjoin = ${allow ? 'on' : 'off'}` },
+// Both are off in our sessions, where rows are found by a key. Only one of them would not do: what a scan
+// costs while it is off, 10,000,000,000, hides how often a plan would scan.
+const allowScans = (allow: boolean): PlannedStatement => ({
+  statement: {
+    text: `select pg_catalog.set_config(name, '${allow ? 'on' : 'off'}', true)
+      from unnest(array['enable_seqscan', 'enable_hashjoin']) as name`,
+  },
   expects: { kind: 'nothing' },
 });
 
@@ -22,8 +27,7 @@ export function planWholeRows(
 ): PlannedStatement[] {
   const plan: PlannedStatement[] = [];
   const searches = deletes.length + updates.length > 0;
-  // Off in our sessions, where rows are found by a key.
-  if (searches) plan.push(allowHashJoin(true));
+  if (searches) plan.push(allowScans(true));
   for (const olds of byNulls(table, deletes, (old) => old))
     for (const slice of slices(olds, (old) => old))
       plan.push({
@@ -37,7 +41,7 @@ export function planWholeRows(
       const statement = updateWholeRows(table, slice, { expectAll: true });
       plan.push({ statement, expects: { kind: 'nothing' } });
     }
-  if (searches) plan.push(allowHashJoin(false));
+  if (searches) plan.push(allowScans(false));
   for (const slice of slices(inserts, (row) => row))
     plan.push({
       statement: insertRows(
@@ -134,7 +138,7 @@ function finding(
       `with wanted as (select u.*, ${image} as image, ` +
       `row_number() over (partition by ${image}) as nth from ${given}), ` +
       'found as (select t.ctid, t.tableoid, d.image, row_number() over (partition by d.image) as nth ' +
-      `from ${rowsOf(table)} as t join (select * from wanted where nth = 1) as d on ${matches})`,
+      `from ${rowsOf(table)} as t join (select distinct on (image) * from wanted) as d on ${matches})`,
     values,
   };
 }
