@@ -25,7 +25,9 @@ export interface ProxyRules extends LaneRules {
 }
 
 /** A client's connection to a proxy, and the proxy's own to the server. */
-export class ProxyConnection {
+export class ProxyConnection implements LaneRules {
+  /** Holds up every chunk of this connection in both directions, besides what holds up all. */
+  ownDelayMs = 0;
   readonly #client: Socket;
   readonly #rules: ProxyRules;
   #server: Socket | undefined;
@@ -38,6 +40,18 @@ export class ProxyConnection {
     this.#rules = rules;
     client.on('error', () => undefined);
     this.proceed();
+  }
+
+  get delayMs(): number {
+    return this.#rules.delayMs + this.ownDelayMs;
+  }
+
+  get bytesPerSecond(): number {
+    return this.#rules.bytesPerSecond;
+  }
+
+  get pieceBytes(): number {
+    return this.#rules.pieceBytes;
   }
 
   /** To be called when the rules have changed. */
@@ -72,14 +86,14 @@ export class ProxyConnection {
       new ProxyLane(
         client,
         server,
-        this.#rules,
+        this,
         () => this.#isStranded || this.#rules.blackholed.toServer,
         (chunk) => this.#passing(chunk, this.#rules.onClientData, server),
       ),
       new ProxyLane(
         server,
         client,
-        this.#rules,
+        this,
         () => this.#isStranded || this.#rules.blackholed.toClient,
         (chunk) => this.#passing(chunk, this.#rules.onServerData, client),
       ),

@@ -75,9 +75,14 @@ export async function killWhenItSays(
   await judge(world, writing.writer);
 }
 
-/** Without any crash: it rests, and comes back while much is written. */
+/** Without any crash: it rests, and comes back while much is written and its own stream lags. */
 export async function restsAndComesBack(scenario: Scenario): Promise<void> {
   await using world = await createOneWay(scenario, ['b', 'c']);
+  // Longer than the writer needs for a transaction: some are left to its own stream at each handover.
+  world.source.proxy.onClientData = (chunk, connection) => {
+    if (chunk.includes('START_REPLICATION SLOT "replicator_a__b"')) connection.ownDelayMs = 50;
+    return undefined;
+  };
   await world.start();
   await world.settle();
   await using writing = await write(world);
