@@ -6,7 +6,7 @@ import type { Session } from '../../postgres/session.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { ConflictLedger } from '../conflict/conflict-ledger.ts';
 import { StatementNames } from './row-statements.ts';
-import { begin, commit, type TransactionFrame } from './transaction-frame.ts';
+import { begin, commit, flush, type TransactionFrame } from './transaction-frame.ts';
 
 export interface ApplyConnectionOptions {
   readonly source: string;
@@ -47,9 +47,12 @@ export class ApplyConnection {
     await this.session.group(head);
   }
 
-  /** A whole transaction in one round trip; it begins with BEGIN. COMMIT's result is the last. */
+  /**
+   * A whole transaction in one round trip; it begins with BEGIN. COMMIT's result is the last. Once it
+   * resolves the transaction is durable.
+   */
   async sendAtOnce(all: readonly Statement[]): Promise<readonly GroupResult[]> {
-    return await this.session.group([...all, commit]);
+    return upToCommit(await this.session.group([...all, ...end]));
   }
 
   /**
@@ -57,7 +60,7 @@ export class ApplyConnection {
    * this. Its answer is for when its turn has come; until then nothing else may be said but through us.
    */
   sendBehind(all: readonly Statement[]): Promise<readonly GroupResult[]> {
-    const answer = this.session.groupBehind([...all, commit]);
+    const answer = this.session.groupBehind([...all, ...end]).then(upToCommit);
     answer.catch(() => {});
     this.#behind = answer;
     return answer;
@@ -77,8 +80,8 @@ export class ApplyConnection {
 
   /** With the conflicts that it met. */
   async commit(last: readonly Statement[], endLsn: Lsn): Promise<void> {
-    const results = await this.session.group([...last, ...this.#conflicts(), commit]);
-    this.frame.committed(results.at(-1), endLsn);
+    const results = await this.session.group([...last, ...this.#conflicts(), ...end]);
+    this.frame.committed(upToCommit(results).at(-1), endLsn);
   }
 
   /** What was sent behind what failed has failed with it. */
@@ -109,4 +112,10 @@ export class ApplyConnection {
     if (statements.length > 0) this.#onConflicts(this.ledger.summary);
     return statements;
   }
+}
+
+const end = [commit, flush];
+
+function upToCommit(results: readonly GroupResult[]): readonly GroupResult[] {
+  return results.slice(0, -1);
 }

@@ -8,7 +8,8 @@ import { sqlstateOf } from '../../postgres/sqlstate.ts';
 import { type Claim, claimProgress } from '../progress/claim.ts';
 
 const settings = {
-  // Confirmed to the source as soon as the COMMIT is answered, so it must be on disk by then.
+  // What is answered is confirmed to the source, so it must be on disk by then. Transactions that say
+  // otherwise for themselves are followed by one that does not.
   synchronous_commit: 'on',
   // The statements are few and come again and again with arrays of any length.
   plan_cache_mode: 'force_generic_plan',

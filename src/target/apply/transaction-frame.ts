@@ -23,6 +23,16 @@ export interface Destination {
 export const begin: Statement = { text: 'begin', name: 'begin' };
 export const commit: Statement = { text: 'commit', name: 'commit' };
 
+/**
+ * Behind a COMMIT that did not wait for the disk: a transaction with an xid and nothing else, whose own end
+ * does wait, also for synchronous standbys. All WAL before its own is flushed by then.
+ * https://www.postgresql.org/docs/current/wal-async-commit.html
+ */
+export const flush: Statement = {
+  text: 'select pg_catalog.pg_current_xact_id()',
+  name: 'flush',
+};
+
 /** The transactions of a database's own stream can be in it before others see what they wrote. */
 export function awaitVisible(parts: readonly TransactionPart[]): Statement {
   return {
@@ -72,11 +82,15 @@ export class TransactionFrame {
     return this.#advance(this.#progress, this.#progress.lsn, undefined, nothing);
   }
 
-  // In every transaction: PostgreSQL keeps the last one's for a session that does not say anew.
+  /**
+   * In every transaction: PostgreSQL keeps the last one's for a session that does not say anew. Others see
+   * the transaction before it is on disk, and whoever waits for a lock of it goes on: `flush` must follow.
+   */
   stamp({ endLsn, commitTime }: Destination): Statement {
     return {
       name: 'stamp',
-      text: `select ${this.#options.originXactSetup}($1, $2)`,
+      text: `select ${this.#options.originXactSetup}($1, $2),
+        pg_catalog.set_config('synchronous_commit', 'off', true)`,
       values: [formatLsn(endLsn), formatCommitTime(commitTime)],
     };
   }

@@ -38,9 +38,10 @@ const mostMarks = 1_000;
 
 // The restart_lsn of a physical slot is what its standby has on disk, also while that is away, as with
 // synchronized_standby_slots: https://www.postgresql.org/docs/current/runtime-config-replication.html
-// What the snapshot of the statement sees was flushed before; the end of WAL is asked for after that.
+// What the snapshot of the statement sees may not be flushed yet, even here; where WAL ends is asked for
+// after that.
 const lookQuery = `
-  select p.lsn::text as progress, pg_catalog.pg_current_wal_flush_lsn()::text as wal, n.slot,
+  select p.lsn::text as progress, pg_catalog.pg_current_wal_insert_lsn()::text as wal, n.slot,
          s.restart_lsn::text as flushed, coalesce(s.active, false)::text as active
   from unnest($2::text[]) n(slot)
   left join pg_catalog.pg_replication_slots s on s.slot_name = n.slot and s.slot_type = 'physical'
