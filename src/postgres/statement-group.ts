@@ -2,7 +2,14 @@
 // puts a Sync behind each query, so after a failure its later ones would still run; here the server
 // skips them: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
 import type { Socket } from 'node:net';
-import { bindMessage, type Parameter } from './bind-message.ts';
+import {
+  bindMessage,
+  executeMessage,
+  joined,
+  type Parameter,
+  parseMessage,
+  syncMessage,
+} from './statement-messages.ts';
 
 export interface Statement {
   /** SQL; prepared once per connection under `name`, or each time when there is no name. */
@@ -23,9 +30,6 @@ export interface GroupResult {
 /** The part of the driver's connection that a group needs. */
 export interface WireConnection {
   readonly stream: Socket;
-  parse(query: { name: string; text: string }): void;
-  execute(config: object): void;
-  sync(): void;
 }
 
 /** A query object of the driver (`Submittable`) that the client calls back as replies arrive. */
@@ -60,20 +64,23 @@ export class StatementGroup {
   write(connection: WireConnection): void {
     if (this.#written) return;
     this.#written = true;
+    const pieces = joined(this.#messages());
     connection.stream.cork();
-    try {
-      for (const { text, name = '', values = [] } of this.#statements) {
-        if (name === '' || !this.#prepared.has(name)) {
-          connection.parse({ name, text });
-          if (name !== '') this.#prepared.add(name);
-        }
-        for (const piece of bindMessage(name, values)) connection.stream.write(piece);
-        connection.execute({});
+    for (const piece of pieces) connection.stream.write(piece);
+    connection.stream.uncork();
+  }
+
+  #messages(): Buffer[] {
+    const messages: Buffer[] = [];
+    for (const { text, name = '', values = [] } of this.#statements) {
+      if (name === '' || !this.#prepared.has(name)) {
+        messages.push(parseMessage(name, text));
+        if (name !== '') this.#prepared.add(name);
       }
-      connection.sync();
-    } finally {
-      connection.stream.uncork();
+      messages.push(...bindMessage(name, values), executeMessage);
     }
+    messages.push(syncMessage);
+    return messages;
   }
 
   handleRowDescription(): void {}

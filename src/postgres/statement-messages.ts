@@ -1,13 +1,47 @@
-// The message that gives a prepared statement its parameters. The driver would copy each of them twice and
-// more; here what is large goes to the socket as it is.
-// https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-BIND
+// The messages that prepare and run statements. The driver would copy each parameter twice and more, and
+// write each message by itself; here what is large goes to the socket as it is, and the rest in one write.
+// https://www.postgresql.org/docs/current/protocol-message-formats.html
 
 export type Parameter = string | Buffer | null;
 
 /** A write of its own costs about as much as to copy so much. */
 const pieceBytes = 4 * 1024;
 
-/** Its pieces, to be written one behind the other. Strings in text format, Buffers in binary. */
+/** Of the unnamed portal, all rows. */
+export const executeMessage = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
+export const syncMessage = Buffer.from([0x53, 0, 0, 0, 4]);
+
+/** The server finds out what types the parameters have. */
+export function parseMessage(statement: string, sql: string): Buffer {
+  const content = Buffer.from(`${statement}\0${sql}\0\0\0`);
+  const head = Buffer.alloc(5, 'P');
+  head.writeInt32BE(4 + content.length, 1);
+  return Buffer.concat([head, content]);
+}
+
+/** The same bytes in as few pieces as that is worth. */
+export function joined(pieces: readonly Buffer[]): Buffer[] {
+  const result: Buffer[] = [];
+  let small: Buffer[] = [];
+  const join = () => {
+    if (small.length > 0) result.push(Buffer.concat(small));
+    small = [];
+  };
+  for (const piece of pieces) {
+    if (piece.length < pieceBytes) small.push(piece);
+    else {
+      join();
+      result.push(piece);
+    }
+  }
+  join();
+  return result;
+}
+
+/**
+ * The parameters of a prepared statement; its pieces, to be written one behind the other. Strings in text
+ * format, Buffers in binary.
+ */
 export function bindMessage(statement: string, parameters: readonly Parameter[]): Buffer[] {
   const values = parameters.map((each) => (typeof each === 'string' ? Buffer.from(each) : each));
   const name = Buffer.from(statement);
