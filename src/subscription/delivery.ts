@@ -16,10 +16,18 @@ export interface DeliveryOptions {
   readonly paceMs: number;
 }
 
+/**
+ * A batch of more transactions than that tells that many come: the next one gathers for a while. Each batch
+ * has costs of its own, on both servers and on disk, that a busy source would feel.
+ */
+const fewTransactions = 4;
+const gatherMs = 4;
+
 export class Delivery {
   readonly #options: DeliveryOptions;
   #busy = false;
   #batchBegunAt = Number.NEGATIVE_INFINITY;
+  #paceMs: number;
   /** The transaction in parts that is open on the target will never be completed. */
   #abandoned = false;
   /** Some of its parts are applied and gone from the queue: after a failure it must come anew. */
@@ -31,6 +39,7 @@ export class Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    this.#paceMs = options.paceMs;
   }
 
   get busy(): boolean {
@@ -80,7 +89,7 @@ export class Delivery {
   }
 
   async #applyAtPace(work: Work, applier: Applier): Promise<boolean> {
-    const restMs = this.#batchBegunAt + this.#options.paceMs - performance.now();
+    const restMs = this.#batchBegunAt + this.#paceMs - performance.now();
     if (work.kind === 'batch' && !work.full && restMs > 0) {
       await sleep(restMs);
       return false;
@@ -99,6 +108,7 @@ export class Delivery {
 
   /** Of a batch that cannot be applied, what lies before its trouble still can. */
   async #applyBatch({ batch, parts }: Work & { kind: 'batch' }, applier: Applier): Promise<void> {
+    this.#paceMs = Math.max(this.#options.paceMs, parts.length > fewTransactions ? gatherMs : 0);
     try {
       await applier.apply(batch, () => this.#batchBehind(parts));
     } catch (thrown) {

@@ -14,6 +14,10 @@ import type { Scenario } from './scenarios/one-way.ts';
 import { refusedThenMended } from './scenarios/poison.ts';
 import { frozenOwnerCannotWrite, ownerKeepsItsSource } from './scenarios/take-over.ts';
 import {
+  crashBehindConfirmation,
+  crashBehindUnflushedCommit,
+} from './scenarios/target-loses-memory.ts';
+import {
   othersWriteWhileWeAreIdle,
   sourceGoesOnWhileTargetIsLocked,
   sourceGoesOnWhileTargetIsSilent,
@@ -24,6 +28,7 @@ type Proof = [BrokenBuild, string, (scenario: Scenario) => Promise<void>, RegExp
 const neverArrived = /^second \d+ on b: not within/;
 const confirmedTooMuch = /^confirmed while unapplied/;
 const rowsDiffer = /^rows on b/;
+const confirmedIsGone = /^what was confirmed is there/;
 
 const proofs: Proof[] = [
   ['plus-one-confirm', 'adjacent commits', adjacentCommits, neverArrived],
@@ -35,6 +40,8 @@ const proofs: Proof[] = [
   ['progress-outside-the-transaction', 'kill -9', killedInTheBatch, rowsDiffer],
   ['progress-outside-the-transaction', 'a cut', cutInTheBatch, rowsDiffer],
   ['progress-after-the-transaction', 'kill -9', killedBeforeReply, rowsDiffer],
+  ['commit-is-not-flushed', 'a crash of its target', targetCrashes, confirmedIsGone],
+  ['progress-is-read-unflushed', 'such a crash', successorsTargetCrashes, confirmedIsGone],
   ['no-dedupe-by-progress', 'kill -9', killedBeforeConfirmation, rowsDiffer],
   ['refused-batch-is-skipped', 'a refusal', poison, /^progress on b/],
   // the epoch alone keeps the batch of a frozen owner out
@@ -74,6 +81,14 @@ async function adjacentCommits(scenario: Scenario): Promise<void> {
 
 async function adjacentToKeepalive(scenario: Scenario): Promise<void> {
   await commitBehindConfirmedKeepalive({ ...scenario, targetServer, rounds: 1 });
+}
+
+async function targetCrashes(scenario: Scenario): Promise<void> {
+  await crashBehindConfirmation({ ...scenario, targetServer });
+}
+
+async function successorsTargetCrashes(scenario: Scenario): Promise<void> {
+  await crashBehindUnflushedCommit({ ...scenario, targetServer });
 }
 
 async function killedInTheBatch(scenario: Scenario): Promise<void> {

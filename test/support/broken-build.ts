@@ -89,6 +89,20 @@ export const breakages = {
       becomes: 'await applier.apply(batch);',
     },
   ],
+  'commit-is-not-flushed': [
+    {
+      file: 'target/apply/transaction-frame.js',
+      text: 'where source = $1 for update',
+      becomes: 'where source = $1',
+    },
+  ],
+  'progress-is-read-unflushed': [
+    {
+      file: 'target/apply/apply-session.js',
+      text: "synchronous_commit: 'on',",
+      becomes: "synchronous_commit: 'off',",
+    },
+  ],
   'no-dedupe-by-progress': [
     {
       file: 'subscription/inbox.js',

@@ -6,7 +6,7 @@ import type { Session } from '../../postgres/session.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { ConflictLedger } from '../conflict/conflict-ledger.ts';
 import { StatementNames } from './row-statements.ts';
-import { begin, commit, flush, type TransactionFrame } from './transaction-frame.ts';
+import { begin, commit, type TransactionFrame } from './transaction-frame.ts';
 
 export interface ApplyConnectionOptions {
   readonly source: string;
@@ -52,7 +52,7 @@ export class ApplyConnection {
    * resolves the transaction is durable.
    */
   async sendAtOnce(all: readonly Statement[]): Promise<readonly GroupResult[]> {
-    return upToCommit(await this.session.group([...all, ...end]));
+    return upToCommit(await this.session.group([...all, commit, this.frame.flush]));
   }
 
   /**
@@ -60,7 +60,7 @@ export class ApplyConnection {
    * this. Its answer is for when its turn has come; until then nothing else may be said but through us.
    */
   sendBehind(all: readonly Statement[]): Promise<readonly GroupResult[]> {
-    const answer = this.session.groupBehind([...all, ...end]).then(upToCommit);
+    const answer = this.session.groupBehind([...all, commit, this.frame.flush]).then(upToCommit);
     answer.catch(() => {});
     this.#behind = answer;
     return answer;
@@ -80,7 +80,12 @@ export class ApplyConnection {
 
   /** With the conflicts that it met. */
   async commit(last: readonly Statement[], endLsn: Lsn): Promise<void> {
-    const results = await this.session.group([...last, ...this.#conflicts(), ...end]);
+    const results = await this.session.group([
+      ...last,
+      ...this.#conflicts(),
+      commit,
+      this.frame.flush,
+    ]);
     this.frame.committed(upToCommit(results).at(-1), endLsn);
   }
 
@@ -113,8 +118,6 @@ export class ApplyConnection {
     return statements;
   }
 }
-
-const end = [commit, flush];
 
 function upToCommit(results: readonly GroupResult[]): readonly GroupResult[] {
   return results.slice(0, -1);

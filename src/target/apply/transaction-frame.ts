@@ -23,16 +23,6 @@ export interface Destination {
 export const begin: Statement = { text: 'begin', name: 'begin' };
 export const commit: Statement = { text: 'commit', name: 'commit' };
 
-/**
- * Behind a COMMIT that did not wait for the disk: a transaction with an xid and nothing else, whose own end
- * does wait, also for synchronous standbys. All WAL before its own is flushed by then.
- * https://www.postgresql.org/docs/current/wal-async-commit.html
- */
-export const flush: Statement = {
-  text: 'select pg_catalog.pg_current_xact_id()',
-  name: 'flush',
-};
-
 /** The transactions of a database's own stream can be in it before others see what they wrote. */
 export function awaitVisible(parts: readonly TransactionPart[]): Statement {
   return {
@@ -92,6 +82,19 @@ export class TransactionFrame {
       text: `select ${this.#options.originXactSetup}($1, $2),
         pg_catalog.set_config('synchronous_commit', 'off', true)`,
       values: [formatLsn(endLsn), formatCommitTime(commitTime)],
+    };
+  }
+
+  /**
+   * Behind a COMMIT that did not wait for the disk: a transaction of one statement whose own end does wait, also
+   * for synchronous standbys, and all WAL is flushed up to there. That takes an xid and a record of its own
+   * (RecordTransactionCommit in xact.c); nobody who decodes WAL is shown that of a lock.
+   */
+  get flush(): Statement {
+    return {
+      name: 'flush',
+      text: 'select from replicator.progress where source = $1 for update',
+      values: [this.#options.source],
     };
   }
 

@@ -136,6 +136,30 @@ test('what nobody waits for is applied at its pace', async () => {
   await vi.waitFor(() => expect(target.progress).toBe(310n), { timeout: 5_000 });
 });
 
+test.each([
+  ['behind a batch of many transactions the next one gathers', 5, ['batch 240', 'batch 310']],
+  ['behind a batch of few it does not', 4, ['batch 230', 'batch 300', 'batch 310']],
+])('%s', async (_, transactions, calls) => {
+  let now = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+  const target = new ScriptedTarget();
+  const subscription = await start(target);
+  target.calls.length = 0;
+  target.onApply = async () => {
+    target.onApply = async () => {};
+    subscription.receive(transactionOf(290n, [change]));
+    setTimeout(() => {
+      now += 100;
+      subscription.receive(transactionOf(300n, [change]));
+    }, 1);
+  };
+  for (let i = 0; i < transactions; i++)
+    subscription.receive(transactionOf(190n + 10n * BigInt(i), [change]));
+  await vi.waitFor(() => expect(target.progress).toBe(310n));
+  expect(target.calls).toEqual(calls);
+  clock.mockRestore();
+});
+
 test('a target that came back from an older backup is attached anew', async () => {
   const target = new ScriptedTarget();
   const subscription = await start(target);
