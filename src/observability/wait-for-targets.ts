@@ -34,7 +34,7 @@ export async function waitForTargets(
       }),
     );
     behind = behind.filter((_, i) => still[i]);
-    if (behind.length === 0) return;
+    if (behind.length === 0) break;
     if (Date.now() >= deadline)
       throw new ReplicatorError(
         'TIMEOUT',
@@ -42,6 +42,8 @@ export async function waitForTargets(
       );
     await sleep(Math.min(pollMs, Math.max(1, deadline - Date.now())));
   }
+  const targets = new Set(config.subscriptions.map(({ target }) => target));
+  await Promise.all([...targets].map(async (target) => await secure(sessions.get(target))));
 }
 
 /** A position at or after the end of every commit that has returned on the source. */
@@ -60,6 +62,17 @@ async function progressOf(target: Session, source: string): Promise<Lsn> {
     ])
     .catch(notSetUp(target));
   return parseLsn(row?.lsn ?? formatLsn(0n));
+}
+
+/**
+ * What is seen there may not be on disk yet, and whoever waits may be about to give up the source. The commit
+ * of a lock waits for all WAL before its own, and for synchronous standbys; none of ours waits for the lock.
+ */
+async function secure(target: Session | undefined): Promise<void> {
+  await target?.transaction(async () => {
+    await target.query('set local synchronous_commit to on');
+    await target.query('select from replicator.progress limit 1 for key share');
+  });
 }
 
 function isStandby({ database: { name } }: Session) {

@@ -4,6 +4,7 @@ import { majors, newest, sharedServer } from '../support/servers-for-tests.ts';
 import {
   crashBehindConfirmation,
   crashBehindUnflushedCommit,
+  crashBehindWait,
 } from './scenarios/target-loses-memory.ts';
 
 let targetServer: PostgresServer | undefined;
@@ -20,4 +21,9 @@ test.each(majors)('%i: what was confirmed survives the crash of its target', asy
 test.each(majors)('%i: so does what another session finds there', async (major) => {
   targetServer = await startServer({ major });
   await crashBehindUnflushedCommit({ server: await sharedServer(newest), targetServer });
+});
+
+test.each(majors)('%i: so does what `replicator wait` has seen', async (major) => {
+  targetServer = await startServer({ major });
+  await crashBehindWait({ server: await sharedServer(newest), targetServer });
 });

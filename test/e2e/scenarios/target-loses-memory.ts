@@ -2,6 +2,7 @@
 // that may have been confirmed: the source would not send it again.
 import { expect } from 'vitest';
 import type { PostgresServer } from '../../support/postgres-server.ts';
+import { runCli } from '../../support/run-cli.ts';
 import { createOneWay, type Scenario } from './one-way.ts';
 
 interface Crash extends Scenario {
@@ -28,6 +29,26 @@ export async function crashBehindUnflushedCommit(scenario: Crash): Promise<void>
       return name - 5;
     };
   });
+}
+
+/** Once `replicator wait` has seen that a batch is there, whoever brought it. */
+export async function crashBehindWait(scenario: Crash): Promise<void> {
+  const { targetServer } = scenario;
+  await using world = await createOneWay(scenario);
+  const replicator = await world.start();
+  await world.settle();
+  await replicator.kill();
+  await freezeWalWriter(targetServer);
+  await world.target.database.query(`
+    begin;
+    set local synchronous_commit to off;
+    update replicator.progress set lsn = 'FFFFFFFF/0';
+    commit`);
+  expect(await runCli(['wait', '-c', world.config])).toMatchObject({ code: 0 });
+  await targetServer.kill();
+  await targetServer.start();
+  const [row] = await world.target.database.query('select lsn::text from replicator.progress');
+  expect(row).toEqual({ lsn: 'FFFFFFFF/0' });
 }
 
 type World = Awaited<ReturnType<typeof createOneWay>>;
