@@ -6,6 +6,7 @@ import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
 import { type Lsn, zeroLsn } from '../model/lsn.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 import type { Applier } from '../target/apply/applier.ts';
+import type { Care } from '../target/apply/apply-parts.ts';
 import type { Inbox } from './inbox.ts';
 import type { BatchLimits, Work } from './queue.ts';
 
@@ -32,8 +33,8 @@ export class Delivery {
   #abandoned = false;
   /** Some of its parts are applied and gone from the queue: after a failure it must come anew. */
   #openParts = false;
-  /** That transaction failed as sets; identified by the start of its commit record. */
-  #carefulCommitLsn: Lsn | undefined;
+  /** A transaction in parts that failed, by the start of its commit record, and how it goes next. */
+  #troubled: { readonly commitLsn: Lsn; readonly care: Care } | undefined;
   /** Until here transactions are applied one by one: a batch of them was refused. */
   #singlyUntil: Lsn = zeroLsn;
 
@@ -127,15 +128,17 @@ export class Delivery {
 
   async #applyPart(part: TransactionPart, applier: Applier): Promise<void> {
     const { commitLsn } = part.transaction;
+    const care = this.#troubled?.commitLsn === commitLsn ? this.#troubled.care : 'none';
     try {
       this.#openParts = true;
-      await applier.applyPart(part, commitLsn === this.#carefulCommitLsn);
+      await applier.applyPart(part, care);
       this.#openParts = part.endLsn === undefined;
     } catch (thrown) {
       const error = asReplicatorError(thrown);
       const asSets = error.code === 'ROWS_MISSING' || error.code === 'UNIQUE_VIOLATION';
-      if (!asSets || this.#carefulCommitLsn === commitLsn) throw error;
-      this.#carefulCommitLsn = commitLsn;
+      if (!asSets || care === 'careful') throw error;
+      const mayExist = care === 'none' && error.code === 'UNIQUE_VIOLATION';
+      this.#troubled = { commitLsn, care: mayExist ? 'wary' : 'careful' };
       throw new ReplicatorError('ROWS_MISSING', error.message, { cause: error });
     }
   }

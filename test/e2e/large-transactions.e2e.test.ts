@@ -154,6 +154,15 @@ test('rows that the target lacks are made good in a large transaction too', asyn
   await replicator.waitForLog((line) => line.msg === 'conflicts' && line['update_missing'] === 2);
 }, 120_000);
 
+test('rows that the target has already are taken over in a large transaction too', async () => {
+  await target.query(`insert into items values (5, 7, 'y'), (14000, 7, 'y')`);
+  await source.query(`insert into items select i, 0, 'x' from generate_series(1, 15000) i`);
+  await waitForAll(config, '120s');
+  expect(await expectEqual([source, target], 'items')).toMatch(/^15000 rows/);
+  const counted = replicator.logs.filter(({ msg }) => msg === 'conflicts');
+  expect(counted).toMatchObject([{ insert_exists: 2 }]);
+}, 120_000);
+
 test('large transactions among many small ones keep the order of the source', async () => {
   // each row says how many rows of items there were when it was written
   const note = (id: number) => source.query(`insert into small select ${id}, count(*) from items`);

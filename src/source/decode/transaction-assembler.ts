@@ -9,7 +9,7 @@ import { isMarker } from '../filter/marker.ts';
 import type { DecodedCalls } from './pgoutput-decoder.ts';
 
 export interface AssemblerOptions {
-  /** A part is handed on once it holds this much. */
+  /** A part holds no more, unless it is one change. */
   readonly partBytes: number;
   readonly partChanges: number;
   readonly wants: (relation: Relation) => boolean;
@@ -108,11 +108,13 @@ export class TransactionAssembler implements DecodedCalls {
   #add(change: Change, bytes: number): void {
     if (this.#transaction === undefined) throw protocolError('a change outside a transaction');
     const { partBytes, partChanges } = this.#options;
+    // Not before there is more: a transaction that fits goes as a whole.
+    const isFull = this.#changes.length >= partChanges || this.#bytes + bytes > partBytes;
+    if (isFull && this.#changes.length > 0) this.#emit(undefined);
     // Most transactions are small: an array that grows is given room for seventeen.
     if (this.#changes.length === 0) this.#changes = [change];
     else this.#changes.push(change);
     this.#bytes += bytes;
-    if (this.#bytes >= partBytes || this.#changes.length >= partChanges) this.#emit(undefined);
   }
 
   #emit(endLsn: Lsn | undefined): void {

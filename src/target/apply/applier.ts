@@ -18,7 +18,7 @@ import { readGuard } from '../conflict/read-guard.ts';
 import { readProgress } from '../progress/progress.ts';
 import { applyBatch, atOnce } from './apply-batch.ts';
 import { ApplyConnection } from './apply-connection.ts';
-import { ApplyParts } from './apply-parts.ts';
+import { ApplyParts, type Care } from './apply-parts.ts';
 import { type ApplySessionOptions, openApplySession } from './apply-session.ts';
 import type { FetchRows, FetchRowsOf } from './fetch-rows.ts';
 import { countChanges } from './plan-batch.ts';
@@ -149,12 +149,12 @@ export class Applier {
 
   /**
    * Applies one part of a transaction that is larger than memory; the last one commits it. Throws
-   * ROWS_MISSING or UNIQUE_VIOLATION when the whole of it must be read again and go `carefully`.
+   * ROWS_MISSING or UNIQUE_VIOLATION when the whole of it must be read again and go with more care.
    */
-  async applyPart(part: TransactionPart, carefully: boolean): Promise<void> {
-    await this.#settleAhead();
+  async applyPart(part: TransactionPart, care: Care): Promise<void> {
+    if (part.first) await this.#settleAhead();
     this.#applying = [part];
-    await this.#parts.apply(part, carefully);
+    await this.#parts.apply(part, care);
   }
 
   /**

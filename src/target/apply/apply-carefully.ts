@@ -12,7 +12,7 @@ import { coalesce, keyOfTuple, keyOfUpdate, newRowOf, type RowWrite } from './co
 import type { FetchRows } from './fetch-rows.ts';
 import { foldWholeRows, isWholeRow, wholeRowOf } from './fold-whole-rows.ts';
 import { foldBatch, planTruncate } from './plan-batch.ts';
-import { deleteRows, insertRows, updateRows } from './row-statements.ts';
+import { deleteRows, insertRows, updateRows, upsertRows } from './row-statements.ts';
 import type { KeyColumn, TargetTable } from './target-table.ts';
 import { deleteWholeRows, updateWholeRows } from './whole-row-statements.ts';
 
@@ -90,8 +90,13 @@ async function applyOne(
 }
 
 async function insert(table: TargetTable, row: Tuple, context: CarefulContext): Promise<void> {
-  const { rows } = await context.execute(insertRows(table, [{ row }]));
-  if (table.key !== undefined && rows[0]?.[0] !== '0') context.onConflict('insert_exists');
+  const { key } = table;
+  if (key === undefined) {
+    await context.execute(insertRows(table, [{ row }]));
+    return;
+  }
+  const { rows } = await context.execute(upsertRows(table, key, [{ row }]));
+  if (rows[0]?.[0] !== '0') context.onConflict('insert_exists');
 }
 
 async function applyWholeRow(
@@ -139,7 +144,7 @@ async function update(
   const whole = table.relation.replicaIdentity === 'full' ? wholeRowOf(change) : newRow;
   const row = await complete(whole, table, newKey, context.fetchRows);
   // Gone at the source as well: its delete is on the way.
-  if (row !== undefined) await context.execute(insertRows(table, [{ row }]));
+  if (row !== undefined) await context.execute(upsertRows(table, key, [{ row }]));
 }
 
 /** The row may be there, but with another value where SQL lets nobody write one. */

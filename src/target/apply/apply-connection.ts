@@ -66,6 +66,14 @@ export class ApplyConnection {
     return answer;
   }
 
+  /** Into the transaction that is open, likewise behind what is on its way. */
+  sendOpen(statements: readonly Statement[]): Promise<readonly GroupResult[]> {
+    const answer = this.session.groupBehind(statements);
+    answer.catch(() => {});
+    this.#behind = answer;
+    return answer;
+  }
+
   /** Resolves once what was sent behind is answered, and undone if it failed. */
   async untilAlone(): Promise<void> {
     const behind = this.#behind;

@@ -1,12 +1,13 @@
 // A transaction that is larger than memory: its parts are written as they arrive, into one transaction
-// that stays open, and the last one commits it.
+// that stays open, and the last one commits it. Each is sent while the server is at work on the one before.
 import { ReplicatorError } from '../../model/errors.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
 import type { ChangeCounts } from '../progress/progress.ts';
 import type { ApplyConnection } from './apply-connection.ts';
 import { expectShapes } from './expect-shapes.ts';
-import { countChanges } from './plan-batch.ts';
-import { isContested, type TargetTables } from './target-tables.ts';
+import { countChanges, type Fold } from './plan-batch.ts';
+import type { TargetTable } from './target-table.ts';
+import { isContested, type LoadedTables, type TargetTables } from './target-tables.ts';
 import { awaitVisible, begin } from './transaction-frame.ts';
 import type { Writer } from './writer.ts';
 
@@ -18,10 +19,18 @@ export interface ApplyPartsOptions {
   readonly isOwn: boolean;
 }
 
+/**
+ * How its parts are written: as a source's changes usually can be; so that rows that are inserted may exist; or
+ * change by change.
+ */
+export type Care = 'none' | 'wary' | 'careful';
+
 interface OpenTransaction {
   readonly counts: ChangeCounts;
-  readonly carefully: boolean;
+  readonly care: Care;
   contended: boolean;
+  /** The answer to its last part; rejects if that or one before has failed. */
+  onItsWay: Promise<void> | undefined;
 }
 
 export class ApplyParts {
@@ -37,35 +46,90 @@ export class ApplyParts {
   }
 
   /**
-   * Throws ROWS_MISSING or UNIQUE_VIOLATION when the whole of the transaction must be read again and
-   * go `carefully`.
+   * Resolves when there is room for another part; for the last one, when all are committed. Throws ROWS_MISSING
+   * or UNIQUE_VIOLATION, of this or of the part before, when the whole of the transaction must be read again and
+   * go with more care.
    */
-  async apply(part: TransactionPart, carefully: boolean): Promise<void> {
+  async apply(part: TransactionPart, care: Care): Promise<void> {
     if (part.first !== (this.#open === undefined))
       throw new ReplicatorError('INTERNAL', 'parts of two transactions would be mixed');
-    const { connection, tables, writer } = this.#options;
-    const loaded = await tables.load([part]);
+    const { connection, writer } = this.#options;
+    const loaded = await this.#tablesOf(part);
     const folds = writer.fold([part]);
-    this.#open ??= await this.#begin(carefully, part);
-    const { commitTime } = part.transaction;
-    if (!this.#open.contended && isContested(loaded.tables)) {
-      this.#open.contended = true;
-      await connection.session.group(connection.frame.contend(commitTime));
-    }
-    await connection.execute(writer.accompany(folds, commitTime));
+    this.#open ??= await this.#begin(care, part);
     try {
-      if (this.#open.carefully) await writer.writeCarefully([part], folds);
-      else {
-        await connection.execute(writer.claims(folds));
-        await writer.writeStepwise(folds, [part]);
-      }
+      if (!this.#sendsAhead(loaded.tables, this.#open)) {
+        await this.#answered(this.#open);
+        await this.#write(part, folds, loaded.tables, this.#open);
+      } else await this.#send(folds, loaded.tables, this.#open);
+      if (!this.#options.isOwn) addCounts(this.#open.counts, countChanges([part]));
+      if (part.endLsn === undefined) return;
+      await this.#answered(this.#open);
     } catch (error) {
       await connection.recordUndecided();
       throw error;
     }
-    await connection.execute(expectShapes(loaded.tables));
-    if (!this.#options.isOwn) addCounts(this.#open.counts, countChanges([part]));
-    if (part.endLsn !== undefined) await this.#end(part.endLsn, commitTime, this.#open);
+    await this.#end(part.endLsn, part.transaction.commitTime, this.#open);
+  }
+
+  /** A question about tables is for when nothing is on its way, or it would be told of others' failures. */
+  async #tablesOf(part: TransactionPart): Promise<LoadedTables> {
+    const { tables } = this.#options;
+    const known = tables.known([part]);
+    if (known !== undefined) return known;
+    if (this.#open !== undefined) await this.#answered(this.#open);
+    return await tables.load([part]);
+  }
+
+  /** Where nothing of the answer decides what follows. */
+  #sendsAhead(tables: ReadonlySet<TargetTable>, { care }: OpenTransaction): boolean {
+    return care === 'none' && !this.#options.isOwn && !isContested(tables);
+  }
+
+  /** Behind the part before, which the server may not have done yet: if it fails, so does this one. */
+  async #send(
+    folds: readonly Fold[],
+    tables: ReadonlySet<TargetTable>,
+    open: OpenTransaction,
+  ): Promise<void> {
+    const { connection, writer } = this.#options;
+    const plan = writer.planPart(folds);
+    const statements = plan.map(({ statement }) => statement);
+    const answer = connection
+      .sendOpen([...connection.named(statements), ...expectShapes(tables)])
+      .then((results) => writer.count(plan, results));
+    answer.catch(() => {});
+    const before = open.onItsWay;
+    open.onItsWay = answer;
+    await before;
+  }
+
+  async #answered(open: OpenTransaction): Promise<void> {
+    const answer = open.onItsWay;
+    open.onItsWay = undefined;
+    await answer;
+  }
+
+  /** Step by step, settling at once what the sets leave; or change by change. */
+  async #write(
+    part: TransactionPart,
+    folds: readonly Fold[],
+    tables: ReadonlySet<TargetTable>,
+    open: OpenTransaction,
+  ): Promise<void> {
+    const { connection, writer } = this.#options;
+    const { commitTime } = part.transaction;
+    if (!open.contended && isContested(tables)) {
+      open.contended = true;
+      await connection.session.group(connection.frame.contend(commitTime));
+    }
+    await connection.execute(writer.accompany(folds, commitTime));
+    if (open.care === 'careful') await writer.writeCarefully([part], folds);
+    else {
+      await connection.execute(writer.claims(folds));
+      await writer.writeStepwise(folds, [part]);
+    }
+    await connection.execute(expectShapes(tables));
   }
 
   /** What has arrived is undone; it will be sent again. */
@@ -76,11 +140,11 @@ export class ApplyParts {
   }
 
   /** The progress row is locked from the start, which keeps a second replicator out. */
-  async #begin(carefully: boolean, part: TransactionPart): Promise<OpenTransaction> {
+  async #begin(care: Care, part: TransactionPart): Promise<OpenTransaction> {
     const { connection, isOwn } = this.#options;
     const visible = isOwn ? [awaitVisible([part])] : [];
     await connection.begin([begin, ...visible, connection.frame.touch()]);
-    return { counts: countChanges([]), carefully, contended: false };
+    return { counts: countChanges([]), care, contended: false, onItsWay: undefined };
   }
 
   async #end(endLsn: bigint, commitTime: bigint, { counts }: OpenTransaction): Promise<void> {

@@ -9,7 +9,7 @@ import type { ChangeCounts } from '../progress/progress.ts';
 import { coalesce, type RowWrite, type Step, type TableChanges } from './coalesce.ts';
 import { foldWholeRows, isWholeRow, type WholeRowStep } from './fold-whole-rows.ts';
 import { rowsOf } from './row-sql.ts';
-import { deleteRows, insertRows, updateRows } from './row-statements.ts';
+import { deleteRows, insertRows, updateRows, upsertRows } from './row-statements.ts';
 import { slices } from './slices.ts';
 import type { KeyColumn, TargetTable } from './target-table.ts';
 
@@ -69,8 +69,15 @@ export function foldBatch(
   return folds;
 }
 
-/** The statements of a table that one database writes to. */
-export function planStep(table: TargetTable, step: Step): PlannedStatement[] {
+/**
+ * The statements of a table that one database writes to. What is inserted was not there, by what its source
+ * says: unless rows `mayExist` all the same, the server raises unique_violation for those that do.
+ */
+export function planStep(
+  table: TargetTable,
+  step: Step,
+  { mayExist }: { mayExist: boolean },
+): PlannedStatement[] {
   const plan: PlannedStatement[] = [];
   const { key } = table;
   if (key !== undefined) {
@@ -83,11 +90,12 @@ export function planStep(table: TargetTable, step: Step): PlannedStatement[] {
     planUpdates(table, key, step.rekeys, true, plan);
     planUpdates(table, key, step.updates, false, plan);
   }
-  for (const rows of slices(step.inserts, ({ row }) => row)) {
-    const expects =
-      key === undefined ? ({ kind: 'nothing' } as const) : ({ kind: 'insert' } as const);
-    plan.push({ statement: insertRows(table, rows), expects });
-  }
+  for (const rows of slices(step.inserts, ({ row }) => row))
+    plan.push(
+      key !== undefined && mayExist
+        ? { statement: upsertRows(table, key, rows), expects: { kind: 'insert' } }
+        : { statement: insertRows(table, rows), expects: { kind: 'nothing' } },
+    );
   return plan;
 }
 

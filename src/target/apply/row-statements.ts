@@ -3,6 +3,7 @@
 
 import { unchanged } from '../../model/tuple.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
+import type { Parameter } from '../../postgres/statement-messages.ts';
 import type { RowDelete, RowWrite } from './coalesce.ts';
 import { columnArray, insertFrom, keyArrays, matches, rowsOf, unnest } from './row-sql.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
@@ -21,20 +22,40 @@ export class StatementNames {
   }
 }
 
-/** Result, where the table has a key: one row with how many of the rows existed already. */
+/** The server raises unique_violation when one of the rows exists. */
 export function insertRows(table: TargetTable, rows: readonly Pick<RowWrite, 'row'>[]): Statement {
-  const { columns, key } = table;
+  const { columns } = table;
   if (columns.length === 0)
     return {
       text: `insert into ${table.quoted} select from generate_series(1, $1::int)`,
       values: [String(rows.length)],
     };
-  const given = unnest(columns.map((_, i) => `c${i}`));
-  const insert = insertFrom(table, given);
-  const values = columns.map(({ index }) => columnArray(rows, index));
-  if (key === undefined) return { text: insert, values };
-  const upsert = `${insert} ${onConflict(table, key)}`;
-  return { text: counted(upsert, given, table, key), values };
+  return { text: insertFrom(table, givenRows(table)), values: columnArrays(table, rows) };
+}
+
+/**
+ * Result: one row with how many of the rows existed already. ON CONFLICT makes a row twice as dear: it is
+ * looked for, and its insertion is first tentative and then confirmed.
+ */
+export function upsertRows(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  rows: readonly Pick<RowWrite, 'row'>[],
+): Statement {
+  const given = givenRows(table);
+  const upsert = `${insertFrom(table, given)} ${onConflict(table, key)}`;
+  return { text: counted(upsert, given, table, key), values: columnArrays(table, rows) };
+}
+
+function givenRows({ columns }: TargetTable): string {
+  return unnest(columns.map((_, i) => `c${i}`));
+}
+
+function columnArrays(
+  { columns }: TargetTable,
+  rows: readonly Pick<RowWrite, 'row'>[],
+): Parameter[] {
+  return columns.map(({ index }) => columnArray(rows, index));
 }
 
 /** The upsert, and how many of the rows existed before it. */

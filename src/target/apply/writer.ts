@@ -27,6 +27,8 @@ export interface Writer {
     batch: Batch,
     tables: ReadonlySet<TargetTable>,
   ): PlannedStatement[] | undefined;
+  /** One part of a transaction, of tables that one database writes to. */
+  planPart(folds: readonly Fold[]): PlannedStatement[];
   /** The plan raised that it must not be done so. */
   refused(): void;
   /** What must go with the writes where they do not go by the plan: raises nothing. */
@@ -49,9 +51,13 @@ export interface SourceWriterOptions {
   readonly ledger: ConflictLedger;
 }
 
+/** Where a batch was refused, rows that are inserted may exist in the next ones as well. */
+const waryBatches = 100;
+
 /** Writes what another database has committed. */
 export class SourceWriter implements Writer {
   readonly #options: SourceWriterOptions;
+  #wary = 0;
 
   constructor(options: SourceWriterOptions) {
     this.#options = options;
@@ -64,10 +70,18 @@ export class SourceWriter implements Writer {
   plan(folds: readonly Fold[], batch: Batch): PlannedStatement[] | undefined {
     if (needsCompletion(folds)) return undefined;
     const hiding = this.#options.contest.hides(batch) ? batch.commitTime : undefined;
-    return folds.flatMap((fold) => this.#plan(fold, hiding));
+    const mayExist = this.#wary > 0;
+    if (mayExist) this.#wary -= 1;
+    return folds.flatMap((fold) => this.#plan(fold, { hiding, mayExist }));
   }
 
-  refused(): void {}
+  planPart(folds: readonly Fold[]): PlannedStatement[] {
+    return folds.flatMap((fold) => this.#plan(fold, { mayExist: false }));
+  }
+
+  refused(): void {
+    this.#wary = waryBatches;
+  }
 
   accompany(folds: readonly Fold[], stamp: bigint): Statement[] {
     return this.#options.contest.manifests(folds, stamp);
@@ -83,7 +97,7 @@ export class SourceWriter implements Writer {
       if (fold.kind === 'step' && fold.table.contested && fold.table.key !== undefined)
         await contest.applyStep(fold.table, fold.table.key, fold.step);
       else {
-        const plan = this.#plan(fold);
+        const plan = this.#plan(fold, { mayExist: true });
         if (plan.length === 0) continue;
         this.count(plan, await execute(plan.map(({ statement }) => statement)));
       }
@@ -134,13 +148,16 @@ export class SourceWriter implements Writer {
     }
   }
 
-  #plan(fold: Fold, hiding?: bigint): PlannedStatement[] {
+  #plan(
+    fold: Fold,
+    { hiding, mayExist }: { hiding?: bigint | undefined; mayExist: boolean },
+  ): PlannedStatement[] {
     const { tables, contest } = this.#options;
     if (fold.kind === 'truncate')
       return [planTruncate(fold.change, (relation) => tables.of(relation))];
     if (fold.kind === 'whole rows') return planWholeRows(fold.table, fold.step);
     const { table, step } = fold;
-    if (!table.contested || table.key === undefined) return planStep(table, step);
+    if (!table.contested || table.key === undefined) return planStep(table, step, { mayExist });
     return contest
       .plan(table, table.key, step, hiding)
       .map((statement) => ({ statement, expects: { kind: 'nothing' } }));

@@ -51,6 +51,11 @@ export class OwnWriter implements Writer {
     return statements.map((statement) => ({ statement, expects: { kind: 'nothing' } }));
   }
 
+  /** Never asked for: its parts are written step by step. */
+  planPart(): PlannedStatement[] {
+    return [];
+  }
+
   refused(): void {
     this.#inFull = batchesInFull;
   }

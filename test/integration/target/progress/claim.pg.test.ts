@@ -53,7 +53,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     const changes = [insert(await fixture.relation('t'), '1')];
     const transaction = { xid: 1, commitLsn: 0x1100n, commitTime: 0n, origin: undefined };
     const part = { transaction, changes, first: true, endLsn: undefined, bytes: 1, marked: false };
-    await fixture.applier.applyPart(part as never, false);
+    await fixture.applier.applyPart(part as never, 'none');
     const after = await connect(1n);
     expect(after.progress).toBe(0x1000n);
     expect(await fixture.rows('t')).toEqual([]);

@@ -59,11 +59,12 @@ test('a transaction is one part, whole', () => {
 
 test.each([
   ['changes', { partChanges: 2 }],
-  ['bytes', { partBytes: 400 }],
+  ['bytes', { partBytes: 500 }],
 ])('one that is larger than so many %s leaves in parts, in order', (_, limits) => {
   const { assembler, insert, out } = assemble(limits);
   assembler.begin(headOf(100n));
-  for (const id of ['1', '2', '3', '4']) insert(id);
+  const ids = ['1', '2', '3', '4', '5'];
+  for (const id of ids) insert(id);
   // before its end: memory stays bounded
   expect(out).toHaveLength(2);
   assembler.commit(110n);
@@ -71,10 +72,20 @@ test.each([
   expect(parts.map(({ first, endLsn, changes }) => [first, endLsn, changes.length])).toEqual([
     [true, undefined, 2],
     [false, undefined, 2],
-    // its end must be told even if there was nothing left
-    [false, 110n, 0],
+    [false, 110n, 1],
   ]);
-  expect(parts.flatMap(({ changes }) => changes)).toEqual(['1', '2', '3', '4'].map(insertOf));
+  expect(parts.flatMap(({ changes }) => changes)).toEqual(ids.map(insertOf));
+});
+
+test.each([
+  ['changes', { partChanges: 2 }],
+  ['bytes', { partBytes: 500 }],
+])('one that just fits by its %s is whole', (_, limits) => {
+  const { assembler, insert, out } = assemble(limits);
+  assembler.begin(headOf(100n));
+  for (const id of ['1', '2']) insert(id);
+  assembler.commit(110n);
+  expect(out).toMatchObject([{ first: true, endLsn: 110n, changes: [{}, {}] }]);
 });
 
 test('what was replicated here from elsewhere is dropped, and so is all of it', () => {
