@@ -77,7 +77,6 @@ export function manyTables(tables: number): Shape {
     tables: `do $$ begin
         for t in 1..${tables} loop
           execute format('create table t_%s (id bigint primary key, n int, note text)', t);
-          if t % 100 = 0 then commit; end if;
         end loop;
       end $$;`,
     transaction: `
