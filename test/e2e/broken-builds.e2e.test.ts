@@ -28,6 +28,8 @@ type Proof = [BrokenBuild, string, (scenario: Scenario) => Promise<void>, RegExp
 const neverArrived = /^second \d+ on b: not within/;
 const confirmedTooMuch = /^confirmed while unapplied/;
 const rowsDiffer = /^rows on b/;
+/** What was inserted is there already, and is refused when it comes again. */
+const refusedAgain = /^sentinel \d+ on b: not within/;
 const confirmedIsGone = /^what was confirmed is there/;
 
 const proofs: Proof[] = [
@@ -39,7 +41,7 @@ const proofs: Proof[] = [
   ['keepalive-is-never-stored', 'others who write', othersWriteWhileWeAreIdle, /^confirmation of/],
   ['progress-outside-the-transaction', 'kill -9', killedInTheBatch, rowsDiffer],
   ['progress-outside-the-transaction', 'a cut', cutInTheBatch, rowsDiffer],
-  ['progress-after-the-transaction', 'kill -9', killedBeforeReply, rowsDiffer],
+  ['progress-after-the-transaction', 'kill -9', killedBeforeReply, refusedAgain],
   ['commit-is-not-flushed', 'a crash of its target', targetCrashes, confirmedIsGone],
   ['progress-is-read-unflushed', 'such a crash', successorsTargetCrashes, confirmedIsGone],
   ['no-dedupe-by-progress', 'kill -9', killedBeforeConfirmation, rowsDiffer],
