@@ -1,9 +1,11 @@
 // Writes what a database's own stream brings: nothing but what its changes met without knowing. That is
 // rare, so most of them are not looked at one by one: where no delete from elsewhere is newer than the
 // oldest of a batch, its writes have met none.
+
 import type { Batch } from '../../model/batch.ts';
 import type { Change, RowChange } from '../../model/change.ts';
 import { formatCommitTime } from '../../model/commit-time.ts';
+import { ReplicatorError } from '../../model/errors.ts';
 import type { Relation } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
@@ -51,9 +53,9 @@ export class OwnWriter implements Writer {
     return statements.map((statement) => ({ statement, expects: { kind: 'nothing' } }));
   }
 
-  /** Never asked for: its parts are written step by step. */
-  planPart(): PlannedStatement[] {
-    return [];
+  /** Never asked for: its parts are written step by step, and an empty plan would skip one. */
+  planPart(): never {
+    throw new ReplicatorError('INTERNAL', 'a part of an own stream would be sent ahead');
   }
 
   refused(): void {
