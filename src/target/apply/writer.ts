@@ -5,6 +5,7 @@ import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { needsCompletion } from '../conflict/complete-rows.ts';
 import type { ConflictLedger } from '../conflict/conflict-ledger.ts';
 import type { Contest } from '../conflict/contest.ts';
+import type { WholeOptions } from '../conflict/guarded-statements.ts';
 import { applyCarefully } from './apply-carefully.ts';
 import type { FetchRows } from './fetch-rows.ts';
 import {
@@ -148,18 +149,15 @@ export class SourceWriter implements Writer {
     }
   }
 
-  #plan(
-    fold: Fold,
-    { hiding, mayExist }: { hiding?: bigint | undefined; mayExist: boolean },
-  ): PlannedStatement[] {
+  #plan(fold: Fold, options: WholeOptions): PlannedStatement[] {
     const { tables, contest } = this.#options;
     if (fold.kind === 'truncate')
       return [planTruncate(fold.change, (relation) => tables.of(relation))];
     if (fold.kind === 'whole rows') return planWholeRows(fold.table, fold.step);
     const { table, step } = fold;
-    if (!table.contested || table.key === undefined) return planStep(table, step, { mayExist });
+    if (!table.contested || table.key === undefined) return planStep(table, step, options);
     return contest
-      .plan(table, table.key, step, hiding)
+      .plan(table, table.key, step, options)
       .map((statement) => ({ statement, expects: { kind: 'nothing' } }));
   }
 }

@@ -8,7 +8,7 @@ import type { Fold } from '../apply/plan-batch.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { claimValues } from './claim-values.ts';
 import { completeRows, isIncomplete } from './complete-rows.ts';
-import type { Guard } from './guarded-statements.ts';
+import type { Guard, WholeOptions } from './guarded-statements.ts';
 import type { WrittenAt } from './look-at-values.ts';
 import { planGuarded, planManifests } from './plan-guarded.ts';
 import { type SettleContext, settleRow } from './settle-row.ts';
@@ -27,12 +27,14 @@ export class Contest {
     this.#context = { ...options, rank: options.guard.rank };
   }
 
-  /**
-   * Statements that raise unless every row passes; the rows must be complete. `hiding`: the stamp of the
-   * transaction, where it does not tell all (`hides`).
-   */
-  plan(table: TargetTable, key: readonly KeyColumn[], step: Step, hiding?: bigint): Statement[] {
-    const plan = planGuarded(table, key, step, this.#options.guard, hiding);
+  /** Statements that raise unless every row passes; the rows must be complete. */
+  plan(
+    table: TargetTable,
+    key: readonly KeyColumn[],
+    step: Step,
+    options: WholeOptions,
+  ): Statement[] {
+    const plan = planGuarded(table, key, step, this.#options.guard, options);
     return plan.map(({ guarded }) => guarded.whole);
   }
 
@@ -53,9 +55,10 @@ export class Contest {
 
   /** Sets first, then what they left; what was not sent is fetched in between. */
   async applyStep(table: TargetTable, key: readonly KeyColumn[], step: Step): Promise<void> {
+    const { guard: ours, execute } = this.#options;
     for await (const piece of this.#complete(table, step))
-      for (const { kind, guarded } of planGuarded(table, key, piece, this.#options.guard)) {
-        const [result] = await this.#options.execute([guarded.passing]);
+      for (const { kind, guarded } of planGuarded(table, key, piece, ours, { mayExist: true })) {
+        const [result] = await execute([guarded.passing]);
         if (result === undefined) continue;
         for (const row of guarded.left(result)) await this.#settle(table, key, kind, row);
       }

@@ -28,13 +28,20 @@ export interface GuardedStatement<T = RowWrite | RowDelete> {
   readonly left: (result: GroupResult) => T[];
 }
 
-/** `hiding`: the stamp of the transaction, where it hides when its rows were written at their source. */
+/** What decides how the whole of a step is written. */
+export interface WholeOptions {
+  /** The stamp of the transaction, where it hides when its rows were written at their source. */
+  readonly hiding?: bigint | undefined;
+  /** Rows that are inserted may exist; else the server raises unique_violation for them. */
+  readonly mayExist: boolean;
+}
+
 export function guardedUpdate(
   table: TargetTable,
   key: readonly KeyColumn[],
   writes: readonly RowWrite[],
   guard: Guard,
-  hiding: bigint | undefined,
+  { hiding }: WholeOptions,
 ): GuardedStatement<RowWrite> {
   const set = writable(table);
   const given = new Given(key, writes);
@@ -73,37 +80,27 @@ export function guardedInsert(
   key: readonly KeyColumn[],
   writes: readonly RowWrite[],
   guard: Guard,
-  hiding: bigint | undefined,
+  { hiding, mayExist }: WholeOptions,
 ): GuardedStatement<RowWrite> {
   const given = new Given(key, writes);
   const columnName = given.columns(table.columns, key, writes);
   const firstTime = given.firstTime(writes);
-  const set = writable(table)
-    .map(({ quoted }) => `${quoted} = excluded.${quoted}`)
-    .join(', ');
-  // What a row here is compared with cannot be the row's own time, so it is the oldest of all.
-  const times = writes.map(earliestTime);
-  const oldest = times.reduce((least, time) => (time < least ? time : least), times[0] ?? 0n);
   const rank = given.parameter(String(guard.rank), 'integer');
-  const passes = older(
-    table,
-    guard,
-    given,
-    given.parameter(formatCommitTime(oldest), 'timestamptz'),
-  );
   const buried = `select from replicator.tombstones b where b.relation = ${table.oid}`;
   const insert =
     `${insertFrom(table, 'given u', columnName)} ` +
     // Most tables have no tombstones, which is found out once.
     `where (select not exists (${buried})) or not exists (${buried} ` +
-    `and b.key_hash = ${givenKeyHash(key)} and (b.commit_time, b.rank) > (${firstTime}, ${rank})) ` +
-    `on conflict (${key.map(({ quoted }) => quoted).join(', ')}) ` +
-    `${set === '' ? 'do nothing' : `do update set ${set} where ${passes}`} ` +
-    `returning ${key.map(({ quoted }, i) => `t.${quoted} as k${i}`).join(', ')}`;
-  const head = `with ${given.cte}, touched as (${insert})`;
+    `and b.key_hash = ${givenKeyHash(key)} and (b.commit_time, b.rank) > (${firstTime}, ${rank}))`;
+  const head = (insertion: string) => `with ${given.cte}, touched as (${insertion})`;
+  const plain = whole(table, key, head(`${insert} returning 1`), given, guard, hiding);
+  const onConflict = head(
+    `${insert} ${overwriteOlder(table, key, writes, guard, given)} ` +
+      `returning ${key.map(({ quoted }, i) => `t.${quoted} as k${i}`).join(', ')}`,
+  );
   return {
-    whole: whole(table, key, head, given, guard, hiding),
-    passing: { text: `${head} select * from touched`, values: given.values },
+    whole: mayExist ? whole(table, key, onConflict, given, guard, hiding) : plain,
+    passing: { text: `${onConflict} select * from touched`, values: given.values },
     rows: writes,
     // One whose key is spelled otherwise here is taken for left, and found to be written already.
     left: (result) => {
@@ -111,6 +108,23 @@ export function guardedInsert(
       return writes.filter((write) => !touched.has(nameOf(write.key)));
     },
   };
+}
+
+function overwriteOlder(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  writes: readonly RowWrite[],
+  guard: Guard,
+  given: Given,
+): string {
+  const arbiter = `on conflict (${key.map(({ quoted }) => quoted).join(', ')})`;
+  const set = writable(table).map(({ quoted }) => `${quoted} = excluded.${quoted}`);
+  if (set.length === 0) return `${arbiter} do nothing`;
+  // What a row here is compared with cannot be the row's own time, so it is the oldest of all.
+  const times = writes.map(earliestTime);
+  const oldest = times.reduce((least, time) => (time < least ? time : least), times[0] ?? 0n);
+  const time = given.parameter(formatCommitTime(oldest), 'timestamptz');
+  return `${arbiter} do update set ${set.join(', ')} where ${older(table, guard, given, time)}`;
 }
 
 /** With the key, because equal keys may be spelled otherwise here: 1.0 and 1.00. */
@@ -283,7 +297,7 @@ function whole(
   { rank }: Guard,
   hiding: bigint | undefined,
 ): Statement {
-  if (hiding === undefined) return { text: `${head} ${expectAll}`, values };
+  if (hiding === undefined) return { text: `${head} ${expectAll}`, values: [...values] };
   const n = values.length;
   const kept = keepManifest(table, key, {
     times: `$${key.length + 1}::timestamptz[]`,

@@ -14,6 +14,7 @@ import {
   guardedDelete,
   guardedInsert,
   guardedUpdate,
+  type WholeOptions,
 } from './guarded-statements.ts';
 import { keepManifest } from './manifest.ts';
 
@@ -22,21 +23,20 @@ export interface GuardedPlan {
   readonly guarded: GuardedStatement;
 }
 
-/** `hiding`: see guardedUpdate. */
 export function planGuarded(
   table: TargetTable,
   key: readonly KeyColumn[],
   step: Step,
   guard: Guard,
-  hiding?: bigint,
+  options: WholeOptions,
 ): GuardedPlan[] {
   const plan: GuardedPlan[] = [];
   for (const rows of slices(step.deletes, (each) => each.key))
     plan.push({ kind: 'delete', guarded: guardedDelete(table, key, rows, guard) });
   for (const rows of slices(step.updates, ({ row }) => row))
-    plan.push({ kind: 'update', guarded: guardedUpdate(table, key, rows, guard, hiding) });
+    plan.push({ kind: 'update', guarded: guardedUpdate(table, key, rows, guard, options) });
   for (const rows of slices(step.inserts, ({ row }) => row))
-    plan.push({ kind: 'insert', guarded: guardedInsert(table, key, rows, guard, hiding) });
+    plan.push({ kind: 'insert', guarded: guardedInsert(table, key, rows, guard, options) });
   return plan;
 }
 
