@@ -16,6 +16,7 @@ function project(
     test: {
       name,
       include: [`test/${name}/**/*.test.ts`],
+      setupFiles: ['test/support/compare-tuples.setup.ts'],
       sequence: { groupOrder },
       hookTimeout: 30_000,
       ...options,

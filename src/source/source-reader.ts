@@ -15,7 +15,7 @@ import { watchPublication } from './capture/publication-watch.ts';
 import { ReplicationStream } from './capture/replication-stream.ts';
 import { findGap, type SlotPosition, verifySlot } from './capture/slot-identity.ts';
 import { Confirmation } from './confirmation.ts';
-import { decodeMessage } from './decode/pgoutput-decoder.ts';
+import { PgoutputDecoder } from './decode/pgoutput-decoder.ts';
 import { TransactionAssembler } from './decode/transaction-assembler.ts';
 import { untilReleased } from './farewell.ts';
 import type { Handover } from './handover.ts';
@@ -43,6 +43,7 @@ export class SourceReader {
   readonly #options: ReaderOptions;
   #stream: ReplicationStream | undefined;
   #assembler: TransactionAssembler | undefined;
+  #decoder: PgoutputDecoder | undefined;
   readonly #confirmation: Confirmation;
   #paused = false;
   /** Parts of a transaction were handed on whose end has not come yet. */
@@ -86,7 +87,7 @@ export class SourceReader {
       slot,
       publication,
       server: position.facts,
-      onMessage: (bytes, start, end) => this.#onMessage(bytes, start, end),
+      onMessage: (bytes, start, end) => this.#decoder?.decode(bytes, start, end),
       onKeepalive: (walEnd, replyRequested, sentAt) =>
         this.#onKeepalive(walEnd, replyRequested, sentAt),
       mayRest: () => !this.#audience.anyIdle,
@@ -247,7 +248,7 @@ export class SourceReader {
     this.#paused = false;
     this.#midTransaction = false;
     this.#restartDue = false;
-    this.#assembler = new TransactionAssembler({
+    const assembler = new TransactionAssembler({
       partBytes: this.#options.partBytes,
       partChanges: this.#options.partChanges,
       wants: (table) => this.#audience.wants(table),
@@ -255,6 +256,8 @@ export class SourceReader {
       onRefused: (relation, error) => this.#audience.refuse(relation, error),
       onPassed: (endLsn) => this.#passed(endLsn, false),
     });
+    this.#assembler = assembler;
+    this.#decoder = new PgoutputDecoder(assembler);
   }
 
   #handOn(part: TransactionPart): void {
@@ -304,10 +307,6 @@ export class SourceReader {
     return this.served.every(
       ({ present, flushedLsn }) => !present || (flushedLsn ?? zeroLsn) >= this.receivedLsn,
     );
-  }
-
-  #onMessage(bytes: Buffer, start: number, end: number): void {
-    if (this.#assembler !== undefined) decodeMessage(bytes, this.#assembler, start, end);
   }
 
   // A position in a keepalive says that nothing before it is left to be sent; while a transaction

@@ -86,11 +86,12 @@ export class Inbox {
     if (progress >= this.#passedLsn) this.#urgent = false;
   }
 
-  /** True when parts of a transaction were handed out or waited whose end will not come. */
+  /** True when parts of a transaction were handed out, or waited, of which the rest will not come. */
   interrupted(): boolean {
     const incomplete = this.#queuedParts;
     this.#queuedParts = false;
     this.queue.dropIncomplete();
-    return incomplete;
+    // What was handed out last may be of one before it, of which all the rest waits here.
+    return incomplete && !this.queue.beginsInParts;
   }
 }

@@ -7,6 +7,7 @@ import { ReplicatorError } from '../model/errors.ts';
 import type { Lsn } from '../model/lsn.ts';
 import { type RelationName, tableLabel } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
+import { TupleStore } from '../model/tuple-store.ts';
 
 export interface JoinedTable {
   /**
@@ -28,6 +29,9 @@ export class PartFilter {
   readonly #tables: JoinedTables;
   readonly #byRelation = new WeakMap<RelationName, JoinedTable | 'none'>();
   readonly #byOid: ReadonlyMap<number, JoinedTable>;
+  readonly #store = new TupleStore();
+  /** There were changes that are not its own. */
+  #leavesSome = false;
 
   constructor(tables: JoinedTables) {
     this.#tables = tables;
@@ -52,12 +56,34 @@ export class PartFilter {
   }
 
   /** Throws TRUNCATE_REFUSED when the sync says so. */
-  changesOf({ transaction, changes }: TransactionPart): readonly Change[] {
+  changesOf(part: TransactionPart): readonly Change[] {
+    const mine = this.#mineOf(part);
+    this.#leavesSome ||= mine !== part.changes;
+    return this.#leavesSome ? mine.map((change) => this.#copy(change)) : mine;
+  }
+
+  #mineOf({ transaction, changes }: TransactionPart): readonly Change[] {
     if (changes.every((change) => this.#isMine(change, transaction.commitLsn))) return changes;
     return changes.flatMap((change) => {
       if (change.kind === 'truncate') return this.#truncateOf(change, transaction.commitLsn) ?? [];
       return this.#isMine(change, transaction.commitLsn) ? change : [];
     });
+  }
+
+  /** So that a row which waits here does not keep those in memory that lie beside it, and nobody wants. */
+  #copy(change: Change): Change {
+    switch (change.kind) {
+      case 'insert':
+        return { ...change, new: this.#store.keep(change.new) };
+      case 'update': {
+        const old = change.old && this.#store.keep(change.old);
+        return { ...change, old, new: this.#store.keep(change.new) };
+      }
+      case 'delete':
+        return { ...change, old: this.#store.keep(change.old) };
+      case 'truncate':
+        return change;
+    }
   }
 
   /** As it is; of what a TRUNCATE names, some may be ours. */

@@ -35,6 +35,12 @@ export class TransactionQueue {
     return this.#parts.length === 0;
   }
 
+  /** What is next belongs to a transaction that comes in parts. */
+  get beginsInParts(): boolean {
+    const head = this.#parts[0];
+    return head !== undefined && !isWhole(head);
+  }
+
   push(part: TransactionPart): void {
     this.#parts.push(part);
     this.#bytes += part.bytes;
@@ -65,8 +71,7 @@ export class TransactionQueue {
   peek(limits: BatchLimits, skip = 0): Work | undefined {
     const head = this.#parts[skip];
     if (head === undefined) return undefined;
-    if (!head.first || head.endLsn === undefined)
-      return { kind: 'part', part: head, parts: [head] };
+    if (!isWhole(head)) return { kind: 'part', part: head, parts: [head] };
     let changes = 0;
     let bytes = 0;
     const parts: TransactionPart[] = [];
@@ -75,7 +80,7 @@ export class TransactionQueue {
     let full = false;
     for (let i = skip; i < this.#parts.length; i += 1) {
       const part = this.#parts[i];
-      if (part === undefined || !part.first || part.endLsn === undefined) break;
+      if (part === undefined || !isWhole(part)) break;
       const over = changes + part.changes.length > limits.changes;
       full =
         (parts.length > 0 && (over || bytes + part.bytes > limits.bytes)) ||
@@ -120,4 +125,8 @@ export class TransactionQueue {
     this.#parts = [];
     this.#bytes = 0;
   }
+}
+
+function isWhole(part: TransactionPart): part is TransactionPart & { readonly endLsn: Lsn } {
+  return part.first && part.endLsn !== undefined;
 }

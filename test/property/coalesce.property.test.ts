@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RowChange } from '../../src/model/change.ts';
-import { type Tuple, unchanged, type Value } from '../../src/model/tuple.ts';
+import { Tuple, unchanged, type Value } from '../../src/model/tuple.ts';
 import { coalesce } from '../../src/target/apply/coalesce.ts';
 import { relationOf, targetTableOf } from '../support/model-values.ts';
 
@@ -61,13 +61,13 @@ test.each(shapes)('steps do what the changes did: $columns', ({ columns, keyColu
   function carryOut(step: Step, rows: Rows): RowChange | undefined {
     const name = JSON.stringify(step.key);
     const present = rows.get(name);
-    const old = present && identityOf(present, step.full);
+    const old = present && Tuple.of(identityOf(present, step.full));
     switch (step.kind) {
       case 'insert': {
         if (present !== undefined) return undefined;
         const row = withKey(step.values, step.key);
         rows.set(name, row);
-        return { kind: 'insert', relation, new: row };
+        return { kind: 'insert', relation, new: Tuple.of(row) };
       }
       case 'delete':
         if (old === undefined) return undefined;
@@ -88,12 +88,12 @@ test.each(shapes)('steps do what the changes did: $columns', ({ columns, keyColu
         );
         const keySent =
           moves || step.full || keyOf(tuple).some((value) => typeof value !== 'string');
-        return { kind: 'update', relation, old: keySent ? old : undefined, new: tuple };
+        return { kind: 'update', relation, old: keySent ? old : undefined, new: Tuple.of(tuple) };
       }
     }
   }
 
-  function identityOf(row: (string | null)[], full: boolean): Tuple {
+  function identityOf(row: (string | null)[], full: boolean): readonly Value[] {
     return full
       ? row
       : withKey(
@@ -120,15 +120,18 @@ test.each(shapes)('steps do what the changes did: $columns', ({ columns, keyColu
         writes.forEach(({ row }, i) => {
           const before = found[i];
           if (before === undefined) throw new Error('a row to update is not there');
-          const after = row.map((value, c) => (value === unchanged ? (before[c] ?? null) : value));
+          const after = row.values.map((value, c) =>
+            value === unchanged ? (before[c] ?? null) : value,
+          );
           if (rows.has(nameOf(after))) throw new Error('two rows have one key');
           rows.set(nameOf(after), after);
         });
       }
       for (const { row } of step.inserts) {
-        if (row.includes(unchanged)) throw new Error('an insert is not complete');
-        if (rows.has(nameOf(row))) throw new Error('an inserted row is there already');
-        rows.set(nameOf(row), row as (string | null)[]);
+        if (row.partial) throw new Error('an insert is not complete');
+        const whole = row.values as (string | null)[];
+        if (rows.has(nameOf(whole))) throw new Error('an inserted row is there already');
+        rows.set(nameOf(whole), whole);
       }
     }
   }

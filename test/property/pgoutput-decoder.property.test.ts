@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import type { Change } from '../../src/model/change.ts';
 import { ReplicatorError } from '../../src/model/errors.ts';
 import type { Relation } from '../../src/model/relation.ts';
-import { type Tuple, unchanged, type Value } from '../../src/model/tuple.ts';
-import { type DecodedCalls, decodeMessage } from '../../src/source/decode/pgoutput-decoder.ts';
+import { Tuple, unchanged, type Value } from '../../src/model/tuple.ts';
+import { type DecodedCalls, PgoutputDecoder } from '../../src/source/decode/pgoutput-decoder.ts';
 import {
   encodeBegin,
   encodeCommit,
@@ -52,7 +52,7 @@ const relation: fc.Arbitrary<Relation> = fc.record({
   ),
 });
 
-function tupleOf({ columns }: Relation): fc.Arbitrary<Tuple> {
+function tupleOf({ columns }: Relation): fc.Arbitrary<Value[]> {
   return fc.array(value, { minLength: columns.length, maxLength: columns.length });
 }
 
@@ -92,7 +92,7 @@ class Recorder implements DecodedCalls {
 
 function decode(message: Buffer, ...relations: Relation[]): unknown {
   const recorder = new Recorder(...relations);
-  decodeMessage(message, recorder);
+  new PgoutputDecoder(recorder).decode(message);
   expect(recorder.calls).toHaveLength(1);
   return recorder.calls[0];
 }
@@ -110,9 +110,17 @@ test('rows', () => {
     fc.property(relationAndRows, fc.boolean(), fc.constantFrom('K', 'O'), ([r, a, b], both, k) => {
       const old = both ? a : undefined;
       const kinds: [Buffer, Change][] = [
-        [encodeInsert(r.oid, b), { kind: 'insert', relation: r, new: b }],
-        [encodeUpdate(r.oid, old, b, k), { kind: 'update', relation: r, old, new: b }],
-        [encodeDelete(r.oid, a, k), { kind: 'delete', relation: r, old: a }],
+        [encodeInsert(r.oid, b), { kind: 'insert', relation: r, new: Tuple.of(b) }],
+        [
+          encodeUpdate(r.oid, old, b, k),
+          {
+            kind: 'update',
+            relation: r,
+            old: old && Tuple.of(old),
+            new: Tuple.of(b),
+          },
+        ],
+        [encodeDelete(r.oid, a, k), { kind: 'delete', relation: r, old: Tuple.of(a) }],
       ];
       for (const [message, change] of kinds) expect(decode(message, r)).toEqual(['change', change]);
     }),
@@ -171,7 +179,7 @@ test('garbage is decoded or refused, and nothing else', () => {
       // half of the time a change of a relation that is known
       if (body.length >= 4 && (body[3] ?? 0) % 2 === 0) body.writeUInt32BE(r.oid);
       try {
-        decodeMessage(Buffer.concat([Buffer.from(letter), body]), new Recorder(r));
+        new PgoutputDecoder(new Recorder(r)).decode(Buffer.concat([Buffer.from(letter), body]));
       } catch (error) {
         expect(error).toBeInstanceOf(ReplicatorError);
         expect((error as ReplicatorError).code).toMatch(/^(PROTOCOL|VALUE_TOO_LARGE)$/);

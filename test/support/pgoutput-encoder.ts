@@ -2,7 +2,7 @@
 // https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
 import type { Relation, ReplicaIdentity } from '../../src/model/relation.ts';
 import type { TransactionHead } from '../../src/model/transaction.ts';
-import { type Tuple, unchanged } from '../../src/model/tuple.ts';
+import { unchanged, type Value } from '../../src/model/tuple.ts';
 
 const identityLetters: Readonly<Record<ReplicaIdentity, string>> = {
   default: 'd',
@@ -47,22 +47,22 @@ export function encodeRelation(relation: Relation): Buffer {
   ]);
 }
 
-export function encodeInsert(oid: number, row: Tuple): Buffer {
+export function encodeInsert(oid: number, row: readonly Value[]): Buffer {
   return Buffer.concat([letter('I'), uint32(oid), letter('N'), tuple(row)]);
 }
 
 /** `old` is sent as a key or, with REPLICA IDENTITY FULL, as a whole row. */
 export function encodeUpdate(
   oid: number,
-  old: Tuple | undefined,
-  row: Tuple,
+  old: readonly Value[] | undefined,
+  row: readonly Value[],
   kind: 'K' | 'O' = 'K',
 ): Buffer {
   const before = old === undefined ? [] : [letter(kind), tuple(old)];
   return Buffer.concat([letter('U'), uint32(oid), ...before, letter('N'), tuple(row)]);
 }
 
-export function encodeDelete(oid: number, old: Tuple, kind: 'K' | 'O' = 'K'): Buffer {
+export function encodeDelete(oid: number, old: readonly Value[], kind: 'K' | 'O' = 'K'): Buffer {
   return Buffer.concat([letter('D'), uint32(oid), letter(kind), tuple(old)]);
 }
 
@@ -83,7 +83,7 @@ export function encodeLogicalMessage(prefix: string, content: Buffer): Buffer {
   return Buffer.concat([...head, int32(content.length), content]);
 }
 
-function tuple(values: Tuple): Buffer {
+function tuple(values: readonly Value[]): Buffer {
   return Buffer.concat([
     int16(values.length),
     ...values.map((value) => {

@@ -1,11 +1,12 @@
-// pgoutput protocol version 1, bytes to calls. Values stay text; an unknown tag throws.
+// pgoutput protocol version 1, bytes to calls. Values stay as they are; an unknown tag throws.
 // https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
 import type { RowChange, TruncateChange } from '../../model/change.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import type { Lsn } from '../../model/lsn.ts';
 import { type Relation, type ReplicaIdentity, tableLabel } from '../../model/relation.ts';
 import type { TransactionHead } from '../../model/transaction.ts';
-import { type Tuple, unchanged, type Value } from '../../model/tuple.ts';
+import { Tuple, tags } from '../../model/tuple.ts';
+import { TupleStore } from '../../model/tuple-store.ts';
 import { WireReader } from './wire-reader.ts';
 
 /** What a stream is made of, in order. */
@@ -34,60 +35,81 @@ const identities: Readonly<Record<string, ReplicaIdentity>> = {
   i: 'index',
 };
 
-/** One message, from `start` to before `end`; nothing of `bytes` is kept. */
-export function decodeMessage(
-  bytes: Buffer,
-  calls: DecodedCalls,
-  start = 0,
-  end = bytes.length,
-): void {
-  try {
-    decode(new WireReader(bytes, start, end), end - start, calls);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new ReplicatorError('PROTOCOL', `malformed pgoutput message: ${error.message}`);
-  }
-}
+export class PgoutputDecoder {
+  readonly #calls: DecodedCalls;
+  readonly #store = new TupleStore();
 
-function decode(reader: WireReader, bytes: number, calls: DecodedCalls): void {
-  const tag = reader.letter();
-  switch (tag) {
-    case 'I':
-    case 'U':
-    case 'D': {
-      const relation = calls.wants(reader.uint32());
-      if (relation === undefined) return;
-      try {
-        calls.change(rowChange(reader, tag, relation), bytes);
-      } catch (error) {
-        if (!(error instanceof ReplicatorError && error.code === 'VALUE_TOO_LARGE')) throw error;
-        calls.refuse(relation, error);
+  constructor(calls: DecodedCalls) {
+    this.#calls = calls;
+  }
+
+  /** One message, from `start` to before `end`; nothing of `bytes` is kept. */
+  decode(bytes: Buffer, start = 0, end = bytes.length): void {
+    try {
+      this.#decode(new WireReader(bytes, start, end), end - start);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new ReplicatorError('PROTOCOL', `malformed pgoutput message: ${error.message}`);
+    }
+  }
+
+  #decode(reader: WireReader, bytes: number): void {
+    const calls = this.#calls;
+    const tag = reader.letter();
+    switch (tag) {
+      case 'I':
+      case 'U':
+      case 'D': {
+        const relation = calls.wants(reader.uint32());
+        if (relation === undefined) return;
+        try {
+          calls.change(this.#rowChange(reader, tag, relation), bytes);
+        } catch (error) {
+          if (!(error instanceof ReplicatorError && error.code === 'VALUE_TOO_LARGE')) throw error;
+          calls.refuse(relation, error);
+        }
+        return;
       }
-      return;
+      case 'B': {
+        const commitLsn = reader.lsn();
+        const commitTime = reader.int64();
+        return calls.begin({ commitLsn, commitTime, xid: reader.uint32() });
+      }
+      case 'C': {
+        reader.skip(1 + 8);
+        return calls.commit(reader.lsn());
+      }
+      case 'O': {
+        reader.skip(8);
+        return calls.origin(reader.cString());
+      }
+      case 'R':
+        return calls.relation(relationOf(reader));
+      case 'T':
+        return truncateOf(reader, calls);
+      // Type names and logical messages carry nothing that we apply.
+      case 'Y':
+      case 'M':
+        return;
+      default:
+        throw new ReplicatorError('PROTOCOL', `unknown pgoutput message ${JSON.stringify(tag)}`);
     }
-    case 'B': {
-      const commitLsn = reader.lsn();
-      const commitTime = reader.int64();
-      return calls.begin({ commitLsn, commitTime, xid: reader.uint32() });
+  }
+
+  #rowChange(reader: WireReader, tag: 'I' | 'U' | 'D', relation: Relation): RowChange {
+    let part = reader.letter();
+    let old: Tuple | undefined;
+    if (part === 'K' || part === 'O') {
+      old = this.#store.keep(tuple(reader, relation));
+      if (tag === 'D') return { kind: 'delete', relation, old };
+      part = reader.letter();
     }
-    case 'C': {
-      reader.skip(1 + 8);
-      return calls.commit(reader.lsn());
-    }
-    case 'O': {
-      reader.skip(8);
-      return calls.origin(reader.cString());
-    }
-    case 'R':
-      return calls.relation(relationOf(reader));
-    case 'T':
-      return truncateOf(reader, calls);
-    // Type names and logical messages carry nothing that we apply.
-    case 'Y':
-    case 'M':
-      return;
-    default:
-      throw new ReplicatorError('PROTOCOL', `unknown pgoutput message ${JSON.stringify(tag)}`);
+    if (part !== 'N' || tag === 'D')
+      throw new ReplicatorError('PROTOCOL', `unknown tuple ${JSON.stringify(part)} in ${tag}`);
+    const row = this.#store.keep(tuple(reader, relation));
+    return tag === 'I'
+      ? { kind: 'insert', relation, new: row }
+      : { kind: 'update', relation, old, new: row };
   }
 }
 
@@ -126,22 +148,7 @@ function truncateOf(reader: WireReader, calls: DecodedCalls): void {
   });
 }
 
-function rowChange(reader: WireReader, tag: 'I' | 'U' | 'D', relation: Relation): RowChange {
-  let part = reader.letter();
-  let old: Tuple | undefined;
-  if (part === 'K' || part === 'O') {
-    old = tuple(reader, relation);
-    if (tag === 'D') return { kind: 'delete', relation, old };
-    part = reader.letter();
-  }
-  if (part !== 'N' || tag === 'D')
-    throw new ReplicatorError('PROTOCOL', `unknown tuple ${JSON.stringify(part)} in ${tag}`);
-  const row = tuple(reader, relation);
-  return tag === 'I'
-    ? { kind: 'insert', relation, new: row }
-    : { kind: 'update', relation, old, new: row };
-}
-
+/** Points into the message. */
 function tuple(reader: WireReader, relation: Relation): Tuple {
   const count = reader.int16();
   if (count !== relation.columns.length)
@@ -149,30 +156,24 @@ function tuple(reader: WireReader, relation: Relation): Tuple {
       'PROTOCOL',
       `${tableLabel(relation)}: ${count} values for ${relation.columns.length} columns`,
     );
-  const values: Value[] = new Array(count);
-  for (let i = 0; i < count; i++) values[i] = value(reader, relation, i);
-  return values;
+  const { bytes, offset: start } = reader;
+  let partial = false;
+  for (let i = 0; i < count; i += 1) {
+    const tag = reader.byte();
+    if (tag === tags.text) reader.skip(lengthOf(reader, relation, i));
+    else if (tag === tags.unchanged) partial = true;
+    else if (tag !== tags.null)
+      throw new ReplicatorError('PROTOCOL', `unknown value format ${tag}`);
+  }
+  return new Tuple(bytes, start, reader.offset, count, partial);
 }
 
-function value(reader: WireReader, relation: Relation, column: number): Value {
-  const format = reader.byte();
-  switch (format) {
-    case 0x74: {
-      // 't'
-      const length = reader.int32();
-      if (length > largestValueBytes)
-        throw new ReplicatorError(
-          'VALUE_TOO_LARGE',
-          `${tableLabel(relation)}, column ${relation.columns[column]?.name}: a value of ` +
-            `${Math.round(length / 1_048_576)} MB`,
-        );
-      return reader.text(length);
-    }
-    case 0x6e: // 'n'
-      return null;
-    case 0x75: // 'u'
-      return unchanged;
-    default:
-      throw new ReplicatorError('PROTOCOL', `unknown value format ${format}`);
-  }
+function lengthOf(reader: WireReader, relation: Relation, column: number): number {
+  const length = reader.int32();
+  if (length <= largestValueBytes) return length;
+  throw new ReplicatorError(
+    'VALUE_TOO_LARGE',
+    `${tableLabel(relation)}, column ${relation.columns[column]?.name}: a value of ` +
+      `${Math.round(length / 1_048_576)} MB`,
+  );
 }

@@ -20,10 +20,9 @@ export interface AssemblerOptions {
   readonly onPassed: (endLsn: Lsn) => void;
 }
 
-// What a change and each of its values cost in memory beyond their bytes on the wire (V8 objects,
-// rounded up). Without it a queue of narrow rows would hold ten times its bound.
+// What a change costs in memory beyond its bytes on the wire (V8 objects, rounded up). Without it a queue
+// of narrow rows would hold several times its bound.
 const changeOverheadBytes = 160;
-const valueOverheadBytes = 32;
 
 interface KnownRelation {
   readonly relation: Relation;
@@ -86,8 +85,7 @@ export class TransactionAssembler implements DecodedCalls {
   }
 
   change(change: RowChange, bytes: number): void {
-    const values = change.relation.columns.length;
-    this.#add(change, bytes + changeOverheadBytes + values * valueOverheadBytes);
+    this.#add(change, bytes + changeOverheadBytes);
   }
 
   truncate(change: TruncateChange): void {

@@ -1,23 +1,23 @@
-// Reads the primitive fields of messages. What it gives never points into a message: the next read
-// of the socket overwrites those bytes.
-import { isAscii, transcode } from 'node:buffer';
-
-// From this size on V8 can keep a string outside its heap, which a heap limit then does not count.
-const largeBytes = 1_048_576;
+// Reads the primitive fields of messages.
 
 export class WireReader {
-  readonly #bytes: Buffer;
+  readonly bytes: Buffer;
   #offset: number;
   readonly #end: number;
 
   constructor(bytes: Buffer, start: number, end: number) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
     this.#offset = start;
     this.#end = end;
   }
 
+  /** Of what is read next. */
+  get offset(): number {
+    return this.#offset;
+  }
+
   byte(): number {
-    return this.#bytes[this.#advance(1)] as number;
+    return this.bytes[this.#advance(1)] as number;
   }
 
   /** A one-letter tag. */
@@ -26,42 +26,32 @@ export class WireReader {
   }
 
   int16(): number {
-    return this.#bytes.readInt16BE(this.#advance(2));
+    return this.bytes.readInt16BE(this.#advance(2));
   }
 
   int32(): number {
-    return this.#bytes.readInt32BE(this.#advance(4));
+    return this.bytes.readInt32BE(this.#advance(4));
   }
 
   /** Object and transaction ids are unsigned: 4026531841 is a valid OID. */
   uint32(): number {
-    return this.#bytes.readUInt32BE(this.#advance(4));
+    return this.bytes.readUInt32BE(this.#advance(4));
   }
 
   int64(): bigint {
-    return this.#bytes.readBigInt64BE(this.#advance(8));
+    return this.bytes.readBigInt64BE(this.#advance(8));
   }
 
   lsn(): bigint {
-    return this.#bytes.readBigUInt64BE(this.#advance(8));
+    return this.bytes.readBigUInt64BE(this.#advance(8));
   }
 
   cString(): string {
-    const end = this.#bytes.indexOf(0, this.#offset);
+    const end = this.bytes.indexOf(0, this.#offset);
     if (end < 0 || end >= this.#end) throw new RangeError('a name does not end');
-    const text = this.#bytes.toString('utf8', this.#offset, end);
+    const text = this.bytes.toString('utf8', this.#offset, end);
     this.#offset = end + 1;
     return text;
-  }
-
-  /** UTF-8 text of that many bytes. A byte order mark is part of the value and is kept. */
-  text(length: number): string {
-    const start = this.#advance(length);
-    if (length < largeBytes) return this.#bytes.toString('utf8', start, start + length);
-    const bytes = this.#bytes.subarray(start, start + length);
-    return isAscii(bytes)
-      ? bytes.toString('latin1')
-      : transcode(bytes, 'utf8', 'utf16le').toString('utf16le');
   }
 
   skip(length: number): void {

@@ -4,7 +4,7 @@ import type { RowChange, UpdateChange } from '../../model/change.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import type { Relation } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
-import { type Tuple, unchanged, type Value } from '../../model/tuple.ts';
+import { Tuple, unchanged, type Value } from '../../model/tuple.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import type { Contest } from '../conflict/contest.ts';
 import type { WrittenAt } from '../conflict/look-at-values.ts';
@@ -173,9 +173,9 @@ async function complete(
   key: readonly Value[],
   fetchRows: FetchRows,
 ): Promise<Tuple | undefined> {
-  if (!row.includes(unchanged)) return row;
+  if (!row.partial) return row;
   const [present] = await fetchRows(table, [
     key.map((value) => (value === unchanged ? null : value)),
   ]);
-  return present && row.map((value, i) => (value === unchanged ? (present[i] ?? null) : value));
+  return present && row.filledFrom(Tuple.of(present));
 }

@@ -2,7 +2,7 @@
 // its deletes, updates and inserts can each be one statement over many rows.
 import type { RowChange, UpdateChange } from '../../model/change.ts';
 import { ReplicatorError } from '../../model/errors.ts';
-import { type Tuple, unchanged, type Value } from '../../model/tuple.ts';
+import type { Tuple, Value } from '../../model/tuple.ts';
 import type { TargetTable } from './target-table.ts';
 
 /** One row of the table: where to find it, and what it becomes. */
@@ -80,7 +80,7 @@ export function coalesce(table: TargetTable, { changes, times }: TableChanges): 
 
 /** The key's values in a tuple, or undefined when one of them was not sent. */
 export function keyOfTuple(positions: readonly number[], tuple: Tuple): readonly Value[] {
-  return positions.map((position) => tuple[position] ?? null);
+  return positions.map((position) => tuple.at(position));
 }
 
 /** Where the target's row is found: the old key where it was sent, else the new one. */
@@ -93,11 +93,9 @@ export function newRowOf(
   positions: readonly number[],
   { old, new: row, relation }: UpdateChange,
 ): Tuple {
-  if (old === undefined || !row.includes(unchanged)) return row;
+  if (old === undefined) return row;
   const whole = relation.replicaIdentity === 'full';
-  return row.map((value, i) =>
-    value === unchanged && (whole || positions.includes(i)) ? (old[i] ?? null) : value,
-  );
+  return row.filledFrom(old, (i) => whole || positions.includes(i));
 }
 
 class StepBuilder {
@@ -215,7 +213,7 @@ class StepBuilder {
    * that the source may have received another's change of the row.
    */
   #over(state: RowState | undefined, row: Tuple, time: bigint): Tuple {
-    return this.#contested && state?.time !== time ? row : merge(state?.row, row);
+    return this.#contested && state?.time !== time ? row : mergeOver(state?.row, row);
   }
 
   /** The state of a key in the current step, after ending the step if the key was moved in it. */
@@ -260,9 +258,8 @@ function newState(
 }
 
 /** A later image over an earlier one: what it did not carry keeps the earlier value. */
-function merge(earlier: Tuple | undefined, later: Tuple): Tuple {
-  if (earlier === undefined || !later.includes(unchanged)) return later;
-  return later.map((value, i) => (value === unchanged ? (earlier[i] ?? null) : value));
+function mergeOver(earlier: Tuple | undefined, later: Tuple): Tuple {
+  return earlier === undefined ? later : later.filledFrom(earlier);
 }
 
 /** One string per key. Values cannot contain NUL, so joining by it is unambiguous. */

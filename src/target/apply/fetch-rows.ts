@@ -1,15 +1,17 @@
 // Reads rows at the source: large values that an update did not touch were not sent with it.
 import type { DatabaseConfig } from '../../config/config.ts';
-import type { Tuple } from '../../model/tuple.ts';
 import { quoteIdentifier, quoteTable } from '../../postgres/identifiers.ts';
 import { Session } from '../../postgres/session.ts';
 import type { TargetTable } from './target-table.ts';
+
+/** In the order of the relation's columns. */
+export type FetchedRow = readonly (string | null)[];
 
 /** The rows as they are at the source now, in the order of the keys; undefined for one that is gone. */
 export type FetchRows = (
   table: TargetTable,
   keys: readonly (readonly (string | null)[])[],
-) => Promise<(Tuple | undefined)[]>;
+) => Promise<(FetchedRow | undefined)[]>;
 
 /**
  * For changes of these transactions. They are in the stream before others can see what they wrote: a
@@ -38,7 +40,7 @@ export function fetchFrom(source: DatabaseConfig): FetchRowsOf {
         `join ${quoteTable(relation)} as t on ${where.join(' and ')} and ${own}`,
       key.map((_, i) => keys.map((values) => values[i] ?? null)),
     );
-    const rows: (Tuple | undefined)[] = keys.map(() => undefined);
+    const rows: (FetchedRow | undefined)[] = keys.map(() => undefined);
     for (const row of found)
       rows[Number(row['n']) - 1] = relation.columns.map((_, i) => row[`c${i}`] ?? null);
     return rows;

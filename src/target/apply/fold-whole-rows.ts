@@ -2,7 +2,7 @@
 // all that they hold, so a table is a multiset, and what a batch does to it is one set of removals,
 // replacements and additions.
 import type { RowChange, UpdateChange } from '../../model/change.ts';
-import { type Tuple, unchanged } from '../../model/tuple.ts';
+import { Tuple } from '../../model/tuple.ts';
 import type { TargetTable } from './target-table.ts';
 
 /** A row that was there before the batch, and what becomes of it. */
@@ -40,7 +40,7 @@ export function foldWholeRows(table: TargetTable, changes: readonly RowChange[])
       put(made, { old: undefined, row: change.new });
       continue;
     }
-    const old = change.old ?? [];
+    const old = change.old ?? Tuple.of([]);
     const earlier = take(made, old);
     if (change.kind === 'delete') {
       if (earlier === undefined) deletes.push(old);
@@ -50,7 +50,8 @@ export function foldWholeRows(table: TargetTable, changes: readonly RowChange[])
   const step: WholeRowStep = { deletes, updates: [], inserts: [] };
   for (const { old, row } of [...made.values()].flat()) {
     if (old === undefined) step.inserts.push(row);
-    else if (fixed.every(({ index }) => old[index] === row[index])) step.updates.push({ old, row });
+    else if (fixed.every(({ index }) => old.at(index) === row.at(index)))
+      step.updates.push({ old, row });
     else {
       // SQL lets nobody update a GENERATED ALWAYS identity, but insert one.
       deletes.push(old);
@@ -62,21 +63,16 @@ export function foldWholeRows(table: TargetTable, changes: readonly RowChange[])
 
 /** With FULL the old row has the large values that the update did not touch. */
 export function wholeRowOf({ old, new: row }: UpdateChange): Tuple {
-  return row.map((value, i) => (value === unchanged ? (old?.[i] ?? null) : value));
+  return old === undefined ? row : row.filledFrom(old);
 }
 
 function put(made: Map<string, Made[]>, entry: Made): void {
-  const name = nameOf(entry.row);
-  const same = made.get(name);
-  if (same === undefined) made.set(name, [entry]);
+  const { image } = entry.row;
+  const same = made.get(image);
+  if (same === undefined) made.set(image, [entry]);
   else same.push(entry);
 }
 
-function take(made: Map<string, Made[]>, row: Tuple): Made | undefined {
-  return made.get(nameOf(row))?.pop();
-}
-
-/** One string per row. Values cannot contain NUL, so joining by it is unambiguous. */
-function nameOf(row: Tuple): string {
-  return row.map((value) => (value === null ? '-' : `=${String(value)}`)).join('\0');
+function take(made: Map<string, Made[]>, { image }: Tuple): Made | undefined {
+  return made.get(image)?.pop();
 }

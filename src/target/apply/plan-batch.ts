@@ -10,7 +10,7 @@ import { coalesce, type RowWrite, type Step, type TableChanges } from './coalesc
 import { foldWholeRows, isWholeRow, type WholeRowStep } from './fold-whole-rows.ts';
 import { rowsOf } from './row-sql.ts';
 import { deleteRows, insertRows, updateRows, upsertRows } from './row-statements.ts';
-import { slices } from './slices.ts';
+import { sizeOfKey, sizeOfRow, slices } from './slices.ts';
 import type { KeyColumn, TargetTable } from './target-table.ts';
 
 /** A statement and how its result shows a conflict. */
@@ -82,7 +82,7 @@ export function planStep(
   const { key } = table;
   if (key !== undefined) {
     let expected = step.expectedDeletes;
-    for (const deletes of slices(step.deletes, ({ key: values }) => values)) {
+    for (const deletes of slices(step.deletes, sizeOfKey)) {
       const rows = Math.min(expected, deletes.length);
       expected -= rows;
       plan.push({ statement: deleteRows(table, key, deletes), expects: { kind: 'delete', rows } });
@@ -90,7 +90,7 @@ export function planStep(
     planUpdates(table, key, step.rekeys, true, plan);
     planUpdates(table, key, step.updates, false, plan);
   }
-  for (const rows of slices(step.inserts, ({ row }) => row))
+  for (const rows of slices(step.inserts, sizeOfRow))
     plan.push(
       key !== undefined && mayExist
         ? { statement: upsertRows(table, key, rows), expects: { kind: 'insert' } }
@@ -108,15 +108,15 @@ function planUpdates(
 ): void {
   const byColumns = new Map<string, RowWrite[]>();
   for (const write of writes) {
-    const signature = write.row.includes(unchanged)
-      ? write.row.map((value) => (value === unchanged ? 'u' : '-')).join('')
+    const signature = write.row.partial
+      ? write.row.values.map((value) => (value === unchanged ? 'u' : '-')).join('')
       : '';
     const same = byColumns.get(signature);
     if (same === undefined) byColumns.set(signature, [write]);
     else same.push(write);
   }
   for (const group of byColumns.values())
-    for (const slice of slices(group, ({ row }) => row)) {
+    for (const slice of slices(group, sizeOfRow)) {
       const statement = updateRows(table, key, slice, { rekey, expectAll: true });
       if (statement !== undefined) plan.push({ statement, expects: { kind: 'nothing' } });
     }

@@ -51,11 +51,6 @@ export function keyArrays(
   return key.map((_, i) => arrayOf(rows.map((row) => row.key[i])));
 }
 
-/** The values of one column. Throws INTERNAL for one that was not sent. */
-export function columnArray(rows: readonly Pick<RowWrite, 'row'>[], index: number): Buffer {
-  return arrayOf(rows.map(({ row }) => row[index]));
-}
-
 /** Throws INTERNAL for a value that was not sent. */
 export function arrayOf(values: readonly (Value | undefined)[]): Buffer {
   if (values.every(isText)) return encodeTextArray(values);

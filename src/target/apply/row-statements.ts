@@ -5,7 +5,8 @@ import { unchanged } from '../../model/tuple.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { Parameter } from '../../postgres/statement-messages.ts';
 import type { RowDelete, RowWrite } from './coalesce.ts';
-import { columnArray, insertFrom, keyArrays, matches, rowsOf, unnest } from './row-sql.ts';
+import { encodeColumns } from './column-arrays.ts';
+import { insertFrom, keyArrays, matches, rowsOf, unnest } from './row-sql.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
 
 /** Gives each distinct SQL text of a connection a short name to prepare it under. */
@@ -55,7 +56,10 @@ function columnArrays(
   { columns }: TargetTable,
   rows: readonly Pick<RowWrite, 'row'>[],
 ): Parameter[] {
-  return columns.map(({ index }) => columnArray(rows, index));
+  return encodeColumns(
+    rows.map(({ row }) => row),
+    columns.map(({ index }) => index),
+  );
 }
 
 /** The upsert, and how many of the rows existed before it. */
@@ -96,7 +100,7 @@ export function updateRows(
   writes: readonly RowWrite[],
   options: { rekey: boolean; expectAll: boolean; anyIdentity?: boolean },
 ): Statement | undefined {
-  const carried = writes[0]?.row;
+  const carried = writes[0]?.row.values;
   if (carried === undefined) return undefined;
   const sent = table.columns.filter(
     (column) =>
@@ -127,7 +131,10 @@ export function updateRows(
       : `select 1 from ${rowsOf(table)} as t, ${unnest(names)} ${where}`;
   const values: (Buffer | string)[] = [
     ...keyArrays(key, writes),
-    ...[...set, ...fixed].map(({ index }) => columnArray(writes, index)),
+    ...encodeColumns(
+      writes.map(({ row }) => row),
+      [...set, ...fixed].map(({ index }) => index),
+    ),
   ];
   if (!options.expectAll) return { text: update, values };
   return {

@@ -1,8 +1,7 @@
 // One column of many rows as a text[] parameter in binary format: each value's bytes travel as
 // they are, so nothing has to be quoted. Layout: array_recv in PostgreSQL's arrayfuncs.c.
-
 const textOid = 25;
-const headerBytes = 20;
+export const headerBytes = 20;
 /** Of one UTF-16 unit in UTF-8. */
 const mostBytes = 3;
 /** Up to so many characters a loop is faster than a call into the runtime. */
@@ -29,13 +28,18 @@ export function encodeTextArray(values: readonly (string | null)[]): Buffer {
     if (length < 0) hasNull = 1;
     else offset += length;
   }
+  writeHeader(bytes, values.length, hasNull);
+  const written = bytes.subarray(0, offset);
+  return bytes === scratch ? Buffer.from(written) : written;
+}
+
+/** One dimension, from lower bound 1. */
+export function writeHeader(bytes: Buffer, length: number, hasNull: number): void {
   bytes.writeInt32BE(1, 0);
   bytes.writeInt32BE(hasNull, 4);
   bytes.writeInt32BE(textOid, 8);
-  bytes.writeInt32BE(values.length, 12);
+  bytes.writeInt32BE(length, 12);
   bytes.writeInt32BE(1, 16);
-  const written = bytes.subarray(0, offset);
-  return bytes === scratch ? Buffer.from(written) : written;
 }
 
 function mostBytesOf(value: string): number {

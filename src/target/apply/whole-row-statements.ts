@@ -4,6 +4,7 @@
 // index can be used; where there is none, one scan and a hash join serve a whole statement.
 import type { Tuple } from '../../model/tuple.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
+import { encodeColumns } from './column-arrays.ts';
 import type { Replacement, WholeRowStep } from './fold-whole-rows.ts';
 import type { PlannedStatement } from './plan-batch.ts';
 import { arrayOf, rowsOf } from './row-sql.ts';
@@ -29,7 +30,7 @@ export function planWholeRows(
   const searches = deletes.length + updates.length > 0;
   if (searches) plan.push(allowScans(true));
   for (const olds of byNulls(table, deletes, (old) => old))
-    for (const slice of slices(olds, (old) => old))
+    for (const slice of slices(olds, ({ size }) => size))
       plan.push({
         statement: deleteWholeRows(table, slice),
         expects: { kind: 'delete', rows: slice.length },
@@ -37,12 +38,12 @@ export function planWholeRows(
   for (const writes of byNulls(table, updates, ({ old }) => old))
     for (const slice of isWide(table)
       ? writes.map((write) => [write])
-      : slices(writes, ({ old, row }) => [...old, ...row])) {
+      : slices(writes, ({ old, row }) => old.size + row.size)) {
       const statement = updateWholeRows(table, slice, { expectAll: true });
       plan.push({ statement, expects: { kind: 'nothing' } });
     }
   if (searches) plan.push(allowScans(false));
-  for (const slice of slices(inserts, (row) => row))
+  for (const slice of slices(inserts, ({ size }) => size))
     plan.push({
       statement: insertRows(
         table,
@@ -78,13 +79,19 @@ export function updateWholeRows(
 ): Statement {
   const set = table.columns.filter(({ identityAlways }) => !identityAlways);
   const wide = isWide(table);
-  const news = wide ? [] : set.map(({ index }) => arrayOf(writes.map(({ row }) => row[index])));
+  const setIndices = set.map(({ index }) => index);
+  const news = wide
+    ? []
+    : encodeColumns(
+        writes.map(({ row }) => row),
+        setIndices,
+      );
   const { sql, values } = finding(
     table,
     writes.map(({ old }) => old),
     news,
   );
-  if (wide) values.push(arrayOf(set.map(({ index }) => writes[0]?.row[index])));
+  if (wide) values.push(arrayOf(setIndices.map((index) => writes[0]?.row.at(index))));
   const whole = `$${values.length}::text[]`;
   const assignments = set.map(
     ({ quoted, castType }, i) =>
@@ -122,13 +129,19 @@ function finding(
   const values =
     names.length === 0
       ? [String(olds.length)]
-      : [...columns.map(({ index }) => arrayOf(olds.map((old) => old[index]))), ...news];
+      : [
+          ...encodeColumns(
+            olds,
+            columns.map(({ index }) => index),
+          ),
+          ...news,
+        ];
   const typed = columns.map(({ castType }, i) => `u.c${i}::${castType}`).join(', ');
   const stored = columns.map(({ quoted }) => `t.${quoted}`).join(', ');
   const image = `row(${typed})::text collate "C"`;
   const comparisons = columns.flatMap((column, i) => {
     if (column.equals === undefined) return [];
-    return olds[0]?.[column.index] === null
+    return olds[0]?.at(column.index) === null
       ? [`t.${column.quoted} is null`]
       : [`t.${column.quoted} ${column.equals} d.c${i}::${column.castType}`];
   });
@@ -153,7 +166,7 @@ function byNulls<T>(
   const groups = new Map<string, T[]>();
   for (const item of items) {
     const old = oldOf(item);
-    const nulls = compared.map(({ index }) => (old[index] === null ? '0' : '1')).join('');
+    const nulls = compared.map(({ index }) => (old.at(index) === null ? '0' : '1')).join('');
     const same = groups.get(nulls);
     if (same === undefined) groups.set(nulls, [item]);
     else same.push(item);

@@ -8,7 +8,7 @@ import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowDelete, SingleRow, Step } from '../apply/coalesce.ts';
 import type { Fold } from '../apply/plan-batch.ts';
 import { arrayOf, matches, rowsOf } from '../apply/row-sql.ts';
-import { slices } from '../apply/slices.ts';
+import { sizeOfValues, slices } from '../apply/slices.ts';
 import type { KeyColumn, TargetTable, UniqueKey } from '../apply/target-table.ts';
 import { Given, matchesKey } from './guarded-statements.ts';
 
@@ -24,7 +24,7 @@ export function claimValues(folds: readonly Fold[], rank: number): Statement[] {
     const { table, step } = fold;
     const { key, uniques } = table;
     return uniques.flatMap((unique) =>
-      slices(takingsOf(step, unique), ({ values }) => values).map((takings) =>
+      slices(takingsOf(step, unique), ({ values }) => sizeOfValues(values)).map((takings) =>
         claimAll(table, key ?? [], unique, takings, rank),
       ),
     );
@@ -47,7 +47,7 @@ export function valuesTaken(
   change: RowDelete | SingleRow,
 ): readonly Value[] | undefined {
   const row = 'row' in change ? change.row : undefined;
-  const values = row && columns.map(({ index }) => row[index] ?? null);
+  const values = row && columns.map(({ index }) => row.at(index));
   if (values === undefined || values.includes(unchanged)) return undefined;
   return values.includes(null) && !nullsNotDistinct ? undefined : values;
 }

@@ -2,10 +2,11 @@
 // source has, not what happens to be here, which may be older than the source's. If the source has
 // changed it since, all of the row is taken from there, not some from each: that newer change is still
 // to come, and until then, or if a user writes on top of it here, the row must not be of two versions.
-import { type Tuple, unchanged } from '../../model/tuple.ts';
+import { Tuple, unchanged } from '../../model/tuple.ts';
 import type { RowWrite } from '../apply/coalesce.ts';
-import type { FetchRows } from '../apply/fetch-rows.ts';
+import type { FetchedRow, FetchRows } from '../apply/fetch-rows.ts';
 import type { Fold } from '../apply/plan-batch.ts';
+import { sizeOfValues } from '../apply/slices.ts';
 import type { TargetTable } from '../apply/target-table.ts';
 
 export interface CompletedRows {
@@ -30,7 +31,7 @@ export function needsCompletion(folds: readonly Fold[]): boolean {
 }
 
 export function isIncomplete({ row }: RowWrite): boolean {
-  return row.includes(unchanged);
+  return row.partial;
 }
 
 /** In pieces, each small enough to be held in memory; `writes` must all be incomplete. */
@@ -55,23 +56,20 @@ export async function* completeRows(
 }
 
 /** But for what it claims: a value of a unique key goes with the change that brought it. */
-function fill(table: TargetTable, write: RowWrite, present: Tuple | undefined): RowWrite[] {
+function fill(table: TargetTable, write: RowWrite, present: FetchedRow | undefined): RowWrite[] {
   if (present === undefined) return [];
   const claimed = [...(table.key ?? []), ...table.uniques.flatMap(({ columns }) => columns)];
   const sent = new Set(claimed.map(({ index }) => index));
-  const row = write.row.map((value, i) =>
+  const values = write.row.values.map((value, i) =>
     value === unchanged || !sent.has(i) ? (present[i] ?? null) : value,
   );
-  return [{ ...write, row, sent: write.row }];
+  return [{ ...write, row: Tuple.of(values), sent: write.row }];
 }
 
 function keyOf({ key }: RowWrite): (string | null)[] {
   return key.map((value) => (value === unchanged ? null : value));
 }
 
-function sizeOf(row: Tuple | undefined): number {
-  return (row ?? []).reduce(
-    (sum, value) => sum + (typeof value === 'string' ? value.length : 0),
-    0,
-  );
+function sizeOf(row: FetchedRow | undefined): number {
+  return row === undefined ? 0 : sizeOfValues(row);
 }

@@ -7,10 +7,10 @@ import type {
   ConflictSide,
   DecidingRule,
 } from '../../model/conflict.ts';
-import { type Tuple, unchanged } from '../../model/tuple.ts';
+import { unchanged } from '../../model/tuple.ts';
 import { isOlder, type Version } from '../../model/version.ts';
 import { rowImage } from './conflict-log.ts';
-import type { RowChanged } from './look-at-row.ts';
+import type { PresentRow, RowChanged } from './look-at-row.ts';
 import type { Clash } from './look-at-values.ts';
 import type { Settled } from './settle-row.ts';
 
@@ -29,7 +29,7 @@ export function conflictOf(settled: Settled): Conflict | undefined {
 function sidesOf(
   { table, key, incoming, version }: RowChanged,
   other: Version | undefined,
-  otherRow: Tuple | undefined,
+  otherRow: PresentRow | undefined,
 ): Pick<Conflict, 'sync' | 'table' | 'key' | 'local' | 'remote'> {
   const names = table.columns.map(({ name }) => name);
   // What a person is to decide on must be whole, or no row; else it is told what came.
@@ -42,7 +42,7 @@ function sidesOf(
   const came =
     incoming.kind === 'delete' || (pauses && incoming.gone)
       ? undefined
-      : ((pauses ? undefined : incoming.sent) ?? incoming.row);
+      : ((pauses ? undefined : incoming.sent) ?? incoming.row).values;
   const values = came && table.columns.map(({ index }) => came[index] ?? null);
   return {
     sync: table.contested?.sync ?? '',
@@ -93,7 +93,7 @@ function kindOf({
     return undefined;
   if (incoming.kind === 'delete') return 'delete_origin_differs';
   // What was completed is what the source has by now, which may be this very row.
-  const came = incoming.sent ?? incoming.row;
+  const came = (incoming.sent ?? incoming.row).values;
   const isSame = table.columns.every(
     ({ index }, i) => came[index] === unchanged || came[index] === presentRow?.[i],
   );

@@ -6,7 +6,8 @@ import { formatCommitTime } from '../../model/commit-time.ts';
 import { givenKeyHash } from '../../postgres/key-hash.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { earliestTime, nameOf, type RowDelete, type RowWrite } from '../apply/coalesce.ts';
-import { columnArray, insertFrom, keyArrays, matches, rowsOf } from '../apply/row-sql.ts';
+import { encodeColumns } from '../apply/column-arrays.ts';
+import { insertFrom, keyArrays, matches, rowsOf } from '../apply/row-sql.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
 import { encodeTimeArray } from '../apply/time-array.ts';
 import { keepManifest } from './manifest.ts';
@@ -231,11 +232,15 @@ export class Given {
     writes: readonly RowWrite[],
   ): (column: TargetColumn) => string {
     const names = new Map(key.map(({ index }, i) => [index, `k${i}`]));
-    for (const { index } of columns)
-      if (!names.has(index)) {
-        names.set(index, `c${index}`);
-        this.add(`c${index}`, columnArray(writes, index));
-      }
+    const rest = columns.map(({ index }) => index).filter((index) => !names.has(index));
+    const arrays = encodeColumns(
+      writes.map(({ row }) => row),
+      rest,
+    );
+    for (const [i, array] of arrays.entries()) {
+      names.set(rest[i] as number, `c${rest[i]}`);
+      this.add(`c${rest[i]}`, array);
+    }
     return ({ index }) => names.get(index) ?? '';
   }
 

@@ -1,7 +1,8 @@
 // A row that was seen to be missing: nobody can lock it, so whoever inserts it first is not overruled.
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowWrite } from '../apply/coalesce.ts';
-import { columnArray, insertFrom, unnest } from '../apply/row-sql.ts';
+import { encodeColumns } from '../apply/column-arrays.ts';
+import { insertFrom, unnest } from '../apply/row-sql.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 
 /**
@@ -21,6 +22,9 @@ export function insertAbsent(
     text:
       `${insertFrom(table, unnest(columns.map((_, i) => `c${i}`)))} ` +
       `on conflict${arbiter} do nothing`,
-    values: columns.map(({ index }) => columnArray([write], index)),
+    values: encodeColumns(
+      [write.row],
+      columns.map(({ index }) => index),
+    ),
   };
 }

@@ -1,6 +1,5 @@
 // What a target has under the key of an incoming change: locked, and with its exact version.
 import { beforeAllTimes, parseCommitTime } from '../../model/commit-time.ts';
-import type { Tuple } from '../../model/tuple.ts';
 import type { Version } from '../../model/version.ts';
 import { givenKeyHash, rowKeyHash } from '../../postgres/key-hash.ts';
 import { ownXid } from '../../postgres/own-xid.ts';
@@ -20,10 +19,12 @@ export interface RowChanged {
   readonly version: Version;
 }
 
+/** In the order of the relation's columns that the target has. */
+export type PresentRow = readonly (string | null)[];
+
 export interface FoundRow {
   readonly present: Present;
-  /** The target's row, in the order of the relation's columns that the target has; else undefined. */
-  readonly presentRow: Tuple | undefined;
+  readonly presentRow: PresentRow | undefined;
 }
 
 /** What a target is asked, and what its answers mean. */

@@ -2,7 +2,7 @@
 // follows for those rows.
 
 import { formatCommitTime } from '../../model/commit-time.ts';
-import type { Tuple, Value } from '../../model/tuple.ts';
+import type { Value } from '../../model/tuple.ts';
 import { isOlder, type Version } from '../../model/version.ts';
 import { givenKeyHash, rowKeyHash } from '../../postgres/key-hash.ts';
 import { ownXid } from '../../postgres/own-xid.ts';
@@ -13,7 +13,13 @@ import type { KeyColumn, TargetTable, UniqueKey } from '../apply/target-table.ts
 import { matchesValues, remember, valuesHash, valuesTaken } from './claim-values.ts';
 import type { Claim, Settlement, Taken } from './claims.ts';
 import { bury } from './guarded-statements.ts';
-import { isFoundLocked, type Question, type RowChanged, versionOf } from './look-at-row.ts';
+import {
+  isFoundLocked,
+  type PresentRow,
+  type Question,
+  type RowChanged,
+  versionOf,
+} from './look-at-row.ts';
 import type { Resolution } from './resolve.ts';
 
 /** When the rows were committed that the transaction which applies has written, by table and key. */
@@ -32,12 +38,12 @@ interface FoundValue extends Taken {
 
 interface Holder extends Claim {
   readonly keyValues: readonly Value[];
-  readonly row: Tuple;
+  readonly row: PresentRow;
 }
 
 /** A change that meets another row over a value. */
 export interface Clash extends RowChanged {
-  readonly rival: { readonly version: Version; readonly row: Tuple | undefined };
+  readonly rival: { readonly version: Version; readonly row: PresentRow | undefined };
   /** How many rows it meets. */
   readonly rivals: number;
   readonly resolution: 'apply_remote' | 'keep_local';

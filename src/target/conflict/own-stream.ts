@@ -7,7 +7,7 @@ import { givenKeyHash, rowKeyHash } from '../../postgres/key-hash.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowDelete, Step } from '../apply/coalesce.ts';
 import { rowsOf } from '../apply/row-sql.ts';
-import { slices } from '../apply/slices.ts';
+import { sizeOfKey, slices } from '../apply/slices.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
 import { buryGiven, Given, matchesKey } from './guarded-statements.ts';
 
@@ -18,9 +18,8 @@ export function planOwn(
   self: OwnSelf,
 ): Statement[] {
   const plan: Statement[] = [];
-  for (const rows of slices(step.deletes, (each) => each.key))
-    plan.push(ownDelete(table, key, rows, self));
-  for (const rows of slices([...step.updates, ...step.inserts], (each) => each.key))
+  for (const rows of slices(step.deletes, sizeOfKey)) plan.push(ownDelete(table, key, rows, self));
+  for (const rows of slices([...step.updates, ...step.inserts], sizeOfKey))
     plan.push(ownWrite(table, key, rows, self));
   return plan;
 }

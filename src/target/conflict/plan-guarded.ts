@@ -5,7 +5,7 @@ import type { Statement } from '../../postgres/statement-group.ts';
 import type { RowWrite, Step } from '../apply/coalesce.ts';
 import type { Fold } from '../apply/plan-batch.ts';
 import { keyArrays } from '../apply/row-sql.ts';
-import { slices } from '../apply/slices.ts';
+import { sizeOfKey, sizeOfRow, slices } from '../apply/slices.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { encodeTimeArray } from '../apply/time-array.ts';
 import {
@@ -31,11 +31,11 @@ export function planGuarded(
   options: WholeOptions,
 ): GuardedPlan[] {
   const plan: GuardedPlan[] = [];
-  for (const rows of slices(step.deletes, (each) => each.key))
+  for (const rows of slices(step.deletes, sizeOfKey))
     plan.push({ kind: 'delete', guarded: guardedDelete(table, key, rows, guard) });
-  for (const rows of slices(step.updates, ({ row }) => row))
+  for (const rows of slices(step.updates, sizeOfRow))
     plan.push({ kind: 'update', guarded: guardedUpdate(table, key, rows, guard, options) });
-  for (const rows of slices(step.inserts, ({ row }) => row))
+  for (const rows of slices(step.inserts, sizeOfRow))
     plan.push({ kind: 'insert', guarded: guardedInsert(table, key, rows, guard, options) });
   return plan;
 }

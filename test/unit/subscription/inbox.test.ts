@@ -1,6 +1,7 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { RowChange } from '../../../src/model/change.ts';
 import type { TransactionPart } from '../../../src/model/transaction.ts';
+import { Tuple } from '../../../src/model/tuple.ts';
 import { Inbox } from '../../../src/subscription/inbox.ts';
 import { PartFilter } from '../../../src/subscription/part-filter.ts';
 import { relationOf, transactionOf } from '../../support/model-values.ts';
@@ -21,7 +22,7 @@ function joinedAt(copiedAt: bigint) {
 }
 
 function insert(relation = mine): RowChange[] {
-  return [{ kind: 'insert', relation, new: ['1', null] }];
+  return [{ kind: 'insert', relation, new: Tuple.of(['1', null]) }];
 }
 
 function part(lsn: bigint, relation: typeof mine, rest: Partial<TransactionPart>): TransactionPart {

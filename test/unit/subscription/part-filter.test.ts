@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import type { TruncateRule } from '../../../src/config/config.ts';
 import type { Change, TruncateChange } from '../../../src/model/change.ts';
 import type { Relation } from '../../../src/model/relation.ts';
+import { Tuple } from '../../../src/model/tuple.ts';
+import { TupleStore } from '../../../src/model/tuple-store.ts';
 import { PartFilter } from '../../../src/subscription/part-filter.ts';
 import { relationOf, transactionOf } from '../../support/model-values.ts';
 
@@ -19,7 +21,7 @@ function filterOf(truncate: TruncateRule = 'replicate'): PartFilter {
 }
 
 function insert(relation: Relation): Change {
-  return { kind: 'insert', relation, new: ['1'] };
+  return { kind: 'insert', relation, new: Tuple.of(['1']) };
 }
 
 function truncate(...relations: Relation[]): TruncateChange {
@@ -46,6 +48,26 @@ test.each([
 test('when all belongs to it the list is not copied', () => {
   const part = transactionOf(500n, [insert(early), insert(late)]);
   expect(filterOf().changesOf(part)).toBe(part.changes);
+});
+
+test('what it keeps does not keep in memory what it leaves', () => {
+  const store = new TupleStore();
+  const next = () => store.keep(Tuple.of(['1']));
+  const kept: Change[] = [
+    { kind: 'insert', relation: early, new: next() },
+    { kind: 'update', relation: early, old: next(), new: next() },
+    { kind: 'delete', relation: early, old: next() },
+  ];
+  const left: Change = { kind: 'insert', relation: other, new: next() };
+  const blockOf = (change: Change | undefined) =>
+    change?.kind === 'insert' ? change.new.bytes : undefined;
+  const filter = filterOf();
+  const first = filter.changesOf(transactionOf(500n, [...kept, left]));
+  expect(first).toEqual(kept);
+  expect(blockOf(first[0])).not.toBe(blockOf(left));
+  const later = filter.changesOf(transactionOf(510n, kept));
+  expect(later).toEqual(kept);
+  expect(blockOf(later[0])).not.toBe(blockOf(left));
 });
 
 test.each<[TruncateRule, bigint, string[]]>([

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { InsertChange } from '../../../src/model/change.ts';
+import { Tuple } from '../../../src/model/tuple.ts';
 import { TransactionQueue } from '../../../src/subscription/queue.ts';
 import { headOf, relationOf, transactionOf } from '../../support/model-values.ts';
 
@@ -7,7 +8,7 @@ const table = relationOf('t');
 const unlimited = { changes: 1e9, bytes: 1e9 };
 
 function inserts(...ids: number[]): InsertChange[] {
-  return ids.map((id) => ({ kind: 'insert', relation: table, new: [String(id), null] }));
+  return ids.map((id) => ({ kind: 'insert', relation: table, new: Tuple.of([String(id), null]) }));
 }
 
 function queueOf(...parts: ReturnType<typeof transactionOf>[]): TransactionQueue {

@@ -1,22 +1,25 @@
 // What a subscription does when its target goes away, comes back as another, or is in the middle of
 // a transaction. The target is a script here; the statements are proved elsewhere.
+
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Batch } from '../../../src/model/batch.ts';
 import { ReplicatorError } from '../../../src/model/errors.ts';
 import type { TransactionPart } from '../../../src/model/transaction.ts';
+import { Tuple } from '../../../src/model/tuple.ts';
 import { Subscription } from '../../../src/subscription/subscription.ts';
 import type { Applier } from '../../../src/target/apply/applier.ts';
 import { relationOf, transactionOf } from '../../support/model-values.ts';
 
 const t = relationOf('t');
-const change = { kind: 'insert', relation: t, new: ['1', null] } as const;
+const change = { kind: 'insert', relation: t, new: Tuple.of(['1', null]) } as const;
 
 /** One target over all connections to it. */
 class ScriptedTarget {
   progress = 100n;
   readonly calls: string[] = [];
   onApply: () => Promise<void> = async () => {};
+  onPart: () => void = () => {};
   refuses: (batch: Batch) => boolean = () => false;
   onAbandon = () => {};
   isAway = false;
@@ -37,6 +40,7 @@ class ScriptedTarget {
         this.#advance('batch', batch.endLsn);
       },
       applyPart: async (part: TransactionPart) => {
+        this.onPart();
         if (part.endLsn === undefined) this.calls.push('part');
         else this.#advance('last part', part.endLsn);
       },
@@ -123,6 +127,20 @@ test('what comes anew while what broke off is undone is not undone as well', asy
   subscription.interrupted();
   await vi.waitFor(() => expect(target.calls).toContain('last part 210'));
   expect(target.calls.slice(-2)).toEqual(['part', 'last part 210']);
+});
+
+test('what has arrived whole is completed, though what is behind it breaks off', async () => {
+  const target = new ScriptedTarget();
+  const subscription = await start(target);
+  target.onPart = () => {
+    target.onPart = () => {};
+    subscription.receive(transactionOf(200n, [change], { first: false, endLsn: 210n }));
+    subscription.receive(transactionOf(300n, [change], { endLsn: undefined }));
+    subscription.interrupted();
+  };
+  subscription.receive(transactionOf(200n, [change], { endLsn: undefined }));
+  await vi.waitFor(() => expect(target.calls).toContain('last part 210'));
+  expect(target.calls).toEqual(['abandon', 'part', 'last part 210']);
 });
 
 test('what nobody waits for is applied at its pace', async () => {

@@ -1,14 +1,16 @@
 // What a real server sent, cut at every byte and at random: always the transactions that the driver's
 // own reading gives.
+
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import { Tuple } from '../../../../src/model/tuple.ts';
 import { serverFacts } from '../../../../src/postgres/server-facts.ts';
 import { Session } from '../../../../src/postgres/session.ts';
 import { MessageSplitter } from '../../../../src/source/capture/message-splitter.ts';
 import { ReplicationStream } from '../../../../src/source/capture/replication-stream.ts';
-import { decodeMessage } from '../../../../src/source/decode/pgoutput-decoder.ts';
+import { PgoutputDecoder } from '../../../../src/source/decode/pgoutput-decoder.ts';
 import { TransactionAssembler } from '../../../../src/source/decode/transaction-assembler.ts';
 import { createDatabase, type TestDatabase } from '../../../support/database.ts';
 import { databaseConfig } from '../../../support/database-config.ts';
@@ -59,16 +61,19 @@ class Transactions {
     onRefused: (_, error) => expect.fail(error.message),
     onPassed: (endLsn) => this.#parts.push(endLsn),
   });
+  readonly #decoder = new PgoutputDecoder(this.#assembler);
 
   /** The content of a CopyData message. */
   add(bytes: Buffer, start: number, end: number): void {
-    if (bytes[start] === 0x77) decodeMessage(bytes, this.#assembler, start + 25, end);
+    if (bytes[start] === 0x77) this.#decoder.decode(bytes, start + 25, end);
   }
 
   get text(): string {
-    return JSON.stringify(this.#parts, (_, value) =>
-      typeof value === 'bigint' || typeof value === 'symbol' ? String(value) : value,
-    );
+    return JSON.stringify(this.#parts, (_, value) => {
+      if (value instanceof Tuple)
+        return value.values.map((each) => (each === null ? null : String(each)));
+      return typeof value === 'bigint' ? String(value) : value;
+    });
   }
 }
 

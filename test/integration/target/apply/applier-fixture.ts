@@ -4,7 +4,7 @@ import type { Batch } from '../../../../src/model/batch.ts';
 import type { Change, RowChange } from '../../../../src/model/change.ts';
 import type { ConflictCounts } from '../../../../src/model/conflict.ts';
 import type { Relation } from '../../../../src/model/relation.ts';
-import type { Tuple } from '../../../../src/model/tuple.ts';
+import { Tuple, type Value } from '../../../../src/model/tuple.ts';
 import { describeTables } from '../../../../src/postgres/catalog.ts';
 import { originName } from '../../../../src/postgres/object-names.ts';
 import { Session } from '../../../../src/postgres/session.ts';
@@ -161,19 +161,19 @@ export async function relationOf(source: TestDatabase, name: string): Promise<Re
   };
 }
 
-export function insert(relation: Relation, ...row: Tuple): RowChange {
-  return { kind: 'insert', relation, new: row };
+export function insert(relation: Relation, ...row: Value[]): RowChange {
+  return { kind: 'insert', relation, new: Tuple.of(row) };
 }
 
-export function update(relation: Relation, ...row: Tuple): RowChange {
-  return { kind: 'update', relation, old: undefined, new: row };
+export function update(relation: Relation, ...row: Value[]): RowChange {
+  return { kind: 'update', relation, old: undefined, new: Tuple.of(row) };
 }
 
 /** An update that changed the key: `old` has the identity's values and nulls. */
-export function rekey(relation: Relation, old: Tuple, ...row: Tuple): RowChange {
-  return { kind: 'update', relation, old, new: row };
+export function rekey(relation: Relation, old: readonly Value[], ...row: Value[]): RowChange {
+  return { kind: 'update', relation, old: Tuple.of(old), new: Tuple.of(row) };
 }
 
-export function remove(relation: Relation, ...old: Tuple): RowChange {
-  return { kind: 'delete', relation, old };
+export function remove(relation: Relation, ...old: Value[]): RowChange {
+  return { kind: 'delete', relation, old: Tuple.of(old) };
 }

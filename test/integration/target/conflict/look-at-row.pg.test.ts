@@ -1,5 +1,7 @@
 // What is decided upon must be locked: users write at the same time.
+
 import { expect, test } from 'vitest';
+import { Tuple } from '../../../../src/model/tuple.ts';
 import { describeTables } from '../../../../src/postgres/catalog.ts';
 import type { GroupResult, Statement } from '../../../../src/postgres/statement-group.ts';
 import { matchTable } from '../../../../src/target/apply/target-table.ts';
@@ -40,7 +42,7 @@ test.each([
     const incoming = {
       kind: 'insert',
       key: [String(inserted.id)],
-      row: [String(inserted.id), 'x'],
+      row: Tuple.of([String(inserted.id), 'x']),
       time: 0n,
     } as const;
     const change = { table, key, incoming, version: { time: 0n, rank: 1 } };

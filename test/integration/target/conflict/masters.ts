@@ -5,7 +5,7 @@ import type { RowChange } from '../../../../src/model/change.ts';
 import type { ReplicatorError } from '../../../../src/model/errors.ts';
 import type { Relation } from '../../../../src/model/relation.ts';
 import type { TransactionPart } from '../../../../src/model/transaction.ts';
-import { type Tuple, unchanged } from '../../../../src/model/tuple.ts';
+import { Tuple, unchanged } from '../../../../src/model/tuple.ts';
 import { originName } from '../../../../src/postgres/object-names.ts';
 import { schemaStatements } from '../../../../src/setup/schema.ts';
 import { Applier } from '../../../../src/target/apply/applier.ts';
@@ -206,11 +206,11 @@ function changeOf(
   row: Readonly<Record<string, string | null>>,
   unsent: readonly string[],
 ): RowChange {
-  const tuple: Tuple = relation.columns.map(({ name }) =>
-    unsent.includes(name) ? unchanged : (row[name] ?? null),
+  const tuple = Tuple.of(
+    relation.columns.map(({ name }) => (unsent.includes(name) ? unchanged : (row[name] ?? null))),
   );
-  const old: Tuple = relation.columns.map(({ name, identity }) =>
-    identity ? (row[name] ?? null) : null,
+  const old = Tuple.of(
+    relation.columns.map(({ name, identity }) => (identity ? (row[name] ?? null) : null)),
   );
   if (kind === 'insert') return { kind, relation, new: tuple };
   if (kind === 'delete') return { kind, relation, old };

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { InsertChange } from '../../../../src/model/change.ts';
 import type { TableName } from '../../../../src/model/relation.ts';
 import type { TransactionPart } from '../../../../src/model/transaction.ts';
+import { Tuple } from '../../../../src/model/tuple.ts';
 import { TransactionAssembler } from '../../../../src/source/decode/transaction-assembler.ts';
 import { headOf, relationOf } from '../../../support/model-values.ts';
 
@@ -33,7 +34,7 @@ function assemble(options: { partBytes?: number; partChanges?: number } = {}) {
 }
 
 function insertOf(id: string): InsertChange {
-  return { kind: 'insert', relation: table, new: [id, null] };
+  return { kind: 'insert', relation: table, new: Tuple.of([id, null]) };
 }
 
 test('a transaction is one part, whole', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RowChange } from '../../../../src/model/change.ts';
-import { type Tuple, unchanged } from '../../../../src/model/tuple.ts';
+import { Tuple, unchanged, type Value } from '../../../../src/model/tuple.ts';
 import {
   coalesce,
   type SingleRow,
@@ -12,20 +12,20 @@ import { relationOf, targetTableOf } from '../../../support/model-values.ts';
 const relation = relationOf('t', ['id*', 'a', 'b']);
 const table = targetTableOf(relation);
 
-function insert(...row: Tuple): RowChange {
-  return { kind: 'insert', relation, new: row };
+function insert(...row: Value[]): RowChange {
+  return { kind: 'insert', relation, new: Tuple.of(row) };
 }
 
-function update(...row: Tuple): RowChange {
-  return { kind: 'update', relation, old: undefined, new: row };
+function update(...row: Value[]): RowChange {
+  return { kind: 'update', relation, old: undefined, new: Tuple.of(row) };
 }
 
-function rekey(from: string, ...row: Tuple): RowChange {
-  return { kind: 'update', relation, old: [from, null, null], new: row };
+function rekey(from: string, ...row: Value[]): RowChange {
+  return { kind: 'update', relation, old: Tuple.of([from, null, null]), new: Tuple.of(row) };
 }
 
 function remove(id: string): RowChange {
-  return { kind: 'delete', relation, old: [id, null, null] };
+  return { kind: 'delete', relation, old: Tuple.of([id, null, null]) };
 }
 
 /** The n-th change was committed at time n, from 1. */
@@ -34,7 +34,11 @@ function timed(changes: RowChange[]): TableChanges {
 }
 
 const gone = (time: bigint, ...key: string[]) => ({ key, time });
-const write = (time: bigint, key: string, ...row: Tuple) => ({ key: [key], row, time });
+const write = (time: bigint, key: string, ...row: Value[]) => ({
+  key: [key],
+  row: Tuple.of(row),
+  time,
+});
 
 function step(rest: Partial<Step>): Step {
   return { deletes: [], expectedDeletes: 0, rekeys: [], updates: [], inserts: [], ...rest };
@@ -105,8 +109,8 @@ test('a table without a key takes inserts, every one of them', () => {
   expect(coalesce(keyless, timed(twice))).toEqual([
     step({
       inserts: [
-        { key: [], row: ['1', 'a', 'b'], time: 1n },
-        { key: [], row: ['1', 'a', 'b'], time: 2n },
+        { key: [], row: Tuple.of(['1', 'a', 'b']), time: 1n },
+        { key: [], row: Tuple.of(['1', 'a', 'b']), time: 2n },
       ],
     }),
   ]);
@@ -144,7 +148,7 @@ test('where several databases write, what earlier transactions made of a row is 
     insert('1', 'i', 'j'),
     update('1', 'k', 'l'),
   ];
-  const inserted = (time: bigint, ...row: Tuple): SingleRow => ({
+  const inserted = (time: bigint, ...row: Value[]): SingleRow => ({
     kind: 'insert',
     ...write(time, '1', ...row),
   });
@@ -180,8 +184,8 @@ test('a large value that REPLICA IDENTITY FULL sent with the old row is taken fr
   const change: RowChange = {
     kind: 'update',
     relation: full,
-    old: ['1', 'a', 'large'],
-    new: ['1', 'c', unchanged],
+    old: Tuple.of(['1', 'a', 'large']),
+    new: Tuple.of(['1', 'c', unchanged]),
   };
   expect(coalesce(table, timed([change]))).toEqual([
     step({ updates: [write(1n, '1', '1', 'c', 'large')] }),

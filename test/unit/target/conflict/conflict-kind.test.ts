@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Tuple, unchanged } from '../../../../src/model/tuple.ts';
+import { Tuple, unchanged } from '../../../../src/model/tuple.ts';
 import type { Version } from '../../../../src/model/version.ts';
 import type { Contested, TargetTable } from '../../../../src/target/apply/target-table.ts';
 import { conflictOf, isWorthTelling } from '../../../../src/target/conflict/conflict-kind.ts';
@@ -27,11 +27,11 @@ const here = (time: bigint): Version => ({ time, rank: 2 });
 function met(
   kind: 'insert' | 'update' | 'delete',
   present: Partial<Present>,
-  rows: { row?: Tuple; sent?: Tuple; presentRow?: Tuple; pauses?: boolean } = {},
+  rows: { row?: Tuple; sent?: Tuple; presentRow?: readonly string[]; pauses?: boolean } = {},
 ) {
   const version: Version = { time: 10n * second, rank: 1 };
   const key = ['1'];
-  const { row = ['1', 'there'], sent } = rows;
+  const { row = Tuple.of(['1', 'there']), sent } = rows;
   const incoming = { key, row, ...(sent && { sent }), time: version.time, kind };
   const found: Present = { row: undefined, tombstone: undefined, ...present };
   return conflictOf({
@@ -76,23 +76,25 @@ test('is none with the row of the same source, nor where nothing is there', () =
 });
 
 test('a row that was completed counts, and is told, as it was sent', () => {
-  const row = ['1', 'here'];
-  const lost = met('update', { row: here(11n * second) }, { row, sent: ['1', 'lost'] });
+  const row = Tuple.of(['1', 'here']);
+  const lost = met('update', { row: here(11n * second) }, { row, sent: Tuple.of(['1', 'lost']) });
   expect(lost).toMatchObject({ kind: 'update_origin_differs', remote: { row: { v: 'lost' } } });
-  const sent: Tuple = ['1', unchanged];
+  const sent = Tuple.of(['1', unchanged]);
   expect(met('update', { row: here(11n * second) }, { row, sent })).toBeUndefined();
 });
 
 test('is none between two that wrote the same row, however large', () => {
-  const row = ['1', 'x'.repeat(2_000_000)];
+  const large = 'x'.repeat(2_000_000);
+  const row = Tuple.of(['1', large]);
   const near = { row: here(10n * second) };
-  expect(met('update', near, { row, presentRow: [...row] })).toBeUndefined();
-  expect(met('update', near, { row, presentRow: ['1', `${row[1]}y`] })).toBeDefined();
+  expect(met('update', near, { row, presentRow: ['1', large] })).toBeUndefined();
+  expect(met('update', near, { row, presentRow: ['1', `${large}y`] })).toBeDefined();
 });
 
 test('what a person is to decide on is whole', () => {
-  const row = ['1', 'x'.repeat(2_000_000)];
+  const large = 'x'.repeat(2_000_000);
+  const row = Tuple.of(['1', large]);
   const near = { row: here(10n * second) };
   expect(met('update', near, { row })?.remote.row).toEqual({ id: '1' });
-  expect(met('update', near, { row, pauses: true })?.remote.row).toEqual({ id: '1', v: row[1] });
+  expect(met('update', near, { row, pauses: true })?.remote.row).toEqual({ id: '1', v: large });
 });

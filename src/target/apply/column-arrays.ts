@@ -1,0 +1,79 @@
+// Columns of many rows as text[] parameters, without a string of any value: a tuple and an array have the
+// same form for a value, its length and its bytes, so both are copied at once. Row by row, as that is how
+// the values lie in memory.
+import { copyBytes } from '../../model/copy-bytes.ts';
+import { ReplicatorError } from '../../model/errors.ts';
+import { sizeAt, type Tuple, tags } from '../../model/tuple.ts';
+import { headerBytes, writeHeader } from './text-array.ts';
+
+/** Of -1, in place of a length. */
+const nullLength = Buffer.alloc(4, 255);
+
+/** An array per column, in the order of `indices`. Throws INTERNAL for a value that was not sent. */
+export function encodeColumns(rows: readonly Tuple[], indices: readonly number[]): Buffer[] {
+  const slots = slotsOf(rows, indices);
+  const { sizes, hasNull } = measure(rows, slots, indices.length);
+  const arrays = Array.from(sizes, (size) => Buffer.allocUnsafe(size));
+  for (const [slot, array] of arrays.entries())
+    writeHeader(array, rows.length, hasNull[slot] as number);
+  fill(arrays, rows, slots);
+  return arrays;
+}
+
+/** By column: which array it goes into; -1 for none. */
+function slotsOf(rows: readonly Tuple[], indices: readonly number[]): Int32Array {
+  const { length } = rows[0] ?? { length: 0 };
+  const slots = new Int32Array(length).fill(-1);
+  for (const [slot, index] of indices.entries()) slots[index] = slot;
+  if (rows.some((row) => row.length !== length) || indices.some((index) => index >= length))
+    throw notSent();
+  return slots;
+}
+
+function measure(
+  rows: readonly Tuple[],
+  slots: Int32Array,
+  count: number,
+): { sizes: Float64Array; hasNull: Uint8Array } {
+  const sizes = new Float64Array(count).fill(headerBytes);
+  const hasNull = new Uint8Array(count);
+  for (const { bytes, start } of rows) {
+    let offset = start;
+    for (let column = 0; column < slots.length; column += 1) {
+      const size = sizeAt(bytes, offset);
+      const slot = slots[column] as number;
+      if (slot >= 0) {
+        const tag = bytes[offset];
+        if (tag === tags.unchanged) throw notSent();
+        if (tag === tags.null) hasNull[slot] = 1;
+        (sizes[slot] as number) += tag === tags.null ? nullLength.length : size - 1;
+      }
+      offset += size;
+    }
+  }
+  return { sizes, hasNull };
+}
+
+function fill(arrays: readonly Buffer[], rows: readonly Tuple[], slots: Int32Array): void {
+  const ends = new Int32Array(arrays.length).fill(headerBytes);
+  for (const { bytes, start } of rows) {
+    let offset = start;
+    for (let column = 0; column < slots.length; column += 1) {
+      const next = offset + sizeAt(bytes, offset);
+      const slot = slots[column] as number;
+      if (slot >= 0) {
+        const array = arrays[slot] as Buffer;
+        const end = ends[slot] as number;
+        const isNull = bytes[offset] === tags.null;
+        ends[slot] = isNull
+          ? copyBytes(nullLength, 0, nullLength.length, array, end)
+          : copyBytes(bytes, offset + 1, next, array, end);
+      }
+      offset = next;
+    }
+  }
+}
+
+function notSent(): ReplicatorError {
+  return new ReplicatorError('INTERNAL', 'a value that was not sent reached a statement');
+}
