@@ -13,9 +13,14 @@ const nullLength = Buffer.alloc(4, 255);
 export function encodeColumns(rows: readonly Tuple[], indices: readonly number[]): Buffer[] {
   const slots = slotsOf(rows, indices);
   const { sizes, hasNull } = measure(rows, slots, indices.length);
-  const arrays = Array.from(sizes, (size) => Buffer.allocUnsafe(size));
-  for (const [slot, array] of arrays.entries())
+  const all = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size, 0));
+  let end = 0;
+  const arrays = Array.from(sizes, (size, slot) => {
+    const array = all.subarray(end, end + size);
+    end += size;
     writeHeader(array, rows.length, hasNull[slot] as number);
+    return array;
+  });
   fill(arrays, rows, slots);
   return arrays;
 }
