@@ -108,7 +108,7 @@ const applySchema = z.strictObject({
   batch_changes: wholeNumber(1, 1_000_000)
     .prefault(10_000)
     .meta({ description: 'Most changes in one transaction on a target.' }),
-  batch_size: size('1kB', '1GB').prefault('8MB').meta({
+  batch_size: size('1kB', '1GB').prefault('4MB').meta({
     description:
       'Most bytes of row values in one batch; larger transactions are applied in chunks of it.',
   }),
