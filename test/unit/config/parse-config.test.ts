@@ -48,7 +48,7 @@ test('the least that a file can say', () => {
     ownStreams: ['a', 'b'],
     apply: {
       batchChanges: 10_000,
-      batchBytes: 8_388_608,
+      batchBytes: 4_194_304,
       queueBytes: 16_777_216,
       lockTimeoutMs: 10_000,
     },

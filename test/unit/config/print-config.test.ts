@@ -49,7 +49,7 @@ syncs:
     truncate: replicate
 apply:
   batch_changes: 10000
-  batch_size: 8MB
+  batch_size: 4MB
   queue_size: 16MB
   lock_timeout: 10s
 slots:
