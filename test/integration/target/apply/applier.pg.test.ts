@@ -1,6 +1,7 @@
 // Each kind of statement that is written to a target, on every version.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { unchanged } from '../../../../src/model/tuple.ts';
+import type { RowChange } from '../../../../src/model/change.ts';
+import { Tuple, unchanged } from '../../../../src/model/tuple.ts';
 import { majors } from '../../../support/servers-for-tests.ts';
 import { ApplierFixture, insert, rekey, remove, update } from './applier-fixture.ts';
 
@@ -349,6 +350,21 @@ describe.each(majors)('PostgreSQL %i', (major) => {
       await fixture.connect();
       expect(fixture.applier.progress).toBe(before);
       expect(await fixture.rows('t')).toEqual(['(7,taken)']);
+    });
+  });
+
+  test('bytes that are no text reach the server, which refuses them', async () => {
+    const t = await tableOf(plain);
+    const bytes = Buffer.concat([Tuple.of(['1', 'é', null]).bytes]);
+    bytes[bytes.indexOf(0xc3)] = 0xff;
+    const change: RowChange = {
+      kind: 'insert',
+      relation: t,
+      new: new Tuple(bytes, 0, bytes.length, 3, false),
+    };
+    await expect(fixture.apply([change])).rejects.toMatchObject({
+      code: 'DATA_REJECTED',
+      sqlstate: '22021',
     });
   });
 
