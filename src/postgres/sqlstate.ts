@@ -83,7 +83,9 @@ export function fromPostgres(error: unknown, where: string): ReplicatorError {
   const code = codeOf(error);
   if (code !== undefined && tlsCodes.test(code))
     return new ReplicatorError('TLS', `${where}: ${error.message}`, { cause: error });
-  if (code !== undefined && /^(E[A-Z]+)$/.test(code))
+  // Of a connection that there was; what it means for one that is being made, connectError says.
+  const isBroken = code === 'ECONNRESET' || code === 'EPIPE';
+  if (code !== undefined && /^(E[A-Z]+)$/.test(code) && !isBroken)
     return new ReplicatorError('UNREACHABLE', `${where}: ${error.message || code}`, {
       cause: error,
     });

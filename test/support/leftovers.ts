@@ -12,32 +12,31 @@ const selectLeftovers = `
     from pg_stat_activity where application_name like 'replicator%'
   order by 1, 2`;
 
-/** As `kind name detail`. */
-export async function findLeftovers(server: PostgresServer): Promise<string[]> {
-  const rows = await server.query('postgres', selectLeftovers);
-  return rows.map(({ kind, name, detail }) => `${kind} ${name} ${detail}`.trim());
-}
-
 /**
- * No replication slot, no origin and no connection of replicator. Backends need a moment to notice
- * that their client has gone. What is found is reported and then removed: a leak fails the test that
- * leaks, not the ones after it.
+ * What is still there after that time of slots, origins and connections of replicator, each as `kind name detail`:
+ * backends need a moment to notice that their client has gone.
  */
-export async function assertNothingLeft(server: PostgresServer, timeoutMs = 5000): Promise<void> {
+export async function findLeftovers(server: PostgresServer, timeoutMs = 5_000): Promise<string[]> {
   let left: string[] = [];
+  const nothingLeft = async () => {
+    const rows = await server.query('postgres', selectLeftovers);
+    left = rows.map(({ kind, name, detail }) => `${kind} ${name} ${detail}`.trim());
+    return left.length === 0;
+  };
   try {
-    await eventually(
-      async () => {
-        left = await findLeftovers(server);
-        return left.length === 0;
-      },
-      { timeoutMs, intervalMs: 10 },
-    );
+    await eventually(nothingLeft, { timeoutMs, intervalMs: 10 });
   } catch (error) {
     if (left.length === 0) throw error;
-    await removeLeftovers(server);
-    throw new Error(`left on PostgreSQL ${server.major}: ${left.join('; ')}`);
   }
+  return left;
+}
+
+/** What is found is reported and then removed: a leak fails the test that leaks, not the ones after it. */
+export async function assertNothingLeft(server: PostgresServer, timeoutMs?: number): Promise<void> {
+  const left = await findLeftovers(server, timeoutMs);
+  if (left.length === 0) return;
+  await removeLeftovers(server);
+  throw new Error(`left on PostgreSQL ${server.major}: ${left.join('; ')}`);
 }
 
 /** The same for several; all of them are looked at and cleaned, whatever is found on the first. */

@@ -5,7 +5,7 @@ import type { TransactionPart } from '../../model/transaction.ts';
 import type { ChangeCounts } from '../progress/progress.ts';
 import type { ApplyConnection } from './apply-connection.ts';
 import { expectShapes } from './expect-shapes.ts';
-import { countChanges, type Fold } from './plan-batch.ts';
+import { countChanges, type Fold, type PlannedStatement } from './plan-batch.ts';
 import type { TargetTable } from './target-table.ts';
 import { isContested, type LoadedTables, type TargetTables } from './target-tables.ts';
 import { awaitVisible, begin } from './transaction-frame.ts';
@@ -58,10 +58,11 @@ export class ApplyParts {
     const folds = writer.fold([part]);
     this.#open ??= await this.#begin(care, part);
     try {
-      if (!this.#sendsAhead(loaded.tables, this.#open)) {
+      const plan = this.#planAhead(folds, loaded.tables, this.#open.care);
+      if (plan === undefined) {
         await this.#answered(this.#open);
         await this.#write(part, folds, loaded.tables, this.#open);
-      } else await this.#send(folds, loaded.tables, this.#open);
+      } else await this.#send(plan, loaded.tables, this.#open);
       if (!this.#options.isOwn) addCounts(this.#open.counts, countChanges([part]));
       if (part.endLsn === undefined) return;
       await this.#answered(this.#open);
@@ -81,19 +82,24 @@ export class ApplyParts {
     return await tables.load([part]);
   }
 
-  /** Where nothing of the answer decides what follows. */
-  #sendsAhead(tables: ReadonlySet<TargetTable>, { care }: OpenTransaction): boolean {
-    return care === 'none' && !this.#options.isOwn && !isContested(tables);
+  /** Undefined where the answer decides what follows. */
+  #planAhead(
+    folds: readonly Fold[],
+    tables: ReadonlySet<TargetTable>,
+    care: Care,
+  ): PlannedStatement[] | undefined {
+    return care === 'none' && !isContested(tables)
+      ? this.#options.writer.planPart(folds)
+      : undefined;
   }
 
   /** Behind the part before, which the server may not have done yet: if it fails, so does this one. */
   async #send(
-    folds: readonly Fold[],
+    plan: readonly PlannedStatement[],
     tables: ReadonlySet<TargetTable>,
     open: OpenTransaction,
   ): Promise<void> {
     const { connection, writer } = this.#options;
-    const plan = writer.planPart(folds);
     const statements = plan.map(({ statement }) => statement);
     const answer = connection
       .sendOpen([...connection.named(statements), ...expectShapes(tables)])

@@ -28,8 +28,8 @@ export interface Writer {
     batch: Batch,
     tables: ReadonlySet<TargetTable>,
   ): PlannedStatement[] | undefined;
-  /** One part of a transaction, of tables that one database writes to. */
-  planPart(folds: readonly Fold[]): PlannedStatement[];
+  /** One part of a transaction, of tables that one database writes to; undefined when it goes step by step. */
+  planPart(folds: readonly Fold[]): PlannedStatement[] | undefined;
   /** The plan raised that it must not be done so. */
   refused(): void;
   /** What must go with the writes where they do not go by the plan: raises nothing. */

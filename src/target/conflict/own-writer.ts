@@ -5,7 +5,6 @@
 import type { Batch } from '../../model/batch.ts';
 import type { Change, RowChange } from '../../model/change.ts';
 import { formatCommitTime } from '../../model/commit-time.ts';
-import { ReplicatorError } from '../../model/errors.ts';
 import type { Relation } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
@@ -53,10 +52,7 @@ export class OwnWriter implements Writer {
     return statements.map((statement) => ({ statement, expects: { kind: 'nothing' } }));
   }
 
-  /** Never asked for: its parts are written step by step, and an empty plan would skip one. */
-  planPart(): never {
-    throw new ReplicatorError('INTERNAL', 'a part of an own stream would be sent ahead');
-  }
+  planPart(): undefined {}
 
   refused(): void {
     this.#inFull = batchesInFull;

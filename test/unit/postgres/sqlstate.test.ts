@@ -73,7 +73,8 @@ describe('row values', () => {
 
 test.each<[string, ErrorCode]>([
   ['ECONNREFUSED', 'UNREACHABLE'],
-  ['ECONNRESET', 'UNREACHABLE'],
+  ['ECONNRESET', 'CONNECTION_LOST'],
+  ['EPIPE', 'CONNECTION_LOST'],
   ['ENOTFOUND', 'UNREACHABLE'],
   ['ETIMEDOUT', 'UNREACHABLE'],
   ['ERR_TLS_CERT_ALTNAME_INVALID', 'TLS'],
