@@ -176,6 +176,8 @@ export class ReplicationStream {
       // Filters at the source.
       ...(server.major >= 16 ? ["origin 'none'"] : []),
     ];
+    // An end that was read together with the answer before has been told already, to nobody.
+    this.ended.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       this.#connection.once('replicationStart', resolve);
       // The driver tells it a moment later than it read it.

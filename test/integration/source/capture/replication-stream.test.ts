@@ -144,6 +144,14 @@ describe.each([{ tls: false }, { tls: true }])('tls: $tls', ({ tls }) => {
     expect(seen).toEqual(['first', 'bad']);
   });
 
+  test('an end that is read together with the answer before is the end', async () => {
+    const early = complaint('E', 'FATAL', '57P01');
+    await expect(open({ tls, early, answer: () => {} })).rejects.toMatchObject({
+      code: 'CONNECTION_LOST',
+      sqlstate: '57P01',
+    });
+  });
+
   test('a notice that comes in two pieces before the stream is not taken for a part of it', async () => {
     const notice = complaint('N', 'WARNING', '01000');
     const rest = Buffer.concat([notice.subarray(9), message('W', Buffer.alloc(3)), data('first')]);
