@@ -55,14 +55,13 @@ export class Tuple {
   }
 
   get values(): readonly Value[] {
-    const { bytes } = this;
-    const values: Value[] = [];
-    for (let offset = this.start; offset < this.end; ) {
-      const size = sizeAt(bytes, offset);
-      values.push(decode(bytes, offset, size));
-      offset += size;
-    }
-    return values;
+    return this.#pieces().map((piece) => decode(piece, 0, piece.length));
+  }
+
+  /** Which of them are `unchanged`; none of them is decoded for that. */
+  get unsent(): readonly number[] {
+    if (!this.partial) return [];
+    return this.#pieces().flatMap((piece, i) => (piece[0] === tags.unchanged ? i : []));
   }
 
   /** With another's values where its own were not sent, as far as they are `known`. */
@@ -99,8 +98,8 @@ export function sizeAt(bytes: Buffer, offset: number): number {
   return bytes[offset] === tags.text ? 5 + lengthAt(bytes, offset + 1) : 1;
 }
 
-/** An int32: in a loop over all values cheaper than `readInt32BE`. Beyond the end it is 0. */
-export function lengthAt(bytes: Buffer, offset: number): number {
+/** An int32: in a loop over all values cheaper than `readInt32BE`. */
+function lengthAt(bytes: Buffer, offset: number): number {
   return (
     ((bytes[offset] as number) << 24) |
     ((bytes[offset + 1] as number) << 16) |

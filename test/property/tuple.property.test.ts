@@ -32,6 +32,7 @@ test('a tuple has the values that it is made of', () => {
       expect(tuple.length).toBe(values.length);
       expect(tuple.at(index)).toBe(values[index] ?? null);
       expect(tuple.partial).toBe(values.includes(unchanged));
+      expect(tuple.unsent).toEqual(values.flatMap((each, i) => (each === unchanged ? i : [])));
     }),
   );
 });
@@ -76,7 +77,10 @@ test('images tell rows apart', () => {
 test('columns come out as the arrays of their values', () => {
   fc.assert(
     fc.property(rowsAndColumns, ({ rows, indices }) => {
-      const arrays = encodeColumns(rows.map(Tuple.of), indices);
+      const arrays = encodeColumns(
+        rows.map(Tuple.of),
+        indices.map((index) => ({ index })),
+      );
       const expected = indices.map((index) =>
         encodeTextArray(rows.map((values) => values[index] ?? null)),
       );
@@ -90,8 +94,8 @@ test('columns come out as the arrays of their values', () => {
 test('a value that was not sent does not become an element', () => {
   const refused = expect.objectContaining({ code: 'INTERNAL' });
   const rows = [Tuple.of(['1', 'a']), Tuple.of(['2', unchanged])];
-  expect(() => encodeColumns(rows, [1])).toThrow(refused);
-  expect(() => encodeColumns(rows, [2])).toThrow(refused);
-  expect(() => encodeColumns([...rows, Tuple.of(['3'])], [0])).toThrow(refused);
-  expect(encodeColumns(rows, [0])).toEqual([encodeTextArray(['1', '2'])]);
+  expect(() => encodeColumns(rows, [{ index: 1 }])).toThrow(refused);
+  expect(() => encodeColumns(rows, [{ index: 2 }])).toThrow(refused);
+  expect(() => encodeColumns([...rows, Tuple.of(['3'])], [{ index: 0 }])).toThrow(refused);
+  expect(encodeColumns(rows, [{ index: 0 }])).toEqual([encodeTextArray(['1', '2'])]);
 });

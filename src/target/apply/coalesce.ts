@@ -213,7 +213,8 @@ class StepBuilder {
    * that the source may have received another's change of the row.
    */
   #over(state: RowState | undefined, row: Tuple, time: bigint): Tuple {
-    return this.#contested && state?.time !== time ? row : mergeOver(state?.row, row);
+    const isUnknown = this.#contested && state?.time !== time;
+    return isUnknown || state?.row === undefined ? row : row.filledFrom(state.row);
   }
 
   /** The state of a key in the current step, after ending the step if the key was moved in it. */
@@ -255,11 +256,6 @@ function newState(
   { inserted }: { readonly inserted: boolean },
 ): RowState {
   return { key, removed: undefined, born: inserted, row, time, earlier: undefined, inserted };
-}
-
-/** A later image over an earlier one: what it did not carry keeps the earlier value. */
-function mergeOver(earlier: Tuple | undefined, later: Tuple): Tuple {
-  return earlier === undefined ? later : later.filledFrom(earlier);
 }
 
 /** One string per key. Values cannot contain NUL, so joining by it is unambiguous. */

@@ -2,17 +2,21 @@
 // same form for a value, its length and its bytes, so both are copied at once. Row by row, as that is how
 // the values lie in memory.
 import { copyBytes } from '../../model/copy-bytes.ts';
-import { ReplicatorError } from '../../model/errors.ts';
 import { sizeAt, type Tuple, tags } from '../../model/tuple.ts';
-import { headerBytes, writeHeader } from './text-array.ts';
+import { headerBytes, notSent, writeHeader } from './text-array.ts';
 
 /** Of -1, in place of a length. */
 const nullLength = Buffer.alloc(4, 255);
 
-/** An array per column, in the order of `indices`. Throws INTERNAL for a value that was not sent. */
-export function encodeColumns(rows: readonly Tuple[], indices: readonly number[]): Buffer[] {
-  const slots = slotsOf(rows, indices);
-  const { sizes, hasNull } = measure(rows, slots, indices.length);
+/** Where its values are in a tuple. */
+interface Column {
+  readonly index: number;
+}
+
+/** An array per column, in the order of `columns`. Throws INTERNAL for a value that was not sent. */
+export function encodeColumns(rows: readonly Tuple[], columns: readonly Column[]): Buffer[] {
+  const slots = slotsOf(rows, columns);
+  const { sizes, hasNull } = measure(rows, slots, columns.length);
   const all = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size, 0));
   let end = 0;
   const arrays = Array.from(sizes, (size, slot) => {
@@ -26,11 +30,11 @@ export function encodeColumns(rows: readonly Tuple[], indices: readonly number[]
 }
 
 /** By column: which array it goes into; -1 for none. */
-function slotsOf(rows: readonly Tuple[], indices: readonly number[]): Int32Array {
+function slotsOf(rows: readonly Tuple[], columns: readonly Column[]): Int32Array {
   const { length } = rows[0] ?? { length: 0 };
   const slots = new Int32Array(length).fill(-1);
-  for (const [slot, index] of indices.entries()) slots[index] = slot;
-  if (rows.some((row) => row.length !== length) || indices.some((index) => index >= length))
+  for (const [slot, { index }] of columns.entries()) slots[index] = slot;
+  if (rows.some((row) => row.length !== length) || columns.some(({ index }) => index >= length))
     throw notSent();
   return slots;
 }
@@ -77,8 +81,4 @@ function fill(arrays: readonly Buffer[], rows: readonly Tuple[], slots: Int32Arr
       offset = next;
     }
   }
-}
-
-function notSent(): ReplicatorError {
-  return new ReplicatorError('INTERNAL', 'a value that was not sent reached a statement');
 }

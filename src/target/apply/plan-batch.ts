@@ -3,7 +3,6 @@
 import type { TruncateChange } from '../../model/change.ts';
 import type { Relation } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
-import { unchanged } from '../../model/tuple.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { ChangeCounts } from '../progress/progress.ts';
 import { coalesce, type RowWrite, type Step, type TableChanges } from './coalesce.ts';
@@ -108,9 +107,7 @@ function planUpdates(
 ): void {
   const byColumns = new Map<string, RowWrite[]>();
   for (const write of writes) {
-    const signature = write.row.partial
-      ? write.row.values.map((value) => (value === unchanged ? 'u' : '-')).join('')
-      : '';
+    const signature = write.row.unsent.join();
     const same = byColumns.get(signature);
     if (same === undefined) byColumns.set(signature, [write]);
     else same.push(write);

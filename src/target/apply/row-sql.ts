@@ -1,9 +1,8 @@
 // What all statements over many rows are made of: arrays of values, and how they become rows again.
-import { ReplicatorError } from '../../model/errors.ts';
 import type { Value } from '../../model/tuple.ts';
 import type { RowDelete, RowWrite } from './coalesce.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
-import { encodeTextArray } from './text-array.ts';
+import { encodeTextArray, notSent } from './text-array.ts';
 
 /** Not those of tables that inherit from it: they are published as their own, with keys of their own. */
 export function rowsOf({ quoted, partitioned }: TargetTable): string {
@@ -54,7 +53,7 @@ export function keyArrays(
 /** Throws INTERNAL for a value that was not sent. */
 export function arrayOf(values: readonly (Value | undefined)[]): Buffer {
   if (values.every(isText)) return encodeTextArray(values);
-  throw new ReplicatorError('INTERNAL', 'a value that was not sent reached a statement');
+  throw notSent();
 }
 
 function isText(value: Value | undefined): value is string | null {

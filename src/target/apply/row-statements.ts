@@ -1,7 +1,6 @@
 // SQL over many rows at once: one unnest of text arrays per statement, cast per column. All names
 // are quoted and qualified, all values are parameters.
 
-import { unchanged } from '../../model/tuple.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { Parameter } from '../../postgres/statement-messages.ts';
 import type { RowDelete, RowWrite } from './coalesce.ts';
@@ -58,7 +57,7 @@ function columnArrays(
 ): Parameter[] {
   return encodeColumns(
     rows.map(({ row }) => row),
-    columns.map(({ index }) => index),
+    columns,
   );
 }
 
@@ -100,11 +99,11 @@ export function updateRows(
   writes: readonly RowWrite[],
   options: { rekey: boolean; expectAll: boolean; anyIdentity?: boolean },
 ): Statement | undefined {
-  const carried = writes[0]?.row.values;
-  if (carried === undefined) return undefined;
+  const unsent = writes[0]?.row.unsent;
+  if (unsent === undefined) return undefined;
   const sent = table.columns.filter(
     (column) =>
-      carried[column.index] !== unchanged &&
+      !unsent.includes(column.index) &&
       (options.rekey || !key.some(({ index }) => index === column.index)),
   );
   const set = sent.filter(({ identityAlways }) => !identityAlways);
@@ -133,7 +132,7 @@ export function updateRows(
     ...keyArrays(key, writes),
     ...encodeColumns(
       writes.map(({ row }) => row),
-      [...set, ...fixed].map(({ index }) => index),
+      [...set, ...fixed],
     ),
   ];
   if (!options.expectAll) return { text: update, values };

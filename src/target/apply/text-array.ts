@@ -1,5 +1,7 @@
 // One column of many rows as a text[] parameter in binary format: each value's bytes travel as
 // they are, so nothing has to be quoted. Layout: array_recv in PostgreSQL's arrayfuncs.c.
+import { ReplicatorError } from '../../model/errors.ts';
+
 const textOid = 25;
 export const headerBytes = 20;
 /** Of one UTF-16 unit in UTF-8. */
@@ -40,6 +42,11 @@ export function writeHeader(bytes: Buffer, length: number, hasNull: number): voi
   bytes.writeInt32BE(textOid, 8);
   bytes.writeInt32BE(length, 12);
   bytes.writeInt32BE(1, 16);
+}
+
+/** What must never become an element. */
+export function notSent(): ReplicatorError {
+  return new ReplicatorError('INTERNAL', 'a value that was not sent reached a statement');
 }
 
 function mostBytesOf(value: string): number {

@@ -79,19 +79,18 @@ export function updateWholeRows(
 ): Statement {
   const set = table.columns.filter(({ identityAlways }) => !identityAlways);
   const wide = isWide(table);
-  const setIndices = set.map(({ index }) => index);
   const news = wide
     ? []
     : encodeColumns(
         writes.map(({ row }) => row),
-        setIndices,
+        set,
       );
   const { sql, values } = finding(
     table,
     writes.map(({ old }) => old),
     news,
   );
-  if (wide) values.push(arrayOf(setIndices.map((index) => writes[0]?.row.at(index))));
+  if (wide) values.push(arrayOf(set.map(({ index }) => writes[0]?.row.at(index))));
   const whole = `$${values.length}::text[]`;
   const assignments = set.map(
     ({ quoted, castType }, i) =>
@@ -127,15 +126,7 @@ function finding(
       ? 'generate_series(1, $1::int) as u'
       : `unnest(${names.map((_, i) => `$${i + 1}::text[]`).join(', ')}) as u(${names.join(', ')})`;
   const values =
-    names.length === 0
-      ? [String(olds.length)]
-      : [
-          ...encodeColumns(
-            olds,
-            columns.map(({ index }) => index),
-          ),
-          ...news,
-        ];
+    names.length === 0 ? [String(olds.length)] : [...encodeColumns(olds, columns), ...news];
   const typed = columns.map(({ castType }, i) => `u.c${i}::${castType}`).join(', ');
   const stored = columns.map(({ quoted }) => `t.${quoted}`).join(', ');
   const image = `row(${typed})::text collate "C"`;

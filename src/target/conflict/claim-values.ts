@@ -10,7 +10,7 @@ import type { Fold } from '../apply/plan-batch.ts';
 import { arrayOf, matches, rowsOf } from '../apply/row-sql.ts';
 import { sizeOfValues, slices } from '../apply/slices.ts';
 import type { KeyColumn, TargetTable, UniqueKey } from '../apply/target-table.ts';
-import { Given, matchesKey } from './guarded-statements.ts';
+import { Given, matchesKey } from './given-rows.ts';
 
 /** That a row takes the values of a unique key. */
 interface Taking extends RowDelete {

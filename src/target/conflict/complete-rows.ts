@@ -45,7 +45,7 @@ export async function* completeRows(
     const piece = writes.slice(start, start + count);
     start += piece.length;
     const present = await fetch(table, piece.map(keyOf));
-    const bytes = present.reduce((sum, row) => sum + sizeOf(row), 0);
+    const bytes = present.reduce((sum, row) => sum + sizeOfValues(row ?? []), 0);
     count = bytes < enoughBytes ? count * 2 : Math.max(1, Math.floor(count / 2));
     const whole = piece.flatMap((write, i) => fill(table, write, present[i]));
     const gone = piece
@@ -68,8 +68,4 @@ function fill(table: TargetTable, write: RowWrite, present: FetchedRow | undefin
 
 function keyOf({ key }: RowWrite): (string | null)[] {
   return key.map((value) => (value === unchanged ? null : value));
-}
-
-function sizeOf(row: FetchedRow | undefined): number {
-  return row === undefined ? 0 : sizeOfValues(row);
 }

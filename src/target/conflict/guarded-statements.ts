@@ -6,10 +6,9 @@ import { formatCommitTime } from '../../model/commit-time.ts';
 import { givenKeyHash } from '../../postgres/key-hash.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { earliestTime, nameOf, type RowDelete, type RowWrite } from '../apply/coalesce.ts';
-import { encodeColumns } from '../apply/column-arrays.ts';
-import { insertFrom, keyArrays, matches, rowsOf } from '../apply/row-sql.ts';
+import { insertFrom, rowsOf } from '../apply/row-sql.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
-import { encodeTimeArray } from '../apply/time-array.ts';
+import { Given, matchesKey } from './given-rows.ts';
 import { keepManifest } from './manifest.ts';
 
 /** Who writes. */
@@ -193,82 +192,6 @@ export function bury(
   const given = new Given(key, [row]);
   const text = buryGiven(table, key, given.parameter(String(rank), 'integer'));
   return { text: `with ${given.cte} ${text}`, values: given.values };
-}
-
-/** The rows that come with a statement: their key, commit time and further columns, in arrays. */
-export class Given {
-  readonly values: (Buffer | string)[];
-  readonly #names: string[];
-  readonly #types: string[];
-  #scalars = 0;
-
-  constructor(key: readonly KeyColumn[], rows: readonly (RowWrite | RowDelete)[]) {
-    this.values = [...keyArrays(key, rows), encodeTimeArray(rows.map(({ time }) => time))];
-    this.#names = [...key.map((_, i) => `k${i}`), 'commit_time'];
-    this.#types = [...key.map(() => 'text'), 'timestamptz'];
-  }
-
-  /** Before any `parameter`. */
-  add(name: string, array: Buffer, type = 'text'): void {
-    this.values.push(array);
-    this.#names.push(name);
-    this.#types.push(type);
-  }
-
-  /** The commit time of each row's first change, before any `parameter`; gives its SQL. */
-  firstTime(rows: readonly (RowWrite | RowDelete)[]): string {
-    if (rows.every(({ earlier }) => earlier === undefined)) return 'u.commit_time';
-    this.add('first_time', encodeTimeArray(rows.map(earliestTime)), 'timestamptz');
-    return 'u.first_time';
-  }
-
-  /**
-   * The values of columns, before any `parameter`; gives their names. Those of the key are given
-   * already: where several write, a changed key is a delete and an insert.
-   */
-  columns(
-    columns: readonly TargetColumn[],
-    key: readonly KeyColumn[],
-    writes: readonly RowWrite[],
-  ): (column: TargetColumn) => string {
-    const names = new Map(key.map(({ index }, i) => [index, `k${i}`]));
-    const rest = columns.map(({ index }) => index).filter((index) => !names.has(index));
-    const arrays = encodeColumns(
-      writes.map(({ row }) => row),
-      rest,
-    );
-    for (const [i, array] of arrays.entries()) {
-      names.set(rest[i] as number, `c${rest[i]}`);
-      this.add(`c${rest[i]}`, array);
-    }
-    return ({ index }) => names.get(index) ?? '';
-  }
-
-  /** A single value for all rows; gives its SQL. */
-  parameter(value: string, type: string): string {
-    this.values.push(value);
-    this.#scalars += 1;
-    return `$${this.#names.length + this.#scalars}::${type}`;
-  }
-
-  /** `given as (…)`, for a WITH clause. */
-  get cte(): string {
-    return `given as (select * from ${this.#arrays} as u(${this.#names.join(', ')}))`;
-  }
-
-  /** The same with a column `n`: which of the rows it is, from 1. */
-  get numbered(): string {
-    const names = [...this.#names, 'n'].join(', ');
-    return `given as (select * from ${this.#arrays} with ordinality as u(${names}))`;
-  }
-
-  get #arrays(): string {
-    return `unnest(${this.#types.map((type, i) => `$${i + 1}::${type}[]`).join(', ')})`;
-  }
-}
-
-export function matchesKey(key: readonly KeyColumn[]): string {
-  return matches(key, (_, i) => `k${i}`);
 }
 
 /**

@@ -22,9 +22,6 @@ export function insertAbsent(
     text:
       `${insertFrom(table, unnest(columns.map((_, i) => `c${i}`)))} ` +
       `on conflict${arbiter} do nothing`,
-    values: encodeColumns(
-      [write.row],
-      columns.map(({ index }) => index),
-    ),
+    values: encodeColumns([write.row], columns),
   };
 }

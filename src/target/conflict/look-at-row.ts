@@ -7,7 +7,7 @@ import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import type { RowDelete, SingleRow } from '../apply/coalesce.ts';
 import { keyArrays, rowsOf, unnest } from '../apply/row-sql.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
-import { matchesKey } from './guarded-statements.ts';
+import { matchesKey } from './given-rows.ts';
 import type { Present } from './resolve.ts';
 
 export type Execute = (statements: readonly Statement[]) => Promise<readonly GroupResult[]>;

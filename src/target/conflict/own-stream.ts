@@ -9,7 +9,8 @@ import type { RowDelete, Step } from '../apply/coalesce.ts';
 import { rowsOf } from '../apply/row-sql.ts';
 import { sizeOfKey, slices } from '../apply/slices.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
-import { buryGiven, Given, matchesKey } from './guarded-statements.ts';
+import { Given, matchesKey } from './given-rows.ts';
+import { buryGiven } from './guarded-statements.ts';
 
 export function planOwn(
   table: TargetTable,
