@@ -108,22 +108,31 @@ const holdsUnhashable = (type: string): string => `exists (
 
 // Statistics and replica identities belong to the partitions, so each table comes with its family.
 // Triggers of partitions that stem from the root's have a parent; the root's stands for them.
+// Each table is looked up by catalog indexes, so that thousands take no more than their share. There is
+// none for those who reference a table: they are joined, for all tables at once.
 const detailsQuery = `
-  with roots as (select oid from unnest($1::oid[]) as wanted(oid)),
-  family as (
-    select r.oid as root, f.oid, f.oid <> r.oid as is_partition
-    from roots r cross join lateral (
-      select r.oid union select p.relid::oid from pg_partition_tree(r.oid) p) f)
+  with roots as materialized (
+    select wanted.oid, array(select wanted.oid union select p.relid::oid
+                             from pg_partition_tree(wanted.oid) p) as family
+    from unnest($1::oid[]) as wanted(oid)),
+  referenced as materialized (
+    select r.oid, json_agg(distinct jsonb_build_object('schema', n.nspname, 'name', c.relname)) as by
+    from roots r
+    cross join unnest(r.family) as f(oid)
+    join pg_catalog.pg_constraint x on x.confrelid = f.oid and x.contype = 'f'
+    join pg_catalog.pg_class c on c.oid = coalesce(pg_partition_root(x.conrelid), x.conrelid)
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    group by r.oid)
   select coalesce(json_object_agg(r.oid, json_build_object(
     'changed', (
       select sum(pg_stat_get_tuples_updated(f.oid) + pg_stat_get_tuples_deleted(f.oid)) > 0
-      from family f where f.root = r.oid),
+      from unnest(r.family) as f(oid)),
     'firing', (
       select coalesce(json_agg(json_build_object(
         'schema', n.nspname, 'name', c.relname, 'kind', x.kind, 'title', x.title,
         'when', case x.enabled when 'A' then 'always' else 'replica' end)
         order by n.nspname, c.relname, x.kind, x.title), '[]')
-      from family f
+      from unnest(r.family) as f(oid)
       join pg_catalog.pg_class c on c.oid = f.oid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       cross join lateral (
@@ -133,35 +142,29 @@ const detailsQuery = `
         union all
         select 'rule', w.rulename, w.ev_enabled
         from pg_catalog.pg_rewrite w where w.ev_class = f.oid) x
-      where f.root = r.oid and x.enabled in ('A', 'R')),
+      where x.enabled in ('A', 'R')),
     'rules', (
       select coalesce(json_agg(json_build_object('name', w.rulename,
         'event', case w.ev_type when '2' then 'update' when '3' then 'insert' else 'delete' end,
         'fires', w.ev_enabled in ('A', 'R')) order by w.rulename), '[]')
       from pg_catalog.pg_rewrite w where w.ev_class = r.oid),
-    'referencedBy', (
-      select coalesce(json_agg(distinct jsonb_build_object('schema', n.nspname, 'name', c.relname)), '[]')
-      from family f
-      join pg_catalog.pg_constraint x on x.confrelid = f.oid and x.contype = 'f'
-      join pg_catalog.pg_class c on c.oid = coalesce(pg_partition_root(x.conrelid), x.conrelid)
-      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-      where f.root = r.oid),
+    'referencedBy', coalesce(referenced.by, '[]'),
     'foreignSequences', (
       select coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname)
                                order by n.nspname, c.relname), '[]')
-      from family f
+      from unnest(r.family) as f(oid)
       join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass
         and d.refobjid = f.oid and d.classid = d.refclassid and d.deptype in ('a', 'i')
       join pg_catalog.pg_class c on c.oid = d.objid and c.relkind = 'S'
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-      where f.root = r.oid and not pg_has_role(c.relowner, 'usage')),
+      where not pg_has_role(c.relowner, 'usage')),
     'keylessPartitions', (
       select coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname)
                                order by n.nspname, c.relname), '[]')
-      from family f
+      from unnest(r.family) as f(oid)
       join pg_catalog.pg_class c on c.oid = f.oid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-      where f.root = r.oid and f.is_partition and c.relkind = 'r' and c.relreplident <> 'f'
+      where f.oid <> r.oid and c.relkind = 'r' and c.relreplident <> 'f'
         and not exists (
           select from pg_catalog.pg_index i
           where i.indrelid = c.oid and i.indisvalid and i.indimmediate
@@ -181,7 +184,8 @@ const detailsQuery = `
         order by c.relname), '[]')
       from pg_catalog.pg_index i
       join pg_catalog.pg_class c on c.oid = i.indexrelid
-      left join pg_catalog.pg_constraint x on x.conindid = c.oid and x.contype = 'x'
+      left join pg_catalog.pg_constraint x
+        on x.conrelid = r.oid and x.conindid = c.oid and x.contype = 'x'
       where i.indrelid = r.oid and i.indisvalid and (i.indisunique or i.indisexclusion)),
     'unhashableColumns', (
       select coalesce(json_agg(distinct a.attname), '[]')
@@ -205,7 +209,7 @@ const detailsQuery = `
           where h.amopopr = am.amopopr)
         or ${holdsUnhashable('a.atttypid')})))), '{}'
   )::text as json
-  from roots r`;
+  from roots r left join referenced on referenced.oid = r.oid`;
 
 export async function readTables(
   session: Session,
