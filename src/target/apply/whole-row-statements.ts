@@ -7,7 +7,7 @@ import type { Statement } from '../../postgres/statement-group.ts';
 import { encodeColumns } from './column-arrays.ts';
 import type { Replacement, WholeRowStep } from './fold-whole-rows.ts';
 import type { PlannedStatement } from './plan-batch.ts';
-import { arrayOf, rowsOf } from './row-sql.ts';
+import { arrayOf, rowsOf, unnest } from './row-sql.ts';
 import { insertRows } from './row-statements.ts';
 import { slices } from './slices.ts';
 import type { TargetColumn, TargetTable } from './target-table.ts';
@@ -121,10 +121,7 @@ function finding(
 ): { sql: string; values: (Buffer | string)[] } {
   const { columns } = table;
   const names = [...columns.map((_, i) => `c${i}`), ...news.map((_, i) => `n${i}`)];
-  const given =
-    names.length === 0
-      ? 'generate_series(1, $1::int) as u'
-      : `unnest(${names.map((_, i) => `$${i + 1}::text[]`).join(', ')}) as u(${names.join(', ')})`;
+  const given = names.length === 0 ? 'generate_series(1, $1::int) as u' : unnest(names);
   const values =
     names.length === 0 ? [String(olds.length)] : [...encodeColumns(olds, columns), ...news];
   const typed = columns.map(({ castType }, i) => `u.c${i}::${castType}`).join(', ');

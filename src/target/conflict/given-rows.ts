@@ -1,28 +1,28 @@
 // The rows that a statement of a contested table is about, as its relation `given`.
 import { earliestTime, type RowDelete, type RowWrite } from '../apply/coalesce.ts';
 import { encodeColumns } from '../apply/column-arrays.ts';
-import { keyArrays, matches } from '../apply/row-sql.ts';
+import { keyArrays, matches, unnestEach } from '../apply/row-sql.ts';
 import type { KeyColumn, TargetColumn } from '../apply/target-table.ts';
 import { encodeTimeArray } from '../apply/time-array.ts';
 
 /** The rows that come with a statement: their key, commit time and further columns, in arrays. */
 export class Given {
   readonly values: (Buffer | string)[];
-  readonly #names: string[];
-  readonly #types: string[];
+  readonly #arrays: { readonly name: string; readonly type: string }[];
   #scalars = 0;
 
   constructor(key: readonly KeyColumn[], rows: readonly (RowWrite | RowDelete)[]) {
     this.values = [...keyArrays(key, rows), encodeTimeArray(rows.map(({ time }) => time))];
-    this.#names = [...key.map((_, i) => `k${i}`), 'commit_time'];
-    this.#types = [...key.map(() => 'text'), 'timestamptz'];
+    this.#arrays = [
+      ...key.map((_, i) => ({ name: `k${i}`, type: 'text' })),
+      { name: 'commit_time', type: 'timestamptz' },
+    ];
   }
 
   /** Before any `parameter`. */
   add(name: string, array: Buffer, type = 'text'): void {
     this.values.push(array);
-    this.#names.push(name);
-    this.#types.push(type);
+    this.#arrays.push({ name, type });
   }
 
   /** The commit time of each row's first change, before any `parameter`; gives its SQL. */
@@ -56,22 +56,17 @@ export class Given {
   parameter(value: string, type: string): string {
     this.values.push(value);
     this.#scalars += 1;
-    return `$${this.#names.length + this.#scalars}::${type}`;
+    return `$${this.#arrays.length + this.#scalars}::${type}`;
   }
 
   /** `given as (…)`, for a WITH clause. */
   get cte(): string {
-    return `given as (select * from ${this.#arrays} as u(${this.#names.join(', ')}))`;
+    return `given as (select ${unnestEach(this.#arrays)})`;
   }
 
   /** The same with a column `n`: which of the rows it is, from 1. */
   get numbered(): string {
-    const names = [...this.#names, 'n'].join(', ');
-    return `given as (select * from ${this.#arrays} with ordinality as u(${names}))`;
-  }
-
-  get #arrays(): string {
-    return `unnest(${this.#types.map((type, i) => `$${i + 1}::${type}[]`).join(', ')})`;
+    return `given as (select ${unnestEach(this.#arrays)}, pg_catalog.generate_subscripts($1::text[], 1) as n)`;
   }
 }
 
