@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import type { RowChange } from '../../src/model/change.ts';
 import { Tuple, unchanged, type Value } from '../../src/model/tuple.ts';
 import { coalesce } from '../../src/target/apply/coalesce.ts';
+import { earliestTime } from '../../src/target/apply/step.ts';
 import { relationOf, targetTableOf } from '../support/model-values.ts';
 
 type Rows = Map<string, (string | null)[]>;
@@ -108,9 +109,9 @@ test.each(shapes)('steps do what the changes did: $columns', ({ columns, keyColu
   }
 
   /** The target: what the statements of one step do, each over all of its rows at once. */
-  function apply(changes: readonly RowChange[], rows: Rows): void {
+  function apply(changes: readonly RowChange[], rows: Rows, inFull: boolean): void {
     const times = changes.map((_, i) => BigInt(i));
-    for (const step of coalesce(table, { changes: [...changes], times })) {
+    for (const step of coalesce(table, { changes: [...changes], times }, { inFull })) {
       let deleted = 0;
       for (const { key } of step.deletes) if (rows.delete(JSON.stringify(key))) deleted += 1;
       expect(deleted).toBe(step.expectedDeletes);
@@ -139,7 +140,7 @@ test.each(shapes)('steps do what the changes did: $columns', ({ columns, keyColu
   const width = columns.length;
   const histories = fc.tuple(historyOf(keyColumns.length, width), fc.nat(20));
   fc.assert(
-    fc.property(histories, ([history, first]) => {
+    fc.property(histories, fc.boolean(), ([history, first], inFull) => {
       const source: Rows = new Map();
       // what the target has before the batch
       for (const step of history.slice(0, first)) carryOut(step, source);
@@ -148,8 +149,46 @@ test.each(shapes)('steps do what the changes did: $columns', ({ columns, keyColu
         .slice(first)
         .map((step) => carryOut(step, source))
         .filter((change) => change !== undefined);
-      apply(changes, target);
+      apply(changes, target, inFull);
       expect(sorted(target)).toEqual(sorted(source));
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+test('where several write, the first time is that of all that is said in full', () => {
+  const relation = relationOf('t', ['id*', 'a']);
+  const contested = {
+    ...targetTableOf(relation),
+    contested: { sync: 's', log: 'keys', windowMs: 0, pauses: false },
+  } as const;
+  const changeOf = (kind: string, id: string, newId: string): RowChange => {
+    if (kind === 'insert') return { kind, relation, new: Tuple.of([id, 'x']) };
+    if (kind === 'delete') return { kind, relation, old: Tuple.of([id, null]) };
+    const old = kind === 'rekey' ? Tuple.of([id, null]) : undefined;
+    return { kind: 'update', relation, old, new: Tuple.of([old ? newId : id, 'y']) };
+  };
+  const id = fc.constantFrom('1', '2');
+  const histories = fc.array(
+    fc.tuple(fc.constantFrom('insert', 'update', 'rekey', 'delete'), id, id, fc.bigInt(0n, 4n)),
+    { maxLength: 12 },
+  );
+  fc.assert(
+    fc.property(histories, (rest) => {
+      // inserts alone have no keys at once
+      const history = [['delete', '0', '0', 0n] as const, ...rest];
+      const changes = history.map(([kind, id, newId]) => changeOf(kind, id, newId));
+      const times = history.map(([, , , time]) => time);
+      const [full, atOnce] = [true, false].map((inFull) =>
+        coalesce(contested, { changes, times }, { inFull }).flatMap(
+          ({ deletes, updates, inserts }) => [...deletes, ...updates, ...inserts],
+        ),
+      );
+      expect(atOnce?.map(earliestTime)).toEqual(full?.map(earliestTime));
+      for (const { time, first, earlier = [] } of full ?? []) {
+        const all = [time, ...earlier.map((each) => each.time)];
+        expect(first ?? time).toBe(all.reduce((least, each) => (each < least ? each : least)));
+      }
     }),
     { numRuns: 3_000 },
   );

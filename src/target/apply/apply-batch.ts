@@ -24,7 +24,7 @@ export async function applyBatch(
   prepared: PreparedBatch,
   { connection, writer, head: begin, sent, meanwhile }: ApplyBatchOptions,
 ): Promise<boolean> {
-  const { batch, folds, plan, shapes, claims } = prepared;
+  const { batch, plan, shapes, claims } = prepared;
   const end = { connection, batch, shapes };
   if (plan !== undefined) {
     const reply = sent ?? connection.sendAtOnce(atOnce(prepared, plan, connection, begin));
@@ -32,9 +32,10 @@ export async function applyBatch(
     const before = begin.length + claims.length;
     if (await wentAtOnce(reply, plan, end, writer, before)) return true;
   }
+  const folds = writer.foldInFull(batch.transactions);
   const head = [...begin, ...connection.named(writer.accompany(folds, batch.commitTime))];
   const asSets = [...head, ...connection.named(claims)];
-  if (!(await gradually(asSets, end, () => writer.writeStepwise(folds, batch.transactions))))
+  if (!(await gradually(asSets, end, () => writer.writeStepwise(folds))))
     await carefully(head, end, folds, () => writer.writeCarefully(batch.transactions, folds));
   return false;
 }

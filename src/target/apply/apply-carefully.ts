@@ -8,11 +8,12 @@ import { Tuple, unchanged, type Value } from '../../model/tuple.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import type { Contest } from '../conflict/contest.ts';
 import type { WrittenAt } from '../conflict/look-at-values.ts';
-import { coalesce, keyOfTuple, keyOfUpdate, newRowOf, type RowWrite } from './coalesce.ts';
+import { coalesce, keyOfTuple, keyOfUpdate, newRowOf } from './coalesce.ts';
 import type { FetchRows } from './fetch-rows.ts';
 import { foldWholeRows, isWholeRow, wholeRowOf } from './fold-whole-rows.ts';
 import { foldBatch, planTruncate } from './plan-batch.ts';
 import { deleteRows, insertRows, updateRows, upsertRows } from './row-statements.ts';
+import type { RowWrite } from './step.ts';
 import type { KeyColumn, TargetTable } from './target-table.ts';
 import { deleteWholeRows, updateWholeRows } from './whole-row-statements.ts';
 
@@ -62,7 +63,7 @@ async function settleTransaction(
   { tableOf, contest }: CarefulContext,
   writtenAt: WrittenAt,
 ): Promise<void> {
-  for (const fold of foldBatch([part], tableOf))
+  for (const fold of foldBatch([part], tableOf, { inFull: true }))
     if (fold.kind === 'step' && fold.table.key !== undefined)
       await contest.settleStep(fold.table, fold.table.key, fold.step, writtenAt);
 }
@@ -76,7 +77,7 @@ async function applyOne(
   const { key } = table;
   if (isWholeRow(table)) return await applyWholeRow(change, table, context);
   // Without a key only inserts get past this.
-  if (key === undefined) coalesce(table, { changes: [change], times: [time] });
+  if (key === undefined) coalesce(table, { changes: [change], times: [time] }, { inFull: true });
   if (change.kind === 'insert') return await insert(table, change.new, context);
   if (key === undefined) return;
   const positions = key.map(({ index }) => index);

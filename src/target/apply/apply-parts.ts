@@ -5,7 +5,7 @@ import type { TransactionPart } from '../../model/transaction.ts';
 import type { ChangeCounts } from '../progress/progress.ts';
 import type { ApplyConnection } from './apply-connection.ts';
 import { expectShapes } from './expect-shapes.ts';
-import { countChanges, type Fold, type PlannedStatement } from './plan-batch.ts';
+import { countChanges, type PlannedStatement } from './plan-batch.ts';
 import type { TargetTable } from './target-table.ts';
 import { isContested, type LoadedTables, type TargetTables } from './target-tables.ts';
 import { awaitVisible, begin } from './transaction-frame.ts';
@@ -53,15 +53,14 @@ export class ApplyParts {
   async apply(part: TransactionPart, care: Care): Promise<void> {
     if (part.first !== (this.#open === undefined))
       throw new ReplicatorError('INTERNAL', 'parts of two transactions would be mixed');
-    const { connection, writer } = this.#options;
+    const { connection } = this.#options;
     const loaded = await this.#tablesOf(part);
-    const folds = writer.fold([part]);
     this.#open ??= await this.#begin(care, part);
     try {
-      const plan = this.#planAhead(folds, loaded.tables, this.#open.care);
+      const plan = this.#planAhead(part, loaded.tables, this.#open.care);
       if (plan === undefined) {
         await this.#answered(this.#open);
-        await this.#write(part, folds, loaded.tables, this.#open);
+        await this.#write(part, loaded.tables, this.#open);
       } else await this.#send(plan, loaded.tables, this.#open);
       if (!this.#options.isOwn) addCounts(this.#open.counts, countChanges([part]));
       if (part.endLsn === undefined) return;
@@ -84,12 +83,12 @@ export class ApplyParts {
 
   /** Undefined where the answer decides what follows. */
   #planAhead(
-    folds: readonly Fold[],
+    part: TransactionPart,
     tables: ReadonlySet<TargetTable>,
     care: Care,
   ): PlannedStatement[] | undefined {
     return care === 'none' && !isContested(tables)
-      ? this.#options.writer.planPart(folds)
+      ? this.#options.writer.planPart(part)
       : undefined;
   }
 
@@ -119,12 +118,12 @@ export class ApplyParts {
   /** Step by step, settling at once what the sets leave; or change by change. */
   async #write(
     part: TransactionPart,
-    folds: readonly Fold[],
     tables: ReadonlySet<TargetTable>,
     open: OpenTransaction,
   ): Promise<void> {
     const { connection, writer } = this.#options;
     const { commitTime } = part.transaction;
+    const folds = writer.foldInFull([part]);
     if (!open.contended && isContested(tables)) {
       open.contended = true;
       await connection.session.group(connection.frame.contend(commitTime));
@@ -133,7 +132,7 @@ export class ApplyParts {
     if (open.care === 'careful') await writer.writeCarefully([part], folds);
     else {
       await connection.execute(writer.claims(folds));
-      await writer.writeStepwise(folds, [part]);
+      await writer.writeStepwise(folds);
     }
     await connection.execute(expectShapes(tables));
   }

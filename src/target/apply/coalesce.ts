@@ -3,49 +3,8 @@
 import type { RowChange, UpdateChange } from '../../model/change.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import type { Tuple, Value } from '../../model/tuple.ts';
+import type { RowDelete, RowWrite, SingleRow, Step } from './step.ts';
 import type { TargetTable } from './target-table.ts';
-
-/** One row of the table: where to find it, and what it becomes. */
-export interface RowWrite extends RowDelete {
-  readonly row: Tuple;
-  /** As it came, where `row` was completed since (complete-rows.ts). */
-  readonly sent?: Tuple;
-  /** Its source has no such row any more, so that it counts as a delete (complete-rows.ts). */
-  readonly gone?: true;
-}
-
-export interface RowDelete {
-  /** Values of the key's columns, in the key's order, by which the target's row is found. */
-  readonly key: readonly Value[];
-  /** When its last change was committed at the source. */
-  readonly time: bigint;
-  /**
-   * What earlier transactions of the batch made of it, where several databases write: another's row
-   * that is older than the last change can still have beaten one of these.
-   */
-  readonly earlier?: readonly SingleRow[];
-}
-
-export type SingleRow =
-  | (RowWrite & { readonly kind: 'insert' | 'update' })
-  | (RowDelete & { readonly kind: 'delete' });
-
-/** The commit time of its first change in the batch; the least, should the clock have gone back. */
-export function earliestTime({ time, earlier }: RowDelete): bigint {
-  if (earlier === undefined) return time;
-  return earlier.reduce((least, each) => (each.time < least ? each.time : least), time);
-}
-
-export interface Step {
-  /** Keys to remove, before anything else. */
-  readonly deletes: RowDelete[];
-  /** So many of the first that the target must have; the others were born in this batch. */
-  readonly expectedDeletes: number;
-  /** Rows whose key changes, found by the old one; where several write, a delete and an insert. */
-  readonly rekeys: RowWrite[];
-  readonly updates: RowWrite[];
-  readonly inserts: RowWrite[];
-}
 
 interface RowState {
   readonly key: readonly Value[];
@@ -56,7 +15,8 @@ interface RowState {
   /** What the row becomes; undefined once it is deleted. */
   row: Tuple | undefined;
   time: bigint;
-  /** Since it was last deleted. */
+  /** See RowDelete; since it was last deleted. */
+  first: bigint | undefined;
   earlier: SingleRow[] | undefined;
   /** `row` is complete: to be inserted. Else only what is not `unchanged` is to be updated. */
   inserted: boolean;
@@ -68,12 +28,25 @@ export interface TableChanges {
   readonly times: bigint[];
 }
 
-/** Throws REPLICA_IDENTITY when rows must be found and the table has no key. */
-export function coalesce(table: TargetTable, { changes, times }: TableChanges): Step[] {
-  const { key } = table;
-  if (key === undefined) return [keylessStep(table, { changes, times })];
+/**
+ * `inFull` for what is not written at once: with what earlier transactions made of a row, and every row with
+ * its key. Throws REPLICA_IDENTITY when rows must be found and the table has no key.
+ */
+export function coalesce(
+  table: TargetTable,
+  { changes, times }: TableChanges,
+  { inFull }: { readonly inFull: boolean },
+): Step[] {
+  const { key, uniques } = table;
+  if (key === undefined) return [insertsAlone(table, { changes, times })];
+  // what is claimed is so by every change
+  const isSaid = inFull || uniques.length > 0;
+  // No key is inserted twice; the server would refuse it, and all is done in full then.
+  if (!isSaid && changes.every(({ kind }) => kind === 'insert'))
+    return [insertsAlone(table, { changes, times })];
   const positions = key.map(({ index }) => index);
-  const builder = new StepBuilder(positions, table.contested !== undefined);
+  const isContested = table.contested !== undefined;
+  const builder = new StepBuilder(positions, { isContested, saysEarlier: isContested && isSaid });
   for (const [i, change] of changes.entries()) builder.add(change, times[i] ?? 0n);
   return builder.finish();
 }
@@ -100,15 +73,20 @@ export function newRowOf(
 
 class StepBuilder {
   readonly #positions: readonly number[];
-  readonly #contested: boolean;
+  readonly #isContested: boolean;
+  readonly #saysEarlier: boolean;
   readonly #steps: Step[] = [];
   #rows = new Map<string, RowState>();
   #rekeys: RowWrite[] = [];
   #rekeyed = new Set<string>();
 
-  constructor(positions: readonly number[], contested: boolean) {
+  constructor(
+    positions: readonly number[],
+    { isContested, saysEarlier }: { readonly isContested: boolean; readonly saysEarlier: boolean },
+  ) {
     this.#positions = positions;
-    this.#contested = contested;
+    this.#isContested = isContested;
+    this.#saysEarlier = saysEarlier;
   }
 
   add(change: RowChange, time: bigint): void {
@@ -165,7 +143,7 @@ class StepBuilder {
   #rekey(key: readonly Value[], newKey: readonly Value[], row: Tuple, time: bigint): void {
     const name = nameOf(key);
     const newName = nameOf(newKey);
-    if (this.#contested) {
+    if (this.#isContested) {
       const whole = this.#over(this.#rows.get(name), row, time);
       this.#delete(key, time);
       return this.#insert(whole, time);
@@ -178,16 +156,15 @@ class StepBuilder {
   #delete(key: readonly Value[], time: bigint): void {
     const name = nameOf(key);
     const state = this.#stateOf(name);
-    const removed: RowDelete = { key, time };
     if (state === undefined) {
       const gone = newState(key, undefined, time, { inserted: false });
-      this.#rows.set(name, { ...gone, removed });
+      this.#rows.set(name, { ...gone, removed: { key, time } });
     } else {
       this.#keepEarlier(state, time);
-      const earlier = [...this.#earlierDeletes(state, time), ...(state.earlier ?? [])];
-      state.removed = earlier.length === 0 ? removed : { ...removed, earlier };
+      state.removed = this.#removal(state, time);
       state.row = undefined;
       state.time = time;
+      state.first = undefined;
       state.earlier = undefined;
       state.inserted = false;
     }
@@ -196,16 +173,22 @@ class StepBuilder {
   /** The row as it is, before a later transaction changes it. */
   #keepEarlier(state: RowState, time: bigint): void {
     const { key, row, time: before, inserted } = state;
-    if (!this.#contested || row === undefined || before === time) return;
+    if (!this.#isContested || row === undefined || before === time) return;
+    state.first = least(state.first ?? before, time);
+    if (!this.#saysEarlier) return;
     state.earlier ??= [];
     state.earlier.push({ kind: inserted ? 'insert' : 'update', key, row, time: before });
   }
 
-  /** The delete before this one, behind those changes that it had itself. */
-  #earlierDeletes({ removed }: RowState, time: bigint): readonly SingleRow[] {
-    if (!this.#contested || removed === undefined) return [];
-    const { key, time: before, earlier = [] } = removed;
-    return before === time ? earlier : [...earlier, { kind: 'delete', key, time: before }];
+  /** Also of what the step deleted before, which came back in between. */
+  #removal({ key, removed, first, earlier }: RowState, time: bigint): RowDelete {
+    if (!this.#isContested || removed === undefined) return { key, time, first, earlier };
+    const { time: before } = removed;
+    const firstOfAll = least(first ?? time, removed.first ?? before);
+    if (!this.#saysEarlier) return { key, time, first: firstOfAll };
+    const deletes: SingleRow[] = [...(removed.earlier ?? [])];
+    if (before !== time) deletes.push({ kind: 'delete', key, time: before });
+    return { key, time, first: firstOfAll, earlier: [...deletes, ...(earlier ?? [])] };
   }
 
   /**
@@ -213,7 +196,7 @@ class StepBuilder {
    * that the source may have received another's change of the row.
    */
   #over(state: RowState | undefined, row: Tuple, time: bigint): Tuple {
-    const isUnknown = this.#contested && state?.time !== time;
+    const isUnknown = this.#isContested && state?.time !== time;
     return isUnknown || state?.row === undefined ? row : row.filledFrom(state.row);
   }
 
@@ -233,11 +216,10 @@ class StepBuilder {
     const updates: RowWrite[] = [];
     const inserts: RowWrite[] = [];
     const bornAndGone: RowDelete[] = [];
-    for (const { key, removed, born, row, time, earlier, inserted } of this.#rows.values()) {
+    for (const { key, removed, born, row, time, first, earlier, inserted } of this.#rows.values()) {
       if (removed !== undefined) (born ? bornAndGone : deletes).push(removed);
-      if (row === undefined) continue;
-      const write = earlier === undefined ? { key, row, time } : { key, row, time, earlier };
-      (inserted ? inserts : updates).push(write);
+      if (row !== undefined)
+        (inserted ? inserts : updates).push({ key, row, time, first, earlier });
     }
     const expectedDeletes = deletes.length;
     for (const each of bornAndGone) deletes.push(each);
@@ -255,7 +237,20 @@ function newState(
   time: bigint,
   { inserted }: { readonly inserted: boolean },
 ): RowState {
-  return { key, removed: undefined, born: inserted, row, time, earlier: undefined, inserted };
+  return {
+    key,
+    removed: undefined,
+    born: inserted,
+    row,
+    time,
+    first: undefined,
+    earlier: undefined,
+    inserted,
+  };
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }
 
 /** One string per key. Values cannot contain NUL, so joining by it is unambiguous. */
@@ -263,7 +258,8 @@ export function nameOf(key: readonly Value[]): string {
   return key.length === 1 ? String(key[0]) : key.map(String).join('\0');
 }
 
-function keylessStep(table: TargetTable, { changes, times }: TableChanges): Step {
+/** As they came, without keys. */
+function insertsAlone(table: TargetTable, { changes, times }: TableChanges): Step {
   const inserts = changes.map((change, i): RowWrite => {
     if (change.kind === 'insert') return { key: [], row: change.new, time: times[i] ?? 0n };
     throw new ReplicatorError(

@@ -5,11 +5,12 @@ import type { Relation } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { ChangeCounts } from '../progress/progress.ts';
-import { coalesce, type RowWrite, type Step, type TableChanges } from './coalesce.ts';
+import { coalesce, type TableChanges } from './coalesce.ts';
 import { foldWholeRows, isWholeRow, type WholeRowStep } from './fold-whole-rows.ts';
 import { rowsOf } from './row-sql.ts';
 import { deleteRows, insertRows, updateRows, upsertRows } from './row-statements.ts';
 import { sizeOfKey, sizeOfRow, slices } from './slices.ts';
+import type { RowWrite, Step } from './step.ts';
 import type { KeyColumn, TargetTable } from './target-table.ts';
 
 /** A statement and how its result shows a conflict. */
@@ -27,10 +28,14 @@ export type Fold =
   | { readonly kind: 'whole rows'; readonly table: TargetTable; readonly step: WholeRowStep }
   | { readonly kind: 'truncate'; readonly change: TruncateChange };
 
-/** Gathers each table's changes; a TRUNCATE, or a changed definition, separates before and after. */
+/**
+ * Gathers each table's changes; a TRUNCATE, or a changed definition, separates before and after. `inFull`: see
+ * coalesce().
+ */
 export function foldBatch(
   parts: readonly TransactionPart[],
   tableOf: (relation: Relation) => TargetTable,
+  options: { readonly inFull: boolean },
 ): Fold[] {
   const folds: Fold[] = [];
   let byRelation = new Map<Relation, TableChanges>();
@@ -40,7 +45,9 @@ export function foldBatch(
       const table = tableOf(relation);
       if (isWholeRow(table))
         folds.push({ kind: 'whole rows', table, step: foldWholeRows(table, rows.changes) });
-      else for (const step of coalesce(table, rows)) folds.push({ kind: 'step', table, step });
+      else
+        for (const step of coalesce(table, rows, options))
+          folds.push({ kind: 'step', table, step });
     }
     byRelation = new Map();
     seen = new Map();

@@ -3,13 +3,12 @@
 import type { Batch } from '../../model/batch.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import { expectShapes } from './expect-shapes.ts';
-import type { Fold, PlannedStatement } from './plan-batch.ts';
+import type { PlannedStatement } from './plan-batch.ts';
 import type { LoadedTables } from './target-tables.ts';
 import type { Writer } from './writer.ts';
 
 export interface PreparedBatch extends LoadedTables {
   readonly batch: Batch;
-  readonly folds: readonly Fold[];
   /** See Writer. */
   readonly claims: readonly Statement[];
   readonly plan: readonly PlannedStatement[] | undefined;
@@ -21,7 +20,6 @@ export function prepareBatch(batch: Batch, loaded: LoadedTables, writer: Writer)
   return {
     ...loaded,
     batch,
-    folds,
     claims: writer.claims(folds),
     plan: writer.plan(folds, batch, loaded.tables),
     shapes: expectShapes(loaded.tables),

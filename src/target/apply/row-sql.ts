@@ -1,6 +1,6 @@
 // What all statements over many rows are made of: arrays of values, and how they become rows again.
 import type { Value } from '../../model/tuple.ts';
-import type { RowDelete, RowWrite } from './coalesce.ts';
+import type { RowDelete, RowWrite } from './step.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
 import { encodeTextArray, notSent } from './text-array.ts';
 

@@ -3,9 +3,9 @@
 
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { Parameter } from '../../postgres/statement-messages.ts';
-import type { RowDelete, RowWrite } from './coalesce.ts';
 import { encodeColumns } from './column-arrays.ts';
 import { insertFrom, keyArrays, matches, rowsOf, unnest } from './row-sql.ts';
+import type { RowDelete, RowWrite } from './step.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
 
 /** Gives each distinct SQL text of a connection a short name to prepare it under. */

@@ -20,8 +20,10 @@ import type { TargetTables } from './target-tables.ts';
 import { planWholeRows } from './whole-row-statements.ts';
 
 export interface Writer {
-  /** What of them there is to write. */
+  /** What of them there is to write, for `plan`. */
   fold(parts: readonly TransactionPart[]): Fold[];
+  /** The same for all that is not planned, with what only that must know. */
+  foldInFull(parts: readonly TransactionPart[]): Fold[];
   /** All at once, with the COMMIT behind them; undefined when that cannot be. */
   plan(
     folds: readonly Fold[],
@@ -29,7 +31,7 @@ export interface Writer {
     tables: ReadonlySet<TargetTable>,
   ): PlannedStatement[] | undefined;
   /** One part of a transaction, of tables that one database writes to; undefined when it goes step by step. */
-  planPart(folds: readonly Fold[]): PlannedStatement[] | undefined;
+  planPart(part: TransactionPart): PlannedStatement[] | undefined;
   /** The plan raised that it must not be done so. */
   refused(): void;
   /** What must go with the writes where they do not go by the plan: raises nothing. */
@@ -37,7 +39,7 @@ export interface Writer {
   /** What unique values the writes take; raises UNIQUE_VIOLATION when they must go carefully. */
   claims(folds: readonly Fold[]): Statement[];
   /** One step after the other, settling at once what the sets leave. */
-  writeStepwise(folds: readonly Fold[], parts: readonly TransactionPart[]): Promise<void>;
+  writeStepwise(folds: readonly Fold[]): Promise<void>;
   /** One change after the other; `folds` is what they come to. */
   writeCarefully(parts: readonly TransactionPart[], folds: readonly Fold[]): Promise<void>;
   /** Counts the conflicts that the results of planned statements tell. */
@@ -65,7 +67,11 @@ export class SourceWriter implements Writer {
   }
 
   fold(parts: readonly TransactionPart[]): Fold[] {
-    return foldBatch(parts, (relation) => this.#options.tables.of(relation));
+    return this.#fold(parts, { inFull: this.#wary > 0 });
+  }
+
+  foldInFull(parts: readonly TransactionPart[]): Fold[] {
+    return this.#fold(parts, { inFull: true });
   }
 
   plan(folds: readonly Fold[], batch: Batch): PlannedStatement[] | undefined {
@@ -76,7 +82,8 @@ export class SourceWriter implements Writer {
     return folds.flatMap((fold) => this.#plan(fold, { hiding, mayExist }));
   }
 
-  planPart(folds: readonly Fold[]): PlannedStatement[] {
+  planPart(part: TransactionPart): PlannedStatement[] {
+    const folds = this.#fold([part], { inFull: false });
     return folds.flatMap((fold) => this.#plan(fold, { mayExist: false }));
   }
 
@@ -147,6 +154,10 @@ export class SourceWriter implements Writer {
       if (expects.kind === 'delete')
         ledger.count('delete_missing', 'skip', expects.rows - result.rowCount);
     }
+  }
+
+  #fold(parts: readonly TransactionPart[], options: { readonly inFull: boolean }): Fold[] {
+    return foldBatch(parts, (relation) => this.#options.tables.of(relation), options);
   }
 
   #plan(fold: Fold, options: WholeOptions): PlannedStatement[] {

@@ -5,10 +5,10 @@ import { unchanged, type Value } from '../../model/tuple.ts';
 import { givenKeyHash, keyHash } from '../../postgres/key-hash.ts';
 import { ownXid } from '../../postgres/own-xid.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
-import type { RowDelete, SingleRow, Step } from '../apply/coalesce.ts';
 import type { Fold } from '../apply/plan-batch.ts';
 import { arrayOf, matches, rowsOf } from '../apply/row-sql.ts';
 import { sizeOfValues, slices } from '../apply/slices.ts';
+import type { RowDelete, SingleRow, Step } from '../apply/step.ts';
 import type { KeyColumn, TargetTable, UniqueKey } from '../apply/target-table.ts';
 import { Given, matchesKey } from './given-rows.ts';
 

@@ -3,10 +3,10 @@
 // changed it since, all of the row is taken from there, not some from each: that newer change is still
 // to come, and until then, or if a user writes on top of it here, the row must not be of two versions.
 import { Tuple, unchanged } from '../../model/tuple.ts';
-import type { RowWrite } from '../apply/coalesce.ts';
 import type { FetchedRow, FetchRows } from '../apply/fetch-rows.ts';
 import type { Fold } from '../apply/plan-batch.ts';
 import { sizeOfValues } from '../apply/slices.ts';
+import type { RowWrite } from '../apply/step.ts';
 import type { TargetTable } from '../apply/target-table.ts';
 
 export interface CompletedRows {

@@ -2,9 +2,9 @@
 // whose leftovers are settled one by one, or all one by one. All three come to the same rows.
 import type { Batch } from '../../model/batch.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
-import type { RowDelete, RowWrite, SingleRow, Step } from '../apply/coalesce.ts';
 import type { FetchRows } from '../apply/fetch-rows.ts';
 import type { Fold } from '../apply/plan-batch.ts';
+import type { RowDelete, RowWrite, SingleRow, Step } from '../apply/step.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { claimValues } from './claim-values.ts';
 import { completeRows, isIncomplete } from './complete-rows.ts';
@@ -35,7 +35,7 @@ export class Contest {
     options: WholeOptions,
   ): Statement[] {
     const plan = planGuarded(table, key, step, this.#options.guard, options);
-    return plan.map(({ guarded }) => guarded.whole);
+    return plan.map(({ guarded }) => guarded.whole());
   }
 
   /** Whether there is anything that a manifest must tell. */
@@ -58,7 +58,7 @@ export class Contest {
     const { guard: ours, execute } = this.#options;
     for await (const piece of this.#complete(table, step))
       for (const { kind, guarded } of planGuarded(table, key, piece, ours, { mayExist: true })) {
-        const [result] = await execute([guarded.passing]);
+        const [result] = await execute([guarded.passing()]);
         if (result === undefined) continue;
         for (const row of guarded.left(result)) await this.#settle(table, key, kind, row);
       }

@@ -1,7 +1,8 @@
 // The rows that a statement of a contested table is about, as its relation `given`.
-import { earliestTime, type RowDelete, type RowWrite } from '../apply/coalesce.ts';
+
 import { encodeColumns } from '../apply/column-arrays.ts';
 import { keyArrays, matches, unnestEach } from '../apply/row-sql.ts';
+import { earliestTime, type RowDelete, type RowWrite } from '../apply/step.ts';
 import type { KeyColumn, TargetColumn } from '../apply/target-table.ts';
 import { encodeTimeArray } from '../apply/time-array.ts';
 
@@ -11,12 +12,31 @@ export class Given {
   readonly #arrays: { readonly name: string; readonly type: string }[];
   #scalars = 0;
 
-  constructor(key: readonly KeyColumn[], rows: readonly (RowWrite | RowDelete)[]) {
-    this.values = [...keyArrays(key, rows), encodeTimeArray(rows.map(({ time }) => time))];
+  constructor(key: readonly KeyColumn[], rows: readonly RowDelete[], keys = keyArrays(key, rows)) {
+    this.values = [...keys, encodeTimeArray(rows.map(({ time }) => time))];
     this.#arrays = [
       ...key.map((_, i) => ({ name: `k${i}`, type: 'text' })),
       { name: 'commit_time', type: 'timestamptz' },
     ];
+  }
+
+  /**
+   * With the values of columns, and what these are called. The key's are taken from the rows as well: where
+   * several write, a changed key is a delete and an insert.
+   */
+  static ofWrites(
+    key: readonly KeyColumn[],
+    columns: readonly TargetColumn[],
+    writes: readonly RowWrite[],
+  ): { given: Given; columnName: (column: TargetColumn) => string } {
+    const inKey = new Map(key.map(({ index }, i) => [index, `k${i}`]));
+    const rest = columns.filter(({ index }) => !inKey.has(index));
+    const rows = writes.map(({ row }) => row);
+    const arrays = encodeColumns(rows, [...key, ...rest]);
+    const given = new Given(key, writes, arrays.slice(0, key.length));
+    for (const [i, { index }] of rest.entries())
+      given.add(`c${index}`, arrays[key.length + i] as Buffer);
+    return { given, columnName: ({ index }) => inKey.get(index) ?? `c${index}` };
   }
 
   /** Before any `parameter`. */
@@ -26,30 +46,10 @@ export class Given {
   }
 
   /** The commit time of each row's first change, before any `parameter`; gives its SQL. */
-  firstTime(rows: readonly (RowWrite | RowDelete)[]): string {
-    if (rows.every(({ earlier }) => earlier === undefined)) return 'u.commit_time';
+  firstTime(rows: readonly RowDelete[]): string {
+    if (rows.every(({ first }) => first === undefined)) return 'u.commit_time';
     this.add('first_time', encodeTimeArray(rows.map(earliestTime)), 'timestamptz');
     return 'u.first_time';
-  }
-
-  /**
-   * The values of columns, before any `parameter`; gives their names. Those of the key are given
-   * already: where several write, a changed key is a delete and an insert.
-   */
-  columns(
-    columns: readonly TargetColumn[],
-    key: readonly KeyColumn[],
-    writes: readonly RowWrite[],
-  ): (column: TargetColumn) => string {
-    const names = new Map(key.map(({ index }, i) => [index, `k${i}`]));
-    const rest = columns.filter(({ index }) => !names.has(index));
-    const rows = writes.map(({ row }) => row);
-    const arrays = encodeColumns(rows, rest);
-    for (const [i, { index }] of rest.entries()) {
-      names.set(index, `c${index}`);
-      this.add(`c${index}`, arrays[i] as Buffer);
-    }
-    return ({ index }) => names.get(index) ?? '';
   }
 
   /** A single value for all rows; gives its SQL. */

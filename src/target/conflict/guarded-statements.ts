@@ -5,8 +5,9 @@
 import { formatCommitTime } from '../../model/commit-time.ts';
 import { givenKeyHash } from '../../postgres/key-hash.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
-import { earliestTime, nameOf, type RowDelete, type RowWrite } from '../apply/coalesce.ts';
+import { nameOf } from '../apply/coalesce.ts';
 import { insertFrom, rowsOf } from '../apply/row-sql.ts';
+import { earliestTime, type RowDelete, type RowWrite } from '../apply/step.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
 import { Given, matchesKey } from './given-rows.ts';
 import { keepManifest } from './manifest.ts';
@@ -20,9 +21,9 @@ export interface Guard {
 
 export interface GuardedStatement<T = RowWrite | RowDelete> {
   /** Raises unless every row passed. It writes its manifest, which has to be there before the others. */
-  readonly whole: Statement;
-  /** The same for those that pass; its result tells which. */
-  readonly passing: Statement;
+  readonly whole: () => Statement;
+  /** The same for those that pass; its result tells which. Either this or `whole` is asked for. */
+  readonly passing: () => Statement;
   readonly rows: readonly T[];
   /** The rows that `passing` left, from its result. */
   readonly left: (result: GroupResult) => T[];
@@ -44,8 +45,7 @@ export function guardedUpdate(
   { hiding }: WholeOptions,
 ): GuardedStatement<RowWrite> {
   const set = writable(table);
-  const given = new Given(key, writes);
-  const columnName = given.columns(set, key, writes);
+  const { given, columnName } = Given.ofWrites(key, set, writes);
   const assignments = set.map(
     (column) => `${column.quoted} = u.${columnName(column)}::${column.castType}`,
   );
@@ -58,18 +58,12 @@ export function guardedUpdate(
       ? `update ${rowsOf(table)} as t set ${assignments.join(', ')} from given u ${where} returning ${found}`
       : `select ${found} from ${rowsOf(table)} as t, given u ${where}`;
   return {
-    whole: whole(
-      table,
-      key,
-      `with ${given.cte}, touched as (${update('1')})`,
-      given,
-      guard,
-      hiding,
-    ),
-    passing: {
+    whole: () =>
+      whole(table, key, `with ${given.cte}, touched as (${update('1')})`, given, guard, hiding),
+    passing: () => ({
       text: `with ${given.numbered}, touched as (${update('u.n')}) select n from touched`,
       values: given.values,
-    },
+    }),
     rows: writes,
     left: (result) => withoutOrdinals(writes, result),
   };
@@ -82,8 +76,7 @@ export function guardedInsert(
   guard: Guard,
   { hiding, mayExist }: WholeOptions,
 ): GuardedStatement<RowWrite> {
-  const given = new Given(key, writes);
-  const columnName = given.columns(table.columns, key, writes);
+  const { given, columnName } = Given.ofWrites(key, table.columns, writes);
   const firstTime = given.firstTime(writes);
   const rank = given.parameter(String(guard.rank), 'integer');
   const buried = `select from replicator.tombstones b where b.relation = ${table.oid}`;
@@ -93,14 +86,15 @@ export function guardedInsert(
     `where (select not exists (${buried})) or not exists (${buried} ` +
     `and b.key_hash = ${givenKeyHash(key)} and (b.commit_time, b.rank) > (${firstTime}, ${rank}))`;
   const head = (insertion: string) => `with ${given.cte}, touched as (${insertion})`;
-  const plain = whole(table, key, head(`${insert} returning 1`), given, guard, hiding);
-  const onConflict = head(
-    `${insert} ${overwriteOlder(table, key, writes, guard, given)} ` +
-      `returning ${key.map(({ quoted }, i) => `t.${quoted} as k${i}`).join(', ')}`,
-  );
+  const plain = () => head(`${insert} returning 1`);
+  const onConflict = () =>
+    head(
+      `${insert} ${overwriteOlder(table, key, writes, guard, given)} ` +
+        `returning ${key.map(({ quoted }, i) => `t.${quoted} as k${i}`).join(', ')}`,
+    );
   return {
-    whole: mayExist ? whole(table, key, onConflict, given, guard, hiding) : plain,
-    passing: { text: `${onConflict} select * from touched`, values: given.values },
+    whole: () => whole(table, key, mayExist ? onConflict() : plain(), given, guard, hiding),
+    passing: () => ({ text: `${onConflict()} select * from touched`, values: given.values }),
     rows: writes,
     // One whose key is spelled otherwise here is taken for left, and found to be written already.
     left: (result) => {
@@ -151,18 +145,18 @@ export function guardedDelete(
     `(select count(*) from given u where not exists ` +
     `(select from ${rowsOf(table)} as t where ${matchesKey(key)}))`;
   return {
-    whole: {
+    whole: () => ({
       text:
         `${head}, buried as (${buryGiven(table, key, rank)}) ` +
         `select replicator.expect_rows(count(*) + case when count(*) < ${givenCount} ` +
         `then ${missing} else 0 end, ${givenCount}) from touched`,
       values: given.values,
-    },
+    }),
     // Of those that are left a tombstone would be found that is none of anybody else.
-    passing: {
+    passing: () => ({
       text: `${head}, buried as (${buryGiven(table, key, rank, 'given u join touched using (n)')}) select n from touched`,
       values: given.values,
-    },
+    }),
     rows: deletes,
     left: (result) => withoutOrdinals(deletes, result),
   };

@@ -1,8 +1,8 @@
 // A row that was seen to be missing: nobody can lock it, so whoever inserts it first is not overruled.
 import type { Statement } from '../../postgres/statement-group.ts';
-import type { RowWrite } from '../apply/coalesce.ts';
 import { encodeColumns } from '../apply/column-arrays.ts';
 import { insertFrom, unnest } from '../apply/row-sql.ts';
+import type { RowWrite } from '../apply/step.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 
 /**

@@ -5,9 +5,9 @@ import type { ConflictKind, ConflictResolution, DecidingRule } from '../../model
 import { quoteLiteral } from '../../postgres/identifiers.ts';
 import { givenKeyHash, rowKeyHash } from '../../postgres/key-hash.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
-import type { RowDelete, Step } from '../apply/coalesce.ts';
 import { rowsOf } from '../apply/row-sql.ts';
 import { sizeOfKey, slices } from '../apply/slices.ts';
+import type { RowDelete, Step } from '../apply/step.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
 import { Given, matchesKey } from './given-rows.ts';
 import { buryGiven } from './guarded-statements.ts';

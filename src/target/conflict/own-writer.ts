@@ -32,13 +32,17 @@ export class OwnWriter implements Writer {
   }
 
   fold(parts: readonly TransactionPart[]): Fold[] {
-    if (this.#inFull > 0) return this.#foldAll(parts);
+    if (this.#inFull > 0) return this.foldInFull(parts);
     const isTelling = (change: Change): change is RowChange =>
       change.kind !== 'truncate' && this.#tells(change);
     const telling = parts.filter(({ changes }) => changes.some(isTelling));
-    return this.#foldAll(
+    return this.foldInFull(
       telling.map((part) => ({ ...part, changes: part.changes.filter(isTelling) })),
     );
+  }
+
+  foldInFull(parts: readonly TransactionPart[]): Fold[] {
+    return foldBatch(parts, this.#options.tableOf, { inFull: true });
   }
 
   plan(
@@ -66,15 +70,15 @@ export class OwnWriter implements Writer {
     return claimValues(folds, this.#options.self.rank);
   }
 
-  async writeStepwise(_: readonly Fold[], parts: readonly TransactionPart[]): Promise<void> {
-    const plan = this.#plan(this.#foldAll(parts));
+  async writeStepwise(folds: readonly Fold[]): Promise<void> {
+    const plan = this.#plan(folds);
     if (plan.length > 0) await this.#options.execute(plan);
   }
 
   /** Where values of unique keys clash: transaction by transaction, and such tables row by row. */
   async writeCarefully(parts: readonly TransactionPart[]): Promise<void> {
     for (const part of parts)
-      for (const fold of this.#foldAll([part])) {
+      for (const fold of this.foldInFull([part])) {
         if (fold.kind !== 'step' || fold.table.key === undefined) continue;
         const { table, step } = fold;
         if (table.uniques.length > 0)
@@ -91,10 +95,6 @@ export class OwnWriter implements Writer {
     if (change.kind === 'delete' || (change.kind === 'update' && change.old !== undefined))
       return true;
     return this.#options.tableOf(change.relation).uniques.length > 0;
-  }
-
-  #foldAll(parts: readonly TransactionPart[]): Fold[] {
-    return foldBatch(parts, this.#options.tableOf);
   }
 
   #plan(folds: readonly Fold[]): Statement[] {

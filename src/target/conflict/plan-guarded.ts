@@ -2,10 +2,10 @@
 // are not the ones that write them, the manifest by itself.
 import { formatCommitTime } from '../../model/commit-time.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
-import type { RowWrite, Step } from '../apply/coalesce.ts';
 import type { Fold } from '../apply/plan-batch.ts';
 import { keyArrays } from '../apply/row-sql.ts';
 import { sizeOfKey, sizeOfRow, slices } from '../apply/slices.ts';
+import type { RowWrite, Step } from '../apply/step.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { encodeTimeArray } from '../apply/time-array.ts';
 import {

@@ -1,7 +1,8 @@
 // A row of a database's own stream by itself, for its values of unique keys: what they take from other
 // rows, and whether another row has taken one of them.
-import type { RowDelete, RowWrite, Step } from '../apply/coalesce.ts';
+
 import { deleteRows } from '../apply/row-statements.ts';
+import type { RowDelete, RowWrite, Step } from '../apply/step.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { settleOwn } from './claims.ts';
 import { bury } from './guarded-statements.ts';

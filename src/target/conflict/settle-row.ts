@@ -1,8 +1,8 @@
 // One row by itself: lock it, look at what is there with its exact version, decide by the rule, and
 // carry that out. For what the sets left, and for whole batches in which unique values change hands.
 import type { Statement } from '../../postgres/statement-group.ts';
-import type { SingleRow } from '../apply/coalesce.ts';
 import { deleteRows, updateRows } from '../apply/row-statements.ts';
+import type { SingleRow } from '../apply/step.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { settle } from './claims.ts';
 import { bury } from './guarded-statements.ts';

@@ -1,16 +1,13 @@
 import { expect, test } from 'vitest';
 import type { RowChange } from '../../../../src/model/change.ts';
 import { Tuple, unchanged, type Value } from '../../../../src/model/tuple.ts';
-import {
-  coalesce,
-  type SingleRow,
-  type Step,
-  type TableChanges,
-} from '../../../../src/target/apply/coalesce.ts';
+import { coalesce, type TableChanges } from '../../../../src/target/apply/coalesce.ts';
+import type { SingleRow, Step } from '../../../../src/target/apply/step.ts';
 import { relationOf, targetTableOf } from '../../../support/model-values.ts';
 
 const relation = relationOf('t', ['id*', 'a', 'b']);
 const table = targetTableOf(relation);
+const inFull = { inFull: true };
 
 function insert(...row: Value[]): RowChange {
   return { kind: 'insert', relation, new: Tuple.of(row) };
@@ -100,13 +97,13 @@ test.each<[string, RowChange[], Step[]]>([
     ],
   ],
 ])('%s', (_, changes, steps) => {
-  expect(coalesce(table, timed(changes))).toEqual(steps);
+  expect(coalesce(table, timed(changes), inFull)).toEqual(steps);
 });
 
 test('a table without a key takes inserts, every one of them', () => {
   const keyless = targetTableOf(relationOf('t', ['id', 'a', 'b']));
   const twice = [insert('1', 'a', 'b'), insert('1', 'a', 'b')];
-  expect(coalesce(keyless, timed(twice))).toEqual([
+  expect(coalesce(keyless, timed(twice), inFull)).toEqual([
     step({
       inserts: [
         { key: [], row: Tuple.of(['1', 'a', 'b']), time: 1n },
@@ -115,7 +112,7 @@ test('a table without a key takes inserts, every one of them', () => {
     }),
   ]);
   for (const change of [update('1', 'a', 'b'), remove('1')])
-    expect(() => coalesce(keyless, timed([change]))).toThrow(
+    expect(() => coalesce(keyless, timed([change]), inFull)).toThrow(
       expect.objectContaining({ code: 'REPLICA_IDENTITY' }),
     );
 });
@@ -129,12 +126,12 @@ test('where several databases write, what was not sent is known from its own tra
   const changes = [insert('1', 'a', 'b'), update('1', 'c', unchanged)];
   const first = { kind: 'insert', ...write(1n, '1', '1', 'a', 'b') } as const;
   const incomplete = step({
-    inserts: [{ ...write(2n, '1', '1', 'c', unchanged), earlier: [first] }],
+    inserts: [{ ...write(2n, '1', '1', 'c', unchanged), first: 1n, earlier: [first] }],
   });
   const whole = step({ inserts: [write(5n, '1', '1', 'c', 'b')] });
-  expect(coalesce(contested, { changes, times: [1n, 2n] })).toEqual([incomplete]);
-  expect(coalesce(contested, { changes, times: [5n, 5n] })).toEqual([whole]);
-  expect(coalesce(table, { changes, times: [1n, 5n] })).toEqual([whole]);
+  expect(coalesce(contested, { changes, times: [1n, 2n] }, inFull)).toEqual([incomplete]);
+  expect(coalesce(contested, { changes, times: [5n, 5n] }, inFull)).toEqual([whole]);
+  expect(coalesce(table, { changes, times: [1n, 5n] }, inFull)).toEqual([whole]);
 });
 
 test('where several databases write, what earlier transactions made of a row is kept to be judged', () => {
@@ -158,19 +155,62 @@ test('where several databases write, what earlier transactions made of a row is 
     { kind: 'delete', ...gone(4n, '1') },
     inserted(5n, '1', 'g', 'h'),
   ];
-  expect(coalesce(contested, { changes, times: [1n, 3n, 3n, 4n, 5n, 6n, 6n, 7n] })).toEqual([
+  expect(coalesce(contested, { changes, times: [1n, 3n, 3n, 4n, 5n, 6n, 6n, 7n] }, inFull)).toEqual(
+    [
+      step({
+        deletes: [{ ...gone(6n, '1'), first: 1n, earlier }],
+        inserts: [
+          {
+            ...write(7n, '1', '1', 'k', 'l'),
+            first: 6n,
+            earlier: [inserted(6n, '1', 'i', 'j')],
+          },
+        ],
+      }),
+    ],
+  );
+  expect(
+    coalesce(contested, { changes, times: [1n, 3n, 3n, 4n, 5n, 6n, 6n, 7n] }, { inFull: false }),
+  ).toEqual([
     step({
-      deletes: [{ ...gone(6n, '1'), earlier }],
-      inserts: [{ ...write(7n, '1', '1', 'k', 'l'), earlier: [inserted(6n, '1', 'i', 'j')] }],
+      deletes: [{ ...gone(6n, '1'), first: 1n }],
+      inserts: [{ ...write(7n, '1', '1', 'k', 'l'), first: 6n }],
     }),
   ]);
-  for (const { deletes, inserts } of coalesce(table, timed(changes)))
-    for (const each of [...deletes, ...inserts]) expect(each).not.toHaveProperty('earlier');
+  for (const { deletes, inserts } of coalesce(table, timed(changes), inFull))
+    for (const { first, earlier } of [...deletes, ...inserts])
+      expect([first, earlier]).toEqual([undefined, undefined]);
+});
+
+test('a clock that goes back: the least time is the first', () => {
+  const changes = [insert('1', 'a', 'b'), update('1', 'c', 'd'), update('1', 'e', 'f')];
+  const updated = coalesce(contested, { changes, times: [5n, 2n, 7n] }, { inFull: false });
+  expect(updated).toEqual([step({ inserts: [{ ...write(7n, '1', '1', 'e', 'f'), first: 2n }] })]);
+  const removed = [insert('1', 'a', 'b'), remove('1'), insert('1', 'c', 'd'), remove('1')];
+  expect(coalesce(contested, { changes: removed, times: [5n, 6n, 2n, 7n] }, inFull)).toMatchObject([
+    { deletes: [{ ...gone(7n, '1'), first: 2n }] },
+  ]);
+});
+
+test('inserts alone go as they came, unless every row is needed with its key', () => {
+  const changes = timed([insert('1', 'a', 'b'), insert('2', 'c', 'd')]);
+  const asTheyCame = [
+    { key: [], row: Tuple.of(['1', 'a', 'b']), time: 1n },
+    { key: [], row: Tuple.of(['2', 'c', 'd']), time: 2n },
+  ];
+  const withKeys = [write(1n, '1', '1', 'a', 'b'), write(2n, '2', '2', 'c', 'd')];
+  const claiming = { ...contested, uniques: [{}] as unknown as typeof contested.uniques };
+  for (const each of [table, contested]) {
+    const atOnce = coalesce(each, changes, { inFull: false });
+    expect(atOnce).toEqual([step({ inserts: asTheyCame })]);
+    expect(coalesce(each, changes, inFull)).toEqual([step({ inserts: withKeys })]);
+  }
+  expect(coalesce(claiming, changes, { inFull: false })).toEqual([step({ inserts: withKeys })]);
 });
 
 test('where several databases write, a changed key is a delete and an insert', () => {
   const changes = [rekey('1', '9', 'a', unchanged), rekey('2', '1', 'c', 'd')];
-  expect(coalesce(contested, timed(changes))).toEqual([
+  expect(coalesce(contested, timed(changes), inFull)).toEqual([
     step({
       deletes: [gone(1n, '1'), gone(2n, '2')],
       expectedDeletes: 2,
@@ -187,7 +227,7 @@ test('a large value that REPLICA IDENTITY FULL sent with the old row is taken fr
     old: Tuple.of(['1', 'a', 'large']),
     new: Tuple.of(['1', 'c', unchanged]),
   };
-  expect(coalesce(table, timed([change]))).toEqual([
+  expect(coalesce(table, timed([change]), inFull)).toEqual([
     step({ updates: [write(1n, '1', '1', 'c', 'large')] }),
   ]);
 });
