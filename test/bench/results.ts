@@ -13,7 +13,10 @@ export interface Figure {
   /** (highest − lowest) / median. */
   readonly spread: number;
   readonly rounds: readonly number[];
-  /** To the first variant, above 1 when it is more. Undefined for the first. */
+  /**
+   * To the first variant, above 1 when it is more: the median of the rounds' ratios, as what a machine does from
+   * one minute to the next is in both variants of a round. Undefined for the first.
+   */
   readonly ratio: number | undefined;
 }
 
@@ -41,7 +44,7 @@ export function summarize(workload: Workload, rounds: readonly Round[]): Result[
         median: median(values),
         spread: spread(values),
         rounds: values,
-        ratio: base && median(values) / base.median,
+        ratio: base && median(values.map((value, i) => value / (base.rounds[i] ?? Number.NaN))),
       });
     }
     if (figures.length === 0) return [];
