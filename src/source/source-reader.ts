@@ -21,6 +21,7 @@ import { untilReleased } from './farewell.ts';
 import type { Handover } from './handover.ts';
 import { expectOwner } from './ownership/as-owner.ts';
 import type { Term } from './ownership/term.ts';
+import { restMs } from './rest.ts';
 import type { Subscriber } from './subscriber.ts';
 
 export interface ReaderOptions {
@@ -90,7 +91,7 @@ export class SourceReader {
       onMessage: (bytes, start, end) => this.#decoder?.decode(bytes, start, end),
       onKeepalive: (walEnd, replyRequested, sentAt) =>
         this.#onKeepalive(walEnd, replyRequested, sentAt),
-      mayRest: () => !this.#audience.anyIdle,
+      restMs: (sentAt) => restMs(this.#ageMs(sentAt), this.#audience),
     });
     try {
       // The slot is held by now: whoever takes the source later ends this stream before.
@@ -178,7 +179,7 @@ export class SourceReader {
     if (this.#paused && !this.#audience.anyFull) {
       this.#paused = false;
       this.#stream.resume();
-    } else this.#stream.wake();
+    } else if (this.#audience.anyIdle) this.#stream.wake();
     this.#confirmation.progressed();
   }
 
@@ -221,6 +222,11 @@ export class SourceReader {
 
   dropEnd(): void {
     this.#end = undefined;
+  }
+
+  /** Of the transaction that was begun last, by its server's clock. */
+  #ageMs(sentAt: number): number {
+    return (sentAt - Number(this.#assembler?.commitTime ?? sentAt)) / 1_000;
   }
 
   get #nobodyTakesPart(): boolean {

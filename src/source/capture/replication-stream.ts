@@ -12,7 +12,7 @@ import type { ServerFacts } from '../../postgres/server-facts.ts';
 import { fromPostgres } from '../../postgres/sqlstate.ts';
 import { MessageSplitter } from './message-splitter.ts';
 import { encodeStandbyStatus, type StandbyStatus } from './standby-status.ts';
-import { streamSocket, takeOver } from './stream-socket.ts';
+import { bufferBytes, streamSocket, takeOver } from './stream-socket.ts';
 
 export interface StreamOptions {
   readonly slot: string;
@@ -23,17 +23,15 @@ export interface StreamOptions {
   readonly onMessage: (bytes: Buffer, start: number, end: number) => void;
   /** `sentAt`: the server's clock, as a commit time. */
   readonly onKeepalive: (walEnd: Lsn, replyRequested: boolean, sentAt: bigint) => void;
-  /** Asked after each read: nobody could do anything with more right now. Default: somebody could. */
-  readonly mayRest?: () => boolean;
+  /**
+   * Asked when all that had come is read: for how long more is not. `sentAt`: when the last of it was sent, as a
+   * commit time of the server. Default: 0, not at all.
+   */
+  readonly restMs?: (sentAt: number) => number;
 }
 
 /** After so many connect_timeouts, the first for connecting, a server has had time to begin. */
 const startPatience = 3;
-/**
- * How long a read is put off while nobody waits for it. A walsender sends each change as soon as it
- * is decoded, and to read each by itself takes longer than to decode it; the kernel gathers them.
- */
-const restMs = 1;
 
 /** What a CopyData message of the stream begins with: XLogData and its head, or a keepalive, whole. */
 const xlogData = 0x77;
@@ -59,6 +57,7 @@ export class ReplicationStream {
   readonly #ended = new AbortController();
   #paused = false;
   #resting: NodeJS.Timeout | undefined;
+  #sentAt = 0;
   #lastByteAt = Date.now();
   #bytesRead = 0;
 
@@ -208,16 +207,19 @@ export class ReplicationStream {
       } catch (error) {
         this.end(error);
       }
-      if (this.#plain && this.#options.mayRest?.() === true) this.#rest();
+      // Behind a full buffer there is more.
+      if (this.#plain && bytes.length < bufferBytes) this.#rest();
     });
   }
 
   #receive(bytes: Buffer, start: number, end: number): void {
     if (this.#ended.signal.aborted) return;
     const kind = start < end ? bytes[start] : undefined;
-    if (kind === xlogData && end - start > xlogHeadBytes)
+    if (kind === xlogData && end - start > xlogHeadBytes) {
+      // Not as a bigint: there is one for every change.
+      this.#sentAt = bytes.readUInt32BE(start + 17) * 2 ** 32 + bytes.readUInt32BE(start + 21);
       this.#options.onMessage(bytes, start + xlogHeadBytes, end);
-    else if (kind === keepalive && end - start === keepaliveBytes) {
+    } else if (kind === keepalive && end - start === keepaliveBytes) {
       const walEnd = bytes.readBigUInt64BE(start + 1);
       const sentAt = bytes.readBigInt64BE(start + 9);
       this.#options.onKeepalive(walEnd, bytes[start + 17] === 1, sentAt);
@@ -226,8 +228,10 @@ export class ReplicationStream {
 
   #rest(): void {
     if (this.#paused || this.#resting !== undefined || this.#ended.signal.aborted) return;
+    const ms = this.#options.restMs?.(this.#sentAt) ?? 0;
+    if (ms === 0) return;
     this.#connection.stream.pause();
-    this.#resting = setTimeout(() => this.#readOn(), restMs);
+    this.#resting = setTimeout(() => this.#readOn(), ms);
   }
 
   #readOn(): void {

@@ -2,7 +2,8 @@
 // each read, and a walsender sends one small message at a time: that costs more than to decode it.
 import { Socket } from 'node:net';
 
-const bufferBytes = 256 * 1024;
+/** What one read gives at most. */
+export const bufferBytes = 256 * 1024;
 
 export type ReadBytes = (bytes: Buffer) => void;
 

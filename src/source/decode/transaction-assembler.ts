@@ -34,6 +34,7 @@ export class TransactionAssembler implements DecodedCalls {
   readonly #options: AssemblerOptions;
   readonly #relations = new Map<number, KnownRelation>();
   #transaction: TransactionHead | undefined;
+  #commitTime = 0n;
   #replicated = false;
   #marked = false;
   #started = false;
@@ -49,9 +50,15 @@ export class TransactionAssembler implements DecodedCalls {
     return this.#transaction !== undefined;
   }
 
+  /** Of the transaction that was begun last. */
+  get commitTime(): bigint {
+    return this.#commitTime;
+  }
+
   begin(transaction: TransactionHead): void {
     if (this.#transaction !== undefined) throw protocolError('BEGIN inside a transaction');
     this.#transaction = transaction;
+    this.#commitTime = transaction.commitTime;
     this.#replicated = false;
     this.#marked = false;
     this.#started = false;

@@ -75,7 +75,7 @@ describe.each([{ tls: false }, { tls: true }])('tls: $tls', ({ tls }) => {
   test('all arrives in order while nobody waits for it', async () => {
     const sent = Array.from({ length: 500 }, (_, i) => `${i} ${'x'.repeat(i * 7)}`);
     const script = sending(...[...sent, 'y'.repeat(1_000_000), 'last'].map(data));
-    await open({ tls, ...script }, { mayRest: () => true });
+    await open({ tls, ...script }, { restMs: () => 1 });
     await eventually(() => seen.at(-1) === 'last' || stream.ended.aborted);
     expect(seen).toEqual([...sent, 'y'.repeat(1_000_000), 'last']);
   });
@@ -186,7 +186,7 @@ test('paused while it rests, it does not read on afterwards; woken, it does so a
     connection = socket;
     socket.write(data('first'));
   };
-  await open({ answer }, { mayRest: () => true });
+  await open({ answer }, { restMs: () => 1 });
   await eventually(() => seen.length === 1, { intervalMs: 0 });
   stream.pause();
   connection?.write(data('second'));
