@@ -34,7 +34,7 @@ export class TransactionAssembler implements DecodedCalls {
   readonly #options: AssemblerOptions;
   readonly #relations = new Map<number, KnownRelation>();
   #transaction: TransactionHead | undefined;
-  #commitTime = 0n;
+  #lastCommitTime = 0n;
   #replicated = false;
   #marked = false;
   #started = false;
@@ -50,15 +50,15 @@ export class TransactionAssembler implements DecodedCalls {
     return this.#transaction !== undefined;
   }
 
-  /** Of the transaction that was begun last. */
+  /** Of the transaction that was begun last, of those that were first committed here. */
   get commitTime(): bigint {
-    return this.#commitTime;
+    if (this.#transaction === undefined || this.#replicated) return this.#lastCommitTime;
+    return this.#transaction.commitTime;
   }
 
   begin(transaction: TransactionHead): void {
     if (this.#transaction !== undefined) throw protocolError('BEGIN inside a transaction');
     this.#transaction = transaction;
-    this.#commitTime = transaction.commitTime;
     this.#replicated = false;
     this.#marked = false;
     this.#started = false;
@@ -106,6 +106,7 @@ export class TransactionAssembler implements DecodedCalls {
   commit(endLsn: Lsn): void {
     const wanted = this.#started || this.#changes.length > 0 || this.#marked;
     if (wanted) this.#emit(endLsn);
+    this.#lastCommitTime = this.commitTime;
     this.#transaction = undefined;
     if (!wanted) this.#options.onPassed(endLsn);
   }

@@ -110,6 +110,22 @@ test.each(['empty', 'unwanted'])('of a transaction that is %s only its end is to
   expect(out).toEqual([110n]);
 });
 
+test('the last commit time is of what was first committed here: others bring one from elsewhere', () => {
+  const { assembler } = assemble();
+  const seen: bigint[] = [];
+  assembler.begin({ ...headOf(100n), commitTime: 7n });
+  seen.push(assembler.commitTime);
+  assembler.commit(110n);
+  assembler.begin({ ...headOf(120n), commitTime: 3n });
+  assembler.origin('elsewhere');
+  seen.push(assembler.commitTime);
+  assembler.commit(130n);
+  seen.push(assembler.commitTime);
+  assembler.begin({ ...headOf(140n), commitTime: 9n });
+  seen.push(assembler.commitTime);
+  expect(seen).toEqual([7n, 7n, 7n, 9n]);
+});
+
 test('a transaction that touched the marker says so, and carries nothing of it', () => {
   const { assembler, insert, out } = assemble();
   assembler.begin(headOf(100n));
