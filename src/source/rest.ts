@@ -5,7 +5,7 @@
 const lateMs = 100;
 /** Then it is throughput that counts: so long that changes stand in the socket, not on their way to it. */
 const restWhenLateMs = 20;
-const restWhenBusyMs = 1;
+const restWhenBusyMs = 4;
 
 /** `ageMs`: from its commit to when what was read was sent. 0: somebody waits for more. */
 export function restMs(ageMs: number, { anyIdle }: { readonly anyIdle: boolean }): number {

@@ -18,11 +18,13 @@ export interface DeliveryOptions {
 }
 
 /**
- * A batch of more transactions than that tells that many come: the next one gathers for a while. Each batch
- * has costs of its own, on both servers and on disk, that a busy source would feel.
+ * A batch of several transactions tells that many come: the next one gathers for a while. Each batch has costs of
+ * its own, on both servers and on disk, that a busy source would feel.
  */
-const fewTransactions = 4;
-const gatherMs = 4;
+function gatherMs(transactions: number): number {
+  if (transactions > 16) return 10;
+  return transactions > 4 ? 4 : 0;
+}
 
 export class Delivery {
   readonly #options: DeliveryOptions;
@@ -69,7 +71,7 @@ export class Delivery {
     this.#options.inbox.queue.dropApplied(applier.progress);
   }
 
-  /** The next piece, or a wait for one. True when the applier has made progress. */
+  /** The next piece, or a wait for one. True when more is applied, or on disk. */
   async step(applier: Applier): Promise<boolean> {
     const { inbox, limits } = this.#options;
     const before = applier.progress;
@@ -81,11 +83,12 @@ export class Delivery {
     if (work !== undefined) return await this.#applyAtPace(work, applier);
     // Between two parts of a transaction nothing else may be committed.
     const pass = this.#openParts ? undefined : inbox.passDue(applier.progress);
-    if (pass === undefined) {
-      await inbox.queue.wait(1_000);
+    if (pass !== undefined) await applier.pass(pass.lsn, pass.sentAt);
+    else if (applier.flushInMs === 0) await applier.flush();
+    else {
+      await inbox.queue.wait(Math.min(1_000, applier.flushInMs));
       return false;
     }
-    await applier.pass(pass.lsn, pass.sentAt);
     return true;
   }
 
@@ -109,7 +112,7 @@ export class Delivery {
 
   /** Of a batch that cannot be applied, what lies before its trouble still can. */
   async #applyBatch({ batch, parts }: Work & { kind: 'batch' }, applier: Applier): Promise<void> {
-    this.#paceMs = Math.max(this.#options.paceMs, parts.length > fewTransactions ? gatherMs : 0);
+    this.#paceMs = Math.max(this.#options.paceMs, gatherMs(parts.length));
     try {
       await applier.apply(batch, () => this.#batchBehind(parts));
     } catch (thrown) {

@@ -25,7 +25,7 @@ export interface SubscriptionOptions extends Omit<DeliveryOptions, 'inbox'> {
   readonly join: (applier: Applier, onCopy: () => void) => Promise<JoinedTables>;
   /** What comes after its progress must be sent. */
   readonly onAttach: () => void;
-  /** More is durable here, or there is room again. */
+  /** More is applied or durable here, or there is room again. */
   readonly onProgress: () => void;
   readonly onState: (state: SubscriptionState, error: ReplicatorError | undefined) => void;
   readonly log: Logger;
@@ -47,6 +47,8 @@ export class Subscription implements Subscriber {
   #reconnect = false;
   /** Ends the wait for the next attempt. */
   #hurry = new AbortController();
+  /** What its target has, and has left the queue, whether or not it is on disk there. */
+  #progress: Lsn | undefined;
   #flushedLsn: Lsn | undefined;
   readonly #delivery: Delivery;
   #refused: ReplicatorError | undefined;
@@ -101,8 +103,8 @@ export class Subscription implements Subscriber {
   }
 
   get appliedLsn(): Lsn | undefined {
-    if (this.#flushedLsn === undefined || this.#attachment === 0) return this.#flushedLsn;
-    return this.idle ? maxLsn(this.#flushedLsn, this.#inbox.passedLsn) : this.#flushedLsn;
+    if (this.#progress === undefined || this.#attachment === 0) return this.#progress;
+    return this.idle ? maxLsn(this.#progress, this.#inbox.passedLsn) : this.#progress;
   }
 
   get idle(): boolean {
@@ -241,12 +243,16 @@ export class Subscription implements Subscriber {
       if (!this.#continues(applier.progress)) this.leave();
       if (this.#attachment !== 0) this.#inbox.queue.dropApplied(applier.progress);
       else await this.#join(applier);
-      this.#flushedLsn = applier.progress;
+      this.#reached(applier);
       this.#move(this.#working);
       this.#settle();
       this.#options.onProgress();
       while (!stop.aborted && !this.#paused && !this.#reconnect)
         if (await this.#step(applier)) onWorking();
+      // What is done need not come again.
+      await applier.flush();
+      this.#reached(applier);
+      this.#options.onProgress();
     } finally {
       this.#connected = false;
       abandon.removeEventListener('abort', giveUp);
@@ -261,13 +267,20 @@ export class Subscription implements Subscriber {
   }
 
   /**
-   * Whether what waits here follows what the target has. One that was restored is behind what we
-   * knew of it: only a new stream tells whether the slot still holds what lies between.
+   * Whether what waits here follows what the target has. One that was restored, or that lost what was not on
+   * disk yet, is behind what we knew of it: only a new stream tells whether the slot still holds what lies
+   * between.
    */
   #continues(progress: Lsn): boolean {
-    const known = this.#flushedLsn;
+    const known = this.#progress;
+    this.#progress = progress;
     this.#flushedLsn = progress;
     return this.#inbox.hasSeen(progress) && (known === undefined || progress >= known);
+  }
+
+  #reached({ progress, durableLsn }: Applier): void {
+    this.#progress = progress;
+    this.#flushedLsn = durableLsn;
   }
 
   async #join(applier: Applier): Promise<void> {
@@ -282,20 +295,20 @@ export class Subscription implements Subscriber {
   /** From the target's progress on. */
   async #attach(applier: Applier): Promise<void> {
     await this.#delivery.abandon(applier);
-    this.#flushedLsn = applier.progress;
+    this.#reached(applier);
     this.#inbox.open(this.#filter, applier.progress);
     this.#attachment = ++this.#attachments;
     this.#options.onAttach();
     if (this.#refused !== undefined) throw this.#refused;
   }
 
-  /** True when something became durable. */
+  /** True when something was applied, or became durable. */
   async #step(applier: Applier): Promise<boolean> {
     if (this.#refused !== undefined) throw this.#refused;
     if (applier.lost.aborted) throw applier.lost.reason;
     if (this.#attachment === 0) await this.#attach(applier);
     if (!(await this.#delivery.step(applier))) return false;
-    this.#flushedLsn = applier.progress;
+    this.#reached(applier);
     this.#inbox.stored(applier.progress);
     this.#options.onProgress();
     return true;

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { childrenOf } from '../support/process-tree.ts';
 import type { Side } from './side.ts';
 import type { Stage } from './stage.ts';
+import type { Figures, Metric } from './workload.ts';
 
 export interface ProcessorTime {
   readonly replicator: number;
@@ -13,6 +14,23 @@ export interface ProcessorTime {
 }
 
 const ticksPerSecond = 100;
+
+export const processorMetrics: readonly Metric[] = ['all', 'replicator', 'walsender', 'apply'].map(
+  (name) => ({ name, unit: 'processor s per 1M rows', better: 'lower' }),
+);
+
+export function processorFigures(
+  { replicator, walsender, apply, rest }: ProcessorTime,
+  rows: number,
+): Figures {
+  const perMillion = (seconds: number) => (seconds / rows) * 1_000_000;
+  return {
+    all: perMillion(replicator + walsender + apply + rest),
+    walsender: perMillion(walsender),
+    apply: perMillion(apply),
+    ...(replicator > 0 && { replicator: perMillion(replicator) }),
+  };
+}
 
 const kindsOfBackends = `
   select pid::text,

@@ -14,6 +14,7 @@ import type { Scenario } from './scenarios/one-way.ts';
 import { refusedThenMended } from './scenarios/poison.ts';
 import { frozenOwnerCannotWrite, ownerKeepsItsSource } from './scenarios/take-over.ts';
 import {
+  crashBeforeFlush,
   crashBehindConfirmation,
   crashBehindUnflushedCommit,
 } from './scenarios/target-loses-memory.ts';
@@ -44,6 +45,7 @@ const proofs: Proof[] = [
   ['progress-after-the-transaction', 'kill -9', killedBeforeReply, refusedAgain],
   ['commit-is-not-flushed', 'a crash of its target', targetCrashes, confirmedIsGone],
   ['progress-is-read-unflushed', 'such a crash', successorsTargetCrashes, confirmedIsGone],
+  ['seen-is-taken-for-lasting', 'such a crash', crashesBeforeFlush, rowsDiffer],
   ['no-dedupe-by-progress', 'kill -9', killedBeforeConfirmation, rowsDiffer],
   ['refused-batch-is-skipped', 'a refusal', poison, /^progress on b/],
   // the epoch alone keeps the batch of a frozen owner out
@@ -91,6 +93,10 @@ async function targetCrashes(scenario: Scenario): Promise<void> {
 
 async function successorsTargetCrashes(scenario: Scenario): Promise<void> {
   await crashBehindUnflushedCommit({ ...scenario, targetServer });
+}
+
+async function crashesBeforeFlush(scenario: Scenario): Promise<void> {
+  await crashBeforeFlush({ ...scenario, targetServer });
 }
 
 async function killedInTheBatch(scenario: Scenario): Promise<void> {

@@ -2,6 +2,7 @@ import { afterEach, test } from 'vitest';
 import { type PostgresServer, startServer } from '../support/postgres-server.ts';
 import { majors, newest, sharedServer } from '../support/servers-for-tests.ts';
 import {
+  crashBeforeFlush,
   crashBehindConfirmation,
   crashBehindUnflushedCommit,
   crashBehindWait,
@@ -26,4 +27,9 @@ test.each(majors)('%i: so does what another session finds there', async (major) 
 test.each(majors)('%i: so does what `replicator wait` has seen', async (major) => {
   targetServer = await startServer({ major });
   await crashBehindWait({ server: await sharedServer(newest), targetServer });
+});
+
+test.each(majors)('%i: what we have seen there and it has lost comes again', async (major) => {
+  targetServer = await startServer({ major });
+  await crashBeforeFlush({ server: await sharedServer(newest), targetServer });
 });

@@ -103,6 +103,13 @@ export const breakages = {
       becomes: "synchronous_commit: 'off',",
     },
   ],
+  'seen-is-taken-for-lasting': [
+    {
+      file: 'subscription/subscription.js',
+      text: 'const known = this.#progress;',
+      becomes: 'const known = this.#flushedLsn;',
+    },
+  ],
   'no-dedupe-by-progress': [
     {
       file: 'subscription/inbox.js',

@@ -7,7 +7,7 @@ import { ReplicatorError } from '../../model/errors.ts';
 import type { Lsn } from '../../model/lsn.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
 import type { Session } from '../../postgres/session.ts';
-import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
+import type { Statement } from '../../postgres/statement-group.ts';
 import { forgetConflicts } from '../conflict/conflict-log.ts';
 import { Contest } from '../conflict/contest.ts';
 import { forgetVersions } from '../conflict/forget-versions.ts';
@@ -17,7 +17,7 @@ import { OwnWriter } from '../conflict/own-writer.ts';
 import { readGuard } from '../conflict/read-guard.ts';
 import { readProgress } from '../progress/progress.ts';
 import { applyBatch, atOnce } from './apply-batch.ts';
-import { ApplyConnection } from './apply-connection.ts';
+import { ApplyConnection, type CommitAnswer } from './apply-connection.ts';
 import { ApplyParts, type Care } from './apply-parts.ts';
 import { type ApplySessionOptions, openApplySession } from './apply-session.ts';
 import type { FetchRows, FetchRowsOf } from './fetch-rows.ts';
@@ -52,7 +52,7 @@ export type NextBatch = () => Batch | undefined;
 interface Ahead {
   readonly prepared: PreparedBatch;
   readonly head: readonly Statement[];
-  readonly sent?: Promise<readonly GroupResult[]>;
+  readonly sent?: Promise<CommitAnswer>;
 }
 
 const forgetPauseMs = 60_000;
@@ -107,8 +107,19 @@ export class Applier {
     }
   }
 
+  /** What is committed on the target. */
   get progress(): Lsn {
     return this.#frame.progress;
+  }
+
+  /** What of it is on disk there, and may be confirmed. */
+  get durableLsn(): Lsn {
+    return this.#frame.durableLsn;
+  }
+
+  /** Until `flush` is due if nothing else is applied before; Infinity: nothing is to be flushed. */
+  get flushInMs(): number {
+    return this.#connection.flushInMs;
   }
 
   get lost(): AbortSignal {
@@ -121,7 +132,7 @@ export class Applier {
   }
 
   /**
-   * Applies whole transactions as one. Once it resolves they are durable on the target. `next`: the
+   * Applies whole transactions as one. Once it resolves they are committed on the target. `next`: the
    * batch that will follow, if it is known by then, to be prepared meanwhile.
    */
   async apply(batch: Batch, next: NextBatch = () => undefined): Promise<void> {
@@ -152,7 +163,8 @@ export class Applier {
    * ROWS_MISSING or UNIQUE_VIOLATION when the whole of it must be read again and go with more care.
    */
   async applyPart(part: TransactionPart, care: Care): Promise<void> {
-    if (part.first) await this.#settleAhead();
+    // Nothing can be flushed while it is open.
+    if (part.first) await this.flush();
     this.#applying = [part];
     await this.#parts.apply(part, care);
   }
@@ -175,7 +187,16 @@ export class Applier {
     await this.#settleAhead();
     const results = await this.session.group([begin, this.#frame.pass(lsn, seenTime), commit]);
     this.#frame.committed(results.at(-1), lsn);
+    this.#connection.flushed();
     await this.#forget();
+  }
+
+  /** Once it resolves all that is applied is durable on the target. */
+  async flush(): Promise<void> {
+    await this.#settleAhead();
+    if (this.durableLsn === this.progress) return;
+    this.#expectNothingOpen();
+    await this.#connection.flush();
   }
 
   #expectNothingOpen(): void {
@@ -268,9 +289,9 @@ export class Applier {
     const ahead = this.#ahead;
     this.#ahead = undefined;
     await this.#connection.untilAlone();
-    const results = await ahead?.sent?.catch(() => undefined);
-    if (ahead === undefined || results === undefined) return;
-    this.#frame.committed(results.at(-1), ahead.prepared.batch.endLsn);
+    const answer = await ahead?.sent?.catch(() => undefined);
+    if (ahead === undefined || answer === undefined) return;
+    this.#connection.committed(answer, ahead.prepared.batch.endLsn);
   }
 
   /** What decides nothing any more, from time to time. */

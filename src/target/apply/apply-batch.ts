@@ -2,8 +2,8 @@
 // by step, settling what the sets leave; else change by change.
 import type { Batch } from '../../model/batch.ts';
 import { ReplicatorError } from '../../model/errors.ts';
-import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
-import type { ApplyConnection } from './apply-connection.ts';
+import type { Statement } from '../../postgres/statement-group.ts';
+import type { ApplyConnection, CommitAnswer } from './apply-connection.ts';
 import type { Fold, PlannedStatement } from './plan-batch.ts';
 import type { PreparedBatch } from './prepare-batch.ts';
 import type { Writer } from './writer.ts';
@@ -14,12 +14,12 @@ export interface ApplyBatchOptions {
   /** Begins the transaction; see TransactionFrame. */
   readonly head: readonly Statement[];
   /** The answer to all of it, if it was sent while the batch before was on its way. */
-  readonly sent: Promise<readonly GroupResult[]> | undefined;
+  readonly sent: Promise<CommitAnswer> | undefined;
   /** Called while the answer is on its way. */
   readonly meanwhile: () => void;
 }
 
-/** Once it resolves the batch is durable on the target. True if all of it went in one go. */
+/** Once it resolves the batch is committed on the target. True if all of it went in one go. */
 export async function applyBatch(
   prepared: PreparedBatch,
   { connection, writer, head: begin, sent, meanwhile }: ApplyBatchOptions,
@@ -59,7 +59,7 @@ interface End {
 
 /** False, and rolled back, when rows need a look. `before`: so many results are not of the plan. */
 async function wentAtOnce(
-  reply: Promise<readonly GroupResult[]>,
+  reply: Promise<CommitAnswer>,
   plan: readonly PlannedStatement[],
   { connection, batch }: End,
   writer: Writer,
@@ -67,9 +67,9 @@ async function wentAtOnce(
 ): Promise<boolean> {
   connection.ledger.clear();
   try {
-    const results = await reply;
-    connection.frame.committed(results.at(-1), batch.endLsn);
-    writer.count(plan, results.slice(before));
+    const answer = await reply;
+    connection.committed(answer, batch.endLsn);
+    writer.count(plan, answer.results.slice(before));
   } catch (error) {
     if (!needsCare(error)) throw error;
     writer.refused();

@@ -16,13 +16,28 @@ export interface ApplyConnectionOptions {
   readonly onConflicts: (counts: ConflictCounts) => void;
 }
 
+/** The answer to a whole transaction. */
+export interface CommitAnswer {
+  /** COMMIT's is the last. */
+  readonly results: readonly GroupResult[];
+  /** It came when all was on disk. */
+  readonly flushed: boolean;
+}
+
+/**
+ * So long may what is committed not be on disk, and not be confirmed: one flush for all of that. It takes as long
+ * as the disk does, and nothing else is applied meanwhile.
+ */
+const flushAfterMs = 100;
+
 export class ApplyConnection {
   readonly session: Session;
   readonly frame: TransactionFrame;
   readonly ledger: ConflictLedger;
   readonly #onConflicts: (counts: ConflictCounts) => void;
   readonly #names = new StatementNames();
-  #behind: Promise<readonly GroupResult[]> | undefined;
+  #behind: Promise<unknown> | undefined;
+  #flushDueAt = Number.POSITIVE_INFINITY;
 
   constructor({ source, target, session, frame, onConflicts }: ApplyConnectionOptions) {
     this.session = session;
@@ -47,20 +62,21 @@ export class ApplyConnection {
     await this.session.group(head);
   }
 
-  /**
-   * A whole transaction in one round trip; it begins with BEGIN. COMMIT's result is the last. Once it
-   * resolves the transaction is durable.
-   */
-  async sendAtOnce(all: readonly Statement[]): Promise<readonly GroupResult[]> {
-    return upToCommit(await this.session.group([...all, commit, this.frame.flush]));
+  /** A whole transaction in one round trip; it begins with BEGIN. */
+  async sendAtOnce(all: readonly Statement[]): Promise<CommitAnswer> {
+    const end = this.#end();
+    return answerOf(await this.session.group([...all, ...end]), end);
   }
 
   /**
    * The same behind another one that is on its way, from whose end it must advance: if that fails, so does
    * this. Its answer is for when its turn has come; until then nothing else may be said but through us.
    */
-  sendBehind(all: readonly Statement[]): Promise<readonly GroupResult[]> {
-    const answer = this.session.groupBehind([...all, commit, this.frame.flush]).then(upToCommit);
+  sendBehind(all: readonly Statement[]): Promise<CommitAnswer> {
+    const end = this.#end();
+    const answer = this.session
+      .groupBehind([...all, ...end])
+      .then((results) => answerOf(results, end));
     answer.catch(() => {});
     this.#behind = answer;
     return answer;
@@ -88,13 +104,32 @@ export class ApplyConnection {
 
   /** With the conflicts that it met. */
   async commit(last: readonly Statement[], endLsn: Lsn): Promise<void> {
-    const results = await this.session.group([
-      ...last,
-      ...this.#conflicts(),
-      commit,
-      this.frame.flush,
-    ]);
-    this.frame.committed(upToCommit(results).at(-1), endLsn);
+    const end = this.#end();
+    const results = await this.session.group([...last, ...this.#conflicts(), ...end]);
+    this.committed(answerOf(results, end), endLsn);
+  }
+
+  /** Its turn has come. Throws INTERNAL when it was a ROLLBACK. */
+  committed({ results, flushed }: CommitAnswer, endLsn: Lsn): void {
+    this.frame.committed(results.at(-1), endLsn);
+    if (flushed) this.flushed();
+    else this.#flushDueAt = Math.min(this.#flushDueAt, performance.now() + flushAfterMs);
+  }
+
+  /** All that is committed is on disk. */
+  flushed(): void {
+    this.frame.flushed();
+    this.#flushDueAt = Number.POSITIVE_INFINITY;
+  }
+
+  /** Until `flush` is due, if nothing is committed before; Infinity: there is nothing to flush. */
+  get flushInMs(): number {
+    return Math.max(0, this.#flushDueAt - performance.now());
+  }
+
+  async flush(): Promise<void> {
+    await this.session.group([this.frame.flush]);
+    this.flushed();
   }
 
   /** What was sent behind what failed has failed with it. */
@@ -120,6 +155,11 @@ export class ApplyConnection {
     await this.session.group([begin, ...undecided, commit]);
   }
 
+  /** COMMIT, and behind it what waits for the disk where that is due. */
+  #end(): Statement[] {
+    return this.flushInMs === 0 ? [commit, this.frame.flush] : [commit];
+  }
+
   #conflicts(): Statement[] {
     const statements = this.ledger.statements();
     if (statements.length > 0) this.#onConflicts(this.ledger.summary);
@@ -127,6 +167,7 @@ export class ApplyConnection {
   }
 }
 
-function upToCommit(results: readonly GroupResult[]): readonly GroupResult[] {
-  return results.slice(0, -1);
+function answerOf(results: readonly GroupResult[], end: readonly Statement[]): CommitAnswer {
+  const flushed = end.length > 1;
+  return { results: flushed ? results.slice(0, -1) : results, flushed };
 }

@@ -46,14 +46,23 @@ export const contend: Statement = {
 export class TransactionFrame {
   readonly #options: FrameOptions;
   #progress: Progress;
+  #durableLsn: Lsn;
 
+  /** `progress`: as a transaction has read it that waited for the disk. */
   constructor(options: FrameOptions, progress: Progress) {
     this.#options = options;
     this.#progress = progress;
+    this.#durableLsn = progress.lsn;
   }
 
+  /** What is committed, whether or not it is on disk. */
   get progress(): Lsn {
     return this.#progress.lsn;
+  }
+
+  /** What of it is on disk, also at synchronous standbys. */
+  get durableLsn(): Lsn {
+    return this.#durableLsn;
   }
 
   /** `from`: where the one before it leads, which may be on its way yet: without that this one fails. */
@@ -74,7 +83,7 @@ export class TransactionFrame {
 
   /**
    * In every transaction: PostgreSQL keeps the last one's for a session that does not say anew. Others see
-   * the transaction before it is on disk, and whoever waits for a lock of it goes on: `flush` must follow.
+   * the transaction before it is on disk, and whoever waits for a lock of it goes on; `flush` follows soon.
    */
   stamp({ endLsn, commitTime }: Destination): Statement {
     return {
@@ -86,7 +95,7 @@ export class TransactionFrame {
   }
 
   /**
-   * Behind a COMMIT that did not wait for the disk: a transaction of one statement whose own end does wait, also
+   * Behind COMMITs that did not wait for the disk: a transaction of one statement whose own end does wait, also
    * for synchronous standbys, and all WAL is flushed up to there. That takes an xid and a record of its own
    * (RecordTransactionCommit in xact.c); nobody who decodes WAL is shown that of a lock.
    */
@@ -128,6 +137,11 @@ export class TransactionFrame {
     if (result?.command !== 'COMMIT')
       throw new ReplicatorError('INTERNAL', `COMMIT ended as ${result?.command}`);
     this.#progress = { ...this.#progress, lsn };
+  }
+
+  /** All that is committed. */
+  flushed(): void {
+    this.#durableLsn = this.#progress.lsn;
   }
 
   #advance(

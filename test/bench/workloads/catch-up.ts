@@ -7,7 +7,13 @@ import { runLoad, type Shape, schemaOf } from '../load.ts';
 import { MarkWatch, newMark, writeMark } from '../marks.ts';
 import { replicateNatively } from '../native.ts';
 import { replicateWithOurs } from '../ours.ts';
-import { peakMemory, processorTime, secondsBetween } from '../processor-time.ts';
+import {
+  peakMemory,
+  processorFigures,
+  processorMetrics,
+  processorTime,
+  secondsBetween,
+} from '../processor-time.ts';
 import { type Layout, type Side, writersOf } from '../side.ts';
 import type { ServerName, Stage } from '../stage.ts';
 import type { Figures, Metric, Trial, Workload } from '../workload.ts';
@@ -29,18 +35,9 @@ export interface CatchUp {
   readonly memoryLimit?: number;
 }
 
-const cpu = (what: string): Metric => ({
-  name: what,
-  unit: 'processor s per 1M rows',
-  better: 'lower',
-});
-
 const metrics = ({ wanted, memoryLimit }: CatchUp): Metric[] => [
   { name: 'rate', unit: 'rows/s', better: 'higher', ...(wanted !== undefined && { wanted }) },
-  cpu('all'),
-  cpu('replicator'),
-  cpu('walsender'),
-  cpu('apply'),
+  ...processorMetrics,
   {
     name: 'peak memory',
     unit: 'MB',
@@ -107,15 +104,9 @@ async function setUp(stage: Stage, options: CatchUp, variants: Variants): Promis
       const enough = used !== undefined && seconds > 1;
       await side.pause();
       await expectEqualTables(side.layout);
-      const perMillion = (seconds: number) => (seconds / rows) * 1_000_000;
       return {
         rate: rows / seconds,
-        ...(enough && {
-          all: perMillion(used.replicator + used.walsender + used.apply + used.rest),
-          walsender: perMillion(used.walsender),
-          apply: perMillion(used.apply),
-          ...(used.replicator > 0 && { replicator: perMillion(used.replicator) }),
-        }),
+        ...(enough && processorFigures(used, rows)),
         ...(memory !== undefined && { 'peak memory': memory }),
       } satisfies Figures;
     },

@@ -2,6 +2,13 @@
 import { expectEqualTables } from '../equal.ts';
 import { runLoad } from '../load.ts';
 import { MarkWatch, newMark, writeMark } from '../marks.ts';
+import {
+  type ProcessorTime,
+  processorFigures,
+  processorMetrics,
+  processorTime,
+  secondsBetween,
+} from '../processor-time.ts';
 import { tpcB } from '../shapes.ts';
 import type { Side } from '../side.ts';
 import type { Stage } from '../stage.ts';
@@ -22,18 +29,22 @@ export const fullLoad: Workload = {
     { name: 'source', unit: 'transactions/s', better: 'higher', wanted: 1 },
     { name: 'arrived', unit: 'transactions/s until all had arrived', better: 'higher' },
     { name: 'lag', unit: 's at the end', better: 'lower' },
+    ...processorMetrics,
   ],
   setUp: async (stage) =>
-    await setUp(stage, async ({ seconds, source, arrival }) => {
+    await setUp(stage, async ({ seconds, source, arrival, spent, rows }) => {
+      const before = await spent();
       const began = performance.now();
       const transactions = await runLoad(stage, source, { clients, seconds });
       const written = (performance.now() - began) / 1000;
       if (arrival === undefined) return { source: transactions / written };
       const lag = await arrival();
+      const used = secondsBetween(before, await spent());
       return {
         source: transactions / written,
         arrived: transactions / (written + lag),
         lag,
+        ...(used && processorFigures(used, transactions * rows)),
       };
     }),
 };
@@ -67,13 +78,17 @@ interface Held {
   readonly source: Side['layout']['sources'][number];
   /** Seconds until all that was written by now has arrived; undefined without replication. */
   readonly arrival: (() => Promise<number>) | undefined;
+  readonly spent: () => Promise<ProcessorTime | undefined>;
+  /** Of a transaction. */
+  readonly rows: number;
 }
 
 async function setUp(
   stage: Stage,
   play: (held: Held) => Promise<Readonly<Record<string, number>>>,
 ): Promise<Trial> {
-  const scene = new Scene(stage, tpcB(stage.scale < 0.5 ? 2 : 20));
+  const shape = tpcB(stage.scale < 0.5 ? 2 : 20);
+  const scene = new Scene(stage, shape);
   const sides = new Map<string, { side: Side; watch: MarkWatch }>();
   for (const [variant, set] of Object.entries(oneWay)) {
     const side = await set(scene);
@@ -85,7 +100,9 @@ async function setUp(
     async measure(variant) {
       const seconds = stage.seconds(10);
       const replicated = sides.get(variant);
-      if (replicated === undefined) return await play({ seconds, source, arrival: undefined });
+      const held = { seconds, source, rows: shape.rowsPerTransaction };
+      if (replicated === undefined)
+        return await play({ ...held, arrival: undefined, spent: async () => undefined });
       const { side, watch } = replicated;
       await side.start();
       await settle(side, watch);
@@ -96,7 +113,8 @@ async function setUp(
         await watch.everywhere(mark);
         return (performance.now() - began) / 1000;
       };
-      const figures = await play({ seconds, source, arrival });
+      const spent = () => processorTime(stage, side);
+      const figures = await play({ ...held, arrival, spent });
       await side.pause();
       await expectEqualTables(side.layout);
       return figures;

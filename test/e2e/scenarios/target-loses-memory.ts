@@ -31,6 +31,31 @@ export async function crashBehindUnflushedCommit(scenario: Crash): Promise<void>
   });
 }
 
+/** Behind COMMIT and before what flushes it, which we live to see: what has left our queue must come again. */
+export async function crashBeforeFlush(scenario: Crash): Promise<void> {
+  const { targetServer } = scenario;
+  await using world = await createOneWay(scenario);
+  await world.start();
+  await world.settle();
+  await world.untilProgressIsConfirmed();
+  await freezeWalWriter(targetServer);
+  const { proxy } = world.target;
+  const flushIsDue = new Promise<void>((resolve) => {
+    proxy.onClientData = (chunk) => {
+      if (!chunk.includes('\0flush\0')) return undefined;
+      resolve();
+      return 'lose';
+    };
+  });
+  await world.source.database.query(`insert into log values ('seen')`);
+  await world.untilArrived('seen');
+  await flushIsDue;
+  await targetServer.kill();
+  proxy.onClientData = undefined;
+  await targetServer.start();
+  await world.settle();
+}
+
 /** Once `replicator wait` has seen that a batch is there, whoever brought it. */
 export async function crashBehindWait(scenario: Crash): Promise<void> {
   const { targetServer } = scenario;

@@ -17,6 +17,9 @@ const change = { kind: 'insert', relation: t, new: Tuple.of(['1', null]) } as co
 /** One target over all connections to it. */
 class ScriptedTarget {
   progress = 100n;
+  /** Undefined: all of it is on disk. */
+  durableLsn: bigint | undefined;
+  flushIsDue = false;
   readonly calls: string[] = [];
   onApply: () => Promise<void> = async () => {};
   onPart: () => void = () => {};
@@ -32,6 +35,16 @@ class ScriptedTarget {
     return {
       get progress() {
         return target.progress;
+      },
+      get durableLsn() {
+        return target.durableLsn ?? target.progress;
+      },
+      get flushInMs() {
+        return target.flushIsDue ? 0 : Number.POSITIVE_INFINITY;
+      },
+      flush: async () => {
+        this.durableLsn = undefined;
+        this.flushIsDue = false;
       },
       lost: this.#lost.signal,
       apply: async (batch: Batch) => {
@@ -187,6 +200,32 @@ test('a target that came back from an older backup is attached anew', async () =
   target.progress = 100n;
   target.loseConnection();
   // Only so is its position compared with what the slot still has.
+  await vi.waitFor(() => expect(subscription.attachment).toBeGreaterThan(attachment));
+  expect(subscription.flushedLsn).toBe(100n);
+});
+
+test('what a target has is confirmed once it is on disk there', async () => {
+  const target = new ScriptedTarget();
+  const subscription = await start(target);
+  target.durableLsn = 100n;
+  subscription.receive(transactionOf(200n, [change]));
+  await vi.waitFor(() => expect(subscription.appliedLsn).toBe(210n));
+  expect(subscription.flushedLsn).toBe(100n);
+  target.flushIsDue = true;
+  // Any end of the wait will do.
+  subscription.interrupted();
+  await vi.waitFor(() => expect(subscription.flushedLsn).toBe(210n));
+});
+
+test('a target that has lost what was not on disk is attached anew', async () => {
+  const target = new ScriptedTarget();
+  const subscription = await start(target);
+  const { attachment } = subscription;
+  target.durableLsn = 100n;
+  subscription.receive(transactionOf(200n, [change]));
+  await vi.waitFor(() => expect(subscription.appliedLsn).toBe(210n));
+  target.progress = 100n;
+  target.loseConnection();
   await vi.waitFor(() => expect(subscription.attachment).toBeGreaterThan(attachment));
   expect(subscription.flushedLsn).toBe(100n);
 });
