@@ -9,17 +9,15 @@ import type { TransactionPart } from '../../model/transaction.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import { forgetConflicts } from '../conflict/conflict-log.ts';
-import { Contest } from '../conflict/contest.ts';
 import { forgetVersions } from '../conflict/forget-versions.ts';
 import type { Guard } from '../conflict/guarded-statements.ts';
-import type { Execute } from '../conflict/look-at-row.ts';
-import { OwnWriter } from '../conflict/own-writer.ts';
 import { readGuard } from '../conflict/read-guard.ts';
 import { readProgress } from '../progress/progress.ts';
 import { applyBatch, atOnce } from './apply-batch.ts';
 import { ApplyConnection, type CommitAnswer } from './apply-connection.ts';
 import { ApplyParts, type Care } from './apply-parts.ts';
 import { type ApplySessionOptions, openApplySession } from './apply-session.ts';
+import { ownWriter, sourceWriter } from './connect-writer.ts';
 import type { FetchRows, FetchRowsOf } from './fetch-rows.ts';
 import { countChanges } from './plan-batch.ts';
 import { isSameBatch, type PreparedBatch, prepareBatch } from './prepare-batch.ts';
@@ -32,7 +30,7 @@ import {
   TransactionFrame,
   xidsOf,
 } from './transaction-frame.ts';
-import { SourceWriter, type Writer } from './writer.ts';
+import type { Writer } from './writer.ts';
 
 export interface ApplierOptions extends ApplySessionOptions {
   readonly target: DatabaseConfig;
@@ -78,7 +76,10 @@ export class Applier {
       contestedOf: options.contestedOf,
       oidOf: ({ oid }) => options.targetOids?.get(oid),
     });
-    this.#writer = this.#isOwn ? this.#ownWriter(guard) : this.#sourceWriter(guard);
+    const fetchRows: FetchRows = (table, keys) =>
+      options.fetchRowsOf(xidsOf(this.#applying))(table, keys);
+    const writes = { tables: this.#tables, connection, guard, fetchRows };
+    this.#writer = this.#isOwn ? ownWriter(options.source, writes) : sourceWriter(writes);
     this.#parts = new ApplyParts({
       connection,
       tables: this.#tables,
@@ -216,31 +217,6 @@ export class Applier {
   /** Of its own stream a database applies nothing: it has it already. */
   get #isOwn(): boolean {
     return this.#options.source === this.#options.target.name;
-  }
-
-  #ownWriter({ rank }: Guard): OwnWriter {
-    const { ledger } = this.#connection;
-    return new OwnWriter({
-      self: { name: this.#options.source, rank },
-      execute: (statements) => this.#connection.execute(statements),
-      onClash: (clash) => ledger.clashed(clash),
-      tableOf: (relation) => this.#tables.of(relation),
-    });
-  }
-
-  #sourceWriter(guard: Guard): SourceWriter {
-    const { ledger } = this.#connection;
-    const execute: Execute = (statements) => this.#connection.execute(statements);
-    const fetchRows: FetchRows = (table, keys) =>
-      this.#options.fetchRowsOf(xidsOf(this.#applying))(table, keys);
-    const contest = new Contest({
-      guard,
-      fetchRows,
-      execute,
-      onDecided: (settled) => ledger.decided(settled),
-      onClash: (clash) => ledger.clashed(clash),
-    });
-    return new SourceWriter({ tables: this.#tables, contest, fetchRows, execute, ledger });
   }
 
   /** `from`: where progress stands by then. */

@@ -1,0 +1,40 @@
+// What writes on an applier's connection: another database's changes, or what a database's own stream tells.
+
+import { Contest } from '../conflict/contest.ts';
+import type { Guard } from '../conflict/guarded-statements.ts';
+import type { Execute } from '../conflict/look-at-row.ts';
+import { OwnWriter } from '../conflict/own-writer.ts';
+import type { ApplyConnection } from './apply-connection.ts';
+import type { FetchRows } from './fetch-rows.ts';
+import type { TargetTables } from './target-tables.ts';
+import { SourceWriter } from './writer.ts';
+
+export interface ConnectedTo {
+  readonly tables: TargetTables;
+  readonly connection: ApplyConnection;
+  readonly guard: Guard;
+  readonly fetchRows: FetchRows;
+}
+
+export function sourceWriter({ tables, connection, guard, fetchRows }: ConnectedTo): SourceWriter {
+  const { ledger } = connection;
+  const execute: Execute = (statements) => connection.execute(statements);
+  const contest = new Contest({
+    guard,
+    fetchRows,
+    execute,
+    onDecided: (settled) => ledger.decided(settled),
+    onClash: (clash) => ledger.clashed(clash),
+  });
+  return new SourceWriter({ tables, contest, fetchRows, execute, ledger });
+}
+
+/** `name`: of the database whose own stream it is. */
+export function ownWriter(name: string, { tables, connection, guard }: ConnectedTo): OwnWriter {
+  return new OwnWriter({
+    self: { name, rank: guard.rank },
+    execute: (statements) => connection.execute(statements),
+    onClash: (clash) => connection.ledger.clashed(clash),
+    tableOf: (relation) => tables.of(relation),
+  });
+}
