@@ -24,6 +24,11 @@ export function unnestEach(arrays: readonly { name: string; type: string }[]): s
     .join(', ');
 }
 
+/** The same as a SELECT, with a column `n`: which of the rows it is, from 1. */
+export function numbered(arrays: readonly { name: string; type: string }[]): string {
+  return `select ${unnestEach(arrays)}, pg_catalog.generate_subscripts($1::text[], 1) as n`;
+}
+
 /** The index's own equality, qualified: with an empty search_path `=` would miss citext's. */
 export function matches(
   key: readonly KeyColumn[],

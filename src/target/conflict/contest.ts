@@ -1,5 +1,5 @@
 // The changes of one source to the tables that several databases write to: as sets at once, as sets
-// whose leftovers are settled one by one, or all one by one. All three come to the same rows.
+// whose leftovers are settled by the rule, or all one by one. All three come to the same rows.
 import type { Batch } from '../../model/batch.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { FetchRows } from '../apply/fetch-rows.ts';
@@ -12,6 +12,7 @@ import type { Guard, WholeOptions } from './guarded-statements.ts';
 import type { WrittenAt } from './look-at-values.ts';
 import { planGuarded, planManifests } from './plan-guarded.ts';
 import { type SettleContext, settleRow } from './settle-row.ts';
+import { settleRows } from './settle-rows.ts';
 
 export interface ContestOptions extends Omit<SettleContext, 'rank'> {
   readonly guard: Guard;
@@ -60,7 +61,8 @@ export class Contest {
       for (const { kind, guarded } of planGuarded(table, key, piece, ours, { mayExist: true })) {
         const [result] = await execute([guarded.passing()]);
         if (result === undefined) continue;
-        for (const row of guarded.left(result)) await this.#settle(table, key, kind, row);
+        const left = guarded.left(result).map((row) => single(kind, row));
+        await settleRows(table, key, left, this.#context);
       }
   }
 
@@ -71,27 +73,13 @@ export class Contest {
     step: Step,
     writtenAt: WrittenAt,
   ): Promise<void> {
-    const settle = (kind: SingleRow['kind'], row: RowWrite | RowDelete) =>
-      this.#settle(table, key, kind, row, writtenAt);
+    const settle = async (kind: SingleRow['kind'], row: RowWrite | RowDelete) =>
+      await settleRow(table, key, single(kind, row), this.#context, writtenAt);
     for await (const piece of this.#complete(table, step)) {
       for (const row of piece.deletes) await settle('delete', row);
       for (const row of piece.updates) await settle('update', row);
       for (const row of piece.inserts) await settle('insert', row);
     }
-  }
-
-  async #settle(
-    table: TargetTable,
-    key: readonly KeyColumn[],
-    kind: SingleRow['kind'],
-    row: RowWrite | RowDelete,
-    writtenAt?: WrittenAt,
-  ): Promise<void> {
-    const incoming =
-      'row' in row
-        ? { ...row, kind: kind === 'insert' ? kind : ('update' as const) }
-        : { ...row, kind: 'delete' as const };
-    await settleRow(table, key, incoming, this.#context, writtenAt);
   }
 
   /** The step in pieces of which every row is whole. */
@@ -114,4 +102,9 @@ export class Contest {
     ))
       yield { ...empty, deletes: gone, inserts: whole };
   }
+}
+
+function single(kind: SingleRow['kind'], row: RowWrite | RowDelete): SingleRow {
+  if (!('row' in row)) return { ...row, kind: 'delete' };
+  return { ...row, kind: kind === 'insert' ? kind : 'update' };
 }

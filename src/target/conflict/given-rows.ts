@@ -1,7 +1,7 @@
 // The rows that a statement of a contested table is about, as its relation `given`.
 
 import { encodeColumns } from '../apply/column-arrays.ts';
-import { keyArrays, matches, unnestEach } from '../apply/row-sql.ts';
+import { keyArrays, matches, numbered, unnestEach } from '../apply/row-sql.ts';
 import { earliestTime, type RowDelete, type RowWrite } from '../apply/step.ts';
 import type { KeyColumn, TargetColumn } from '../apply/target-table.ts';
 import { encodeTimeArray } from '../apply/time-array.ts';
@@ -66,7 +66,7 @@ export class Given {
 
   /** The same with a column `n`: which of the rows it is, from 1. */
   get numbered(): string {
-    return `given as (select ${unnestEach(this.#arrays)}, pg_catalog.generate_subscripts($1::text[], 1) as n)`;
+    return `given as (${numbered(this.#arrays)})`;
   }
 }
 

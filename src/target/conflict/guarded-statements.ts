@@ -180,10 +180,10 @@ export function buryGiven(
 export function bury(
   table: TargetTable,
   key: readonly KeyColumn[],
-  row: RowDelete,
+  rows: readonly RowDelete[],
   rank: number,
 ): Statement {
-  const given = new Given(key, [row]);
+  const given = new Given(key, rows);
   const text = buryGiven(table, key, given.parameter(String(rank), 'integer'));
   return { text: `with ${given.cte} ${text}`, values: given.values };
 }

@@ -1,10 +1,10 @@
-// What a target has under the key of an incoming change: locked, and with its exact version.
+// What a target has under the keys of incoming changes: locked, and with its exact version.
 import { beforeAllTimes, parseCommitTime } from '../../model/commit-time.ts';
 import type { Version } from '../../model/version.ts';
 import { givenKeyHash, rowKeyHash } from '../../postgres/key-hash.ts';
 import { ownXid } from '../../postgres/own-xid.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
-import { keyArrays, rowsOf, unnest } from '../apply/row-sql.ts';
+import { keyArrays, numbered, rowsOf } from '../apply/row-sql.ts';
 import type { RowDelete, SingleRow } from '../apply/step.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { matchesKey } from './given-rows.ts';
@@ -36,20 +36,31 @@ export interface Question<T> {
 }
 
 /**
- * Both in one round trip. Each statement's snapshot is taken after the waits of those before it, so a
- * row that appears in between is found, but not locked: then once more.
+ * In one round trip. Each statement's snapshot is taken after the waits of those before it, so a row that
+ * appears in between is found, but not locked: then once more.
  */
-export async function ask<A, B>(
-  execute: Execute,
-  first: Question<A>,
-  second: Question<B>,
-): Promise<[A, B]> {
+export async function ask<T>(execute: Execute, question: Question<T>): Promise<T> {
   for (;;) {
-    const results = await execute([...first.statements, ...second.statements]);
-    const { length } = first.statements;
-    const [one, two] = [results.slice(0, length), results.slice(length)];
-    if (first.isLocked(one) && second.isLocked(two)) return [first.read(one), second.read(two)];
+    const results = await execute(question.statements);
+    if (question.isLocked(results)) return question.read(results);
   }
+}
+
+export function both<A, B>(first: Question<A>, second: Question<B>): Question<[A, B]> {
+  const { length } = first.statements;
+  const split = (results: readonly GroupResult[]) =>
+    [results.slice(0, length), results.slice(length)] as const;
+  return {
+    statements: [...first.statements, ...second.statements],
+    read: (results) => {
+      const [one, two] = split(results);
+      return [first.read(one), second.read(two)];
+    },
+    isLocked: (results) => {
+      const [one, two] = split(results);
+      return first.isLocked(one) && second.isLocked(two);
+    },
+  };
 }
 
 export function isFoundLocked(lock: GroupResult | undefined, found: GroupResult | undefined) {
@@ -61,8 +72,18 @@ export function rowUnderKey(
   key: readonly KeyColumn[],
   row: RowDelete,
 ): Question<FoundRow> {
-  const given = unnest(key.map((_, i) => `k${i}`));
-  const values = keyArrays(key, [row]);
+  const question = rowsUnderKeys(table, key, [row]);
+  return { ...question, read: (results) => question.read(results)[0] ?? nothing };
+}
+
+/** In the order of the rows. Two of them may be one row here, where its key is spelled in two ways. */
+export function rowsUnderKeys(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  rows: readonly RowDelete[],
+): Question<FoundRow[]> {
+  const given = `(${numbered(key.map((_, i) => ({ name: `k${i}`, type: 'text' })))}) as u`;
+  const values = keyArrays(key, rows);
   const from = `${rowsOf(table)} as t join ${given} on ${matchesKey(key)}`;
   const columns = table.columns.map(({ quoted }) => `, t.${quoted}`).join('');
   const version = `replicator.version_of(t.xmin, ${table.oid}, ${rowKeyHash(key)})`;
@@ -70,25 +91,35 @@ export function rowUnderKey(
     { text: `select from ${from} for update of t`, values },
     {
       text:
-        `select t.xmin = ${ownXid}::text::xid, v.commit_time, v.rank${columns} ` +
+        `select u.n, t.xmin = ${ownXid}::text::xid, v.commit_time, v.rank${columns} ` +
         `from ${from}, lateral ${version} as v`,
       values,
     },
     {
       text:
-        `select commit_time, rank from replicator.tombstones, ${given} ` +
+        `select u.n, commit_time, rank from replicator.tombstones, ${given} ` +
         `where relation = ${table.oid} and key_hash = ${givenKeyHash(key)}`,
       values,
     },
   ];
   return {
     statements,
-    read: ([, found, buried]) => foundRow(found?.rows[0], buried?.rows[0]),
+    read: ([, found, buried]) => {
+      const founds = byOrdinal(found);
+      const tombstones = byOrdinal(buried);
+      return rows.map((_, i) => foundRow(founds.get(i + 1), tombstones.get(i + 1)));
+    },
     isLocked: ([lock, found]) => isFoundLocked(lock, found),
   };
 }
 
 type ResultRow = readonly (string | null)[] | undefined;
+
+const nothing = foundRow(undefined, undefined);
+
+function byOrdinal(result: GroupResult | undefined): Map<number, ResultRow> {
+  return new Map(result?.rows.map(([n, ...row]) => [Number(n), row]));
+}
 
 function foundRow(found: ResultRow, buried: ResultRow): FoundRow {
   const [mine, time, rank, ...presentRow] = found ?? [];

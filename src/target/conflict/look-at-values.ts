@@ -172,7 +172,7 @@ export function evictAndClaim(
   const evictions = evicted.flatMap((loser) => {
     const keyValues = holderIn(taken, loser)?.keyValues ?? [];
     const gone = { key: keyValues, time: loser.version.time };
-    return [bury(table, key, gone, loser.version.rank), deleteRows(table, key, [gone])];
+    return [bury(table, key, [gone], loser.version.rank), deleteRows(table, key, [gone])];
   });
   const remembered = taken.filter((_, i) => claims[i]);
   return [

@@ -6,7 +6,7 @@ import type { RowDelete, RowWrite, Step } from '../apply/step.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { settleOwn } from './claims.ts';
 import { bury } from './guarded-statements.ts';
-import { ask, type Execute, rowUnderKey } from './look-at-row.ts';
+import { ask, both, type Execute, rowUnderKey } from './look-at-row.ts';
 import { type Clash, clashesOf, evictAndClaim, holdersOfValues } from './look-at-values.ts';
 import { type OwnSelf, planOwn } from './own-stream.ts';
 import { resolveOwn } from './resolve.ts';
@@ -48,8 +48,7 @@ async function settleValues(
   const { version } = change;
   const [{ present }, values] = await ask(
     execute,
-    rowUnderKey(table, key, incoming),
-    holdersOfValues(change, new Map()),
+    both(rowUnderKey(table, key, incoming), holdersOfValues(change, new Map())),
   );
   if (values === undefined) return;
   const judged = resolveOwn({ kind: 'write', version }, present);
@@ -59,6 +58,6 @@ async function settleValues(
   const beaten = settlement.resolution.action === 'delete' && judged.action !== 'delete';
   await execute([
     ...evictAndClaim(change, values, settlement),
-    ...(beaten ? [bury(table, key, gone, rank), deleteRows(table, key, [gone])] : []),
+    ...(beaten ? [bury(table, key, [gone], rank), deleteRows(table, key, [gone])] : []),
   ]);
 }

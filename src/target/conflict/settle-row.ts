@@ -7,7 +7,14 @@ import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { settle } from './claims.ts';
 import { bury } from './guarded-statements.ts';
 import { insertAbsent } from './insert-absent.ts';
-import { ask, type Execute, type FoundRow, type RowChanged, rowUnderKey } from './look-at-row.ts';
+import {
+  ask,
+  both,
+  type Execute,
+  type FoundRow,
+  type RowChanged,
+  rowUnderKey,
+} from './look-at-row.ts';
 import {
   type Clash,
   clashesOf,
@@ -15,7 +22,7 @@ import {
   holdersOfValues,
   type WrittenAt,
 } from './look-at-values.ts';
-import { afterwards, type Present, type Resolution, resolve } from './resolve.ts';
+import { afterwards, type Resolution, resolve } from './resolve.ts';
 
 /** What was decided, and between what. */
 export interface Settled extends RowChanged, FoundRow {
@@ -46,8 +53,7 @@ export async function settleRow(
   for (let attempt = 1; ; attempt += 1) {
     const [found, values] = await ask(
       execute,
-      rowUnderKey(table, key, incoming),
-      holdersOfValues(change, writtenAt),
+      both(rowUnderKey(table, key, incoming), holdersOfValues(change, writtenAt)),
     );
     const judged = judge(change, found);
     const claim = values && { key: values.keyHash, version: change.version };
@@ -59,18 +65,16 @@ export async function settleRow(
       for (const clash of clashesOf(change, values, settlement, judged.resolution))
         context.onClash(clash);
     };
-    const statements = [
-      ...(values && settlement ? evictAndClaim(change, values, settlement) : []),
-      ...carryOut(change, resolution, found.present, attempt),
-    ];
-    // Nobody can lock what is missing: if somebody inserts it first, there is a row to look at.
-    if (resolution.action === 'write' && found.present.row === undefined) {
-      const results = await execute(statements);
+    const row = { incoming, resolution, ...found };
+    const evictions = values && settlement ? evictAndClaim(change, values, settlement) : [];
+    if (isMissing(row) && incoming.kind !== 'delete') {
+      const insert = insertAbsent(table, key, incoming, attempt);
+      const results = await execute([...evictions, insert]);
       if (results.at(-1)?.rowCount === 0) continue;
       await tell();
     } else {
       await tell();
-      await execute(statements);
+      await execute([...evictions, ...carryOut(table, key, [row], rank)]);
     }
     if (values !== undefined && resolution.action === 'write')
       writtenAt?.set(`${table.oid} ${values.keyHash}`, incoming.time);
@@ -82,7 +86,7 @@ export async function settleRow(
  * The changes of the row in turn, each as if it had come alone. What they come to is the last one's
  * resolution: by then the row is the source's own, if one of them won.
  */
-function judge(
+export function judge(
   change: RowChanged,
   { present: found, presentRow }: FoundRow,
 ): { decided: Settled[]; resolution: Resolution } {
@@ -101,25 +105,39 @@ function judge(
   return { decided, resolution: isGone ? { ...resolution, action: 'delete' } : resolution };
 }
 
-function carryOut(
-  { table, key, incoming, version: { rank } }: RowChanged,
-  { action, bury: tombstone }: Resolution,
-  present: Present,
-  attempt: number,
+interface Judged extends FoundRow {
+  readonly incoming: SingleRow;
+  readonly resolution: Resolution;
+}
+
+/** To be written, and not there. Nobody can lock it: if somebody inserts it first, there is a row to look at. */
+export function isMissing({ present, resolution }: Judged): boolean {
+  return present.row === undefined && resolution.action === 'write';
+}
+
+/** Of all rows but those that are missing. */
+export function carryOut(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  rows: readonly Judged[],
+  rank: number,
 ): Statement[] {
   const statements: Statement[] = [];
-  if (tombstone !== undefined) statements.push(bury(table, key, incoming, rank));
+  const incomingOf = (some: readonly Judged[]) => some.map(({ incoming }) => incoming);
+  const buried = rows.filter(({ resolution }) => resolution.bury !== undefined);
+  if (buried.length > 0) statements.push(bury(table, key, incomingOf(buried), rank));
+  const there = rows.filter(({ present }) => present.row !== undefined);
   // Never one that was not found: a user may have inserted it since.
-  if (action === 'delete' && present.row !== undefined)
-    statements.push(deleteRows(table, key, [incoming]));
-  if (action === 'write' && incoming.kind !== 'delete') {
-    if (present.row === undefined) statements.push(insertAbsent(table, key, incoming, attempt));
-    else {
-      // With the key, because equal keys may be spelled otherwise here.
-      const how = { rekey: true, expectAll: false } as const;
-      const update = updateRows(table, key, [incoming], how);
-      if (update !== undefined) statements.push(update);
-    }
-  }
+  const deletes = there.filter(({ resolution }) => resolution.action === 'delete');
+  if (deletes.length > 0) statements.push(deleteRows(table, key, incomingOf(deletes)));
+  const writes = there.filter(({ resolution }) => resolution.action === 'write');
+  // With the key, because equal keys may be spelled otherwise here.
+  const how = { rekey: true, expectAll: false } as const;
+  const update = updateRows(table, key, incomingOf(writes).filter(isWrite), how);
+  if (update !== undefined) statements.push(update);
   return statements;
+}
+
+function isWrite(row: SingleRow): row is SingleRow & { kind: 'insert' | 'update' } {
+  return row.kind !== 'delete';
 }

@@ -1,7 +1,8 @@
 // A batch writes a row once, however often its transactions changed it; each of them is judged.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { commitTimeOf, formatCommitTime } from '../../../../src/model/commit-time.ts';
 import { unchanged } from '../../../../src/model/tuple.ts';
+import { Session } from '../../../../src/postgres/session.ts';
 import { transactionOf } from '../../../support/model-values.ts';
 import { newest, oldest } from '../../../support/servers-for-tests.ts';
 import { ApplierFixture, insert, remove, update } from '../apply/applier-fixture.ts';
@@ -153,6 +154,55 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
       { ...kept, conflict_type: 'update_origin_differs', rule: 'newer', lost: 'lost' },
       { ...kept, conflict_type: 'update_deleted', rule: 'tombstone', lost: 'lost as well' },
     ]);
+  });
+
+  test('rows that the sets leave are judged together, each by its own version', async () => {
+    contested.windowMs = 30_000;
+    const rows = (v: string, ...ids: number[]) => ids.map((id) => `(${id}, '${v}')`).join();
+    const { before, after } = await writeHere(`insert into t values ${rows('here', 1, 2, 3, 4)}`);
+    await fixture.target.query(`
+      insert into replicator.tombstones (relation, key_hash, commit_time, rank)
+        values ('t'::regclass, hashint4extended(5, 0), now(), 2)`);
+    const t = await fixture.relation('t');
+    await apply([
+      [update(t, '1', 'lost'), before],
+      [update(t, '2', 'won'), after],
+      [remove(t, '3', null), before],
+      [remove(t, '4', null), after],
+      [update(t, '5', 'lost to a delete'), before],
+      [update(t, '6', 'missing'), after],
+      [remove(t, '7', null), after],
+    ]);
+    expect((await fixture.rows('t')).sort()).toEqual([
+      '(1,here)',
+      '(2,won)',
+      '(3,here)',
+      '(6,missing)',
+    ]);
+    expect((await told()).map((each) => `${each['conflict_type']} ${each['resolution']}`)).toEqual([
+      'delete_origin_differs keep_local',
+      'delete_origin_differs apply_remote',
+      'update_origin_differs keep_local',
+      'update_origin_differs apply_remote',
+      'update_deleted keep_local',
+    ]);
+  });
+
+  test('it takes as many round trips to judge one that the sets leave as to judge many', async () => {
+    contested.windowMs = 30_000;
+    const { before } = await writeHere(
+      `insert into t select i, 'here' from generate_series(1, 20) i`,
+    );
+    const t = await fixture.relation('t');
+    const groups = vi.spyOn(Session.prototype, 'group');
+    const roundTrips = async (ids: readonly number[]) => {
+      const calls = groups.mock.calls.length;
+      await apply(ids.map((id) => [update(t, String(id), 'lost'), before]));
+      return groups.mock.calls.length - calls;
+    };
+    const one = await roundTrips([1]);
+    expect(await roundTrips(Array.from({ length: 20 }, (_, i) => i + 1))).toBe(one);
+    groups.mockRestore();
   });
 
   test.each([

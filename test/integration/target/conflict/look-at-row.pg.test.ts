@@ -5,7 +5,7 @@ import { Tuple } from '../../../../src/model/tuple.ts';
 import { describeTables } from '../../../../src/postgres/catalog.ts';
 import type { GroupResult, Statement } from '../../../../src/postgres/statement-group.ts';
 import { matchTable } from '../../../../src/target/apply/target-table.ts';
-import { ask, rowUnderKey } from '../../../../src/target/conflict/look-at-row.ts';
+import { ask, both, rowUnderKey } from '../../../../src/target/conflict/look-at-row.ts';
 import { holdersOfValues } from '../../../../src/target/conflict/look-at-values.ts';
 import { newest } from '../../../support/servers-for-tests.ts';
 import { ApplierFixture } from '../apply/applier-fixture.ts';
@@ -48,8 +48,7 @@ test.each([
     const change = { table, key, incoming, version: { time: 0n, rank: 1 } };
     const [found, values] = await ask(
       execute,
-      rowUnderKey(table, key, incoming),
-      holdersOfValues(change, new Map()),
+      both(rowUnderKey(table, key, incoming), holdersOfValues(change, new Map())),
     );
     expect(found.presentRow ?? values?.taken[0]?.holder?.row).toBeDefined();
     const update = fixture.target.query(`set lock_timeout = '100ms'; update t set v = 'new'`);
