@@ -29,7 +29,7 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '55P03': 'LOCK_TIMEOUT',
   '57014': 'SERVER_BUSY',
   '57P04': 'DATABASE_MISSING',
-  // Raised by our own functions in schema replicator (setup/schema.ts).
+  // Raised by our own functions in schema replicator (setup/schema-functions.ts).
   RP001: 'FENCED',
   RP003: 'ROWS_MISSING',
   RP004: 'BATCH_REFUSED',

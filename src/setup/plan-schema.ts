@@ -4,7 +4,8 @@ import { quoteLiteral } from '../postgres/identifiers.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
 import { type ServerFacts, serverFacts } from '../postgres/server-facts.ts';
 import type { Session } from '../postgres/session.ts';
-import { originWrapperStatements, schemaStatements, schemaVersion } from './schema.ts';
+import { schemaStatements, schemaVersion } from './schema.ts';
+import { originWrapperStatements } from './schema-functions.ts';
 import type { SetupStep } from './setup-step.ts';
 
 const oldestMajor = 13;

@@ -158,7 +158,7 @@ export const breakages = {
   'epoch-is-not-compared': [
     endsNoSession,
     {
-      file: 'setup/schema.js',
+      file: 'setup/schema-functions.js',
       text: 'and p.lsn = advance.expected and p.epoch = advance.epoch;',
       becomes: 'and p.lsn = advance.expected;',
     },
@@ -173,7 +173,11 @@ export const breakages = {
   ],
   /** One stamp for a batch of several transactions, and nothing that remembers what it hides. */
   'merged-stamps': [
-    { file: 'setup/schema.js', text: 'if place is not null then', becomes: 'if false then' },
+    {
+      file: 'setup/schema-functions.js',
+      text: 'if place is not null then',
+      becomes: 'if false then',
+    },
   ],
   'no-tombstones': [
     {
@@ -193,7 +197,7 @@ export const breakages = {
   /** A missing row has nothing else to wait for. */
   'no-target-lock': [
     {
-      file: 'setup/schema.js',
+      file: 'setup/schema-functions.js',
       text: 'pg_catalog.pg_advisory_xact_lock(',
       becomes: 'pg_catalog.pg_advisory_xact_lock_shared(',
     },

@@ -1,7 +1,7 @@
 // Writes are tagged with an origin on targets. The functions for that can be granted from 14 on;
 // on 13 a superuser must make functions of ours that stand for them.
 
-import { originWrapperStatements } from '../../schema.ts';
+import { originWrapperStatements } from '../../schema-functions.ts';
 import type { DatabaseFacts } from '../database-facts.ts';
 import type { MissingPrivilege, PrivilegeCheck } from '../finding.ts';
 import { targetsAmong } from '../members.ts';
