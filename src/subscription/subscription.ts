@@ -240,7 +240,7 @@ export class Subscription implements Subscriber {
     applier.lost.addEventListener('abort', wake, { once: true });
     try {
       this.#connected = true;
-      if (!this.#continues(applier.progress)) this.leave();
+      if (!this.#continues(applier)) this.leave();
       if (this.#attachment !== 0) this.#inbox.queue.dropApplied(applier.progress);
       else await this.#join(applier);
       this.#reached(applier);
@@ -271,10 +271,10 @@ export class Subscription implements Subscriber {
    * disk yet, is behind what we knew of it: only a new stream tells whether the slot still holds what lies
    * between.
    */
-  #continues(progress: Lsn): boolean {
+  #continues(applier: Applier): boolean {
+    const { progress } = applier;
     const known = this.#progress;
-    this.#progress = progress;
-    this.#flushedLsn = progress;
+    this.#reached(applier);
     return this.#inbox.hasSeen(progress) && (known === undefined || progress >= known);
   }
 

@@ -1,5 +1,5 @@
 // One row by itself: lock it, look at what is there with its exact version, decide by the rule, and
-// carry that out. For what the sets left, and for whole batches in which unique values change hands.
+// carry that out. For batches in which unique values change hands, and for what the sets left and is missing.
 import type { Statement } from '../../postgres/statement-group.ts';
 import { deleteRows, updateRows } from '../apply/row-statements.ts';
 import type { SingleRow } from '../apply/step.ts';
