@@ -89,7 +89,10 @@ export async function listTables(session: Session): Promise<TableName[]> {
   return rows;
 }
 
-/** SQL for a table's name and columns as one text that changes when one of them does. */
+/**
+ * SQL for a table's name and columns as one text that changes when one of them does. Function expect_shape in schema
+ * replicator has it too: another text of it is another version of the schema.
+ */
 export function shapeOf(oid: string): string {
   return (
     '(select pg_catalog.md5(pg_catalog.concat_ws(chr(10), described.relnamespace, described.relname, described.relkind, ' +

@@ -1,4 +1,5 @@
 // What is asserted and looked up in the servers themselves, in schema replicator.
+import { shapeOf } from '../postgres/catalog.ts';
 
 export const schemaFunctions: readonly string[] = [
   // Compare and swap: replaying a batch, or a second replicator, fails here before it can commit.
@@ -139,14 +140,17 @@ begin
   delete from replicator.claims c where c.commit_time < horizon;
   delete from replicator.manifests m where m.stamp < horizon;
 end $body$`,
-  // The same for the tables that were written to: each must be as it was described.
-  `create function replicator.expect_shape(label text, expected text, actual text) returns void
-language plpgsql set search_path = '' as $body$
+
+  // Asserted of the tables that were written to: each must be as it was described. It is not immutable, but
+  // what it looks at changes only together with the table, and then the server plans anew what selects from it.
+  `create function replicator.expect_shape(relation oid, expected text, label text) returns boolean
+language plpgsql immutable set search_path = '' as $body$
 begin
-  if actual is distinct from expected then
+  if ${shapeOf('relation')} is distinct from expected then
     raise exception using errcode = 'RP004',
       message = pg_catalog.format('table %s was altered meanwhile', label);
   end if;
+  return false;
 end $body$`,
 ];
 

@@ -48,7 +48,7 @@ export function atOnce(
   head: readonly Statement[],
 ): Statement[] {
   const statements = plan.map(({ statement }) => statement);
-  return [...head, ...connection.named([...claims, ...statements]), ...shapes];
+  return [...head, ...connection.named([...claims, ...statements, ...shapes])];
 }
 
 interface End {
@@ -94,7 +94,7 @@ async function gradually(
     await connection.rollback();
     return false;
   }
-  await connection.commit(shapes, batch.endLsn);
+  await connection.commit(connection.named(shapes), batch.endLsn);
   return true;
 }
 
@@ -117,7 +117,7 @@ async function carefully(
       await connection.rollback();
       continue;
     }
-    return await connection.commit(shapes, batch.endLsn);
+    return await connection.commit(connection.named(shapes), batch.endLsn);
   }
 }
 

@@ -101,7 +101,7 @@ export class ApplyParts {
     const { connection, writer } = this.#options;
     const statements = plan.map(({ statement }) => statement);
     const answer = connection
-      .sendOpen([...connection.named(statements), ...expectShapes(tables)])
+      .sendOpen(connection.named([...statements, ...expectShapes(tables)]))
       .then((results) => writer.count(plan, results));
     answer.catch(() => {});
     const before = open.onItsWay;

@@ -76,6 +76,13 @@ describe.each(majors)('PostgreSQL %i', (major) => {
       error: { message: 'b: table public.t does not exist' },
     },
     {
+      what: 'another table got its name',
+      ddl: 'alter table t rename to renamed; create table t (id int primary key, v int, w text)',
+      error: {
+        message: 'b: public.t, column v is integer, on the source it is numeric(10,2)',
+      },
+    },
+    {
       what: 'the table was dropped',
       ddl: 'drop table t',
       error: { message: 'b: table public.t does not exist' },
@@ -99,6 +106,15 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     {
       what: 'a generated column',
       ddl: 'alter table t drop v, add v numeric generated always as (id) stored',
+    },
+    {
+      what: 'another table with its name and columns',
+      ddl: `alter table t rename to renamed;
+        create table t (id int primary key, v numeric(10,2), w text); insert into t values (1)`,
+    },
+    {
+      what: 'an identity',
+      ddl: 'alter table t alter id add generated always as identity',
     },
   ];
 
