@@ -5,7 +5,7 @@ import type { Lsn } from '../../model/lsn.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { ConflictLedger } from '../conflict/conflict-ledger.ts';
-import { StatementNames } from './row-statements.ts';
+import { StatementNames } from './statement-texts.ts';
 import { begin, commit, type TransactionFrame } from './transaction-frame.ts';
 
 export interface ApplyConnectionOptions {

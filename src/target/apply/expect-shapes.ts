@@ -2,6 +2,7 @@
 // when a batch commits. Retyping a column, for one, would round or cut values without an error.
 import { quoteLiteral } from '../../postgres/identifiers.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
+import { textOf } from './statement-texts.ts';
 import type { TargetTable } from './target-table.ts';
 
 /**
@@ -13,7 +14,12 @@ import type { TargetTable } from './target-table.ts';
  * https://www.postgresql.org/docs/current/sql-prepare.html
  */
 export function expectShapes(tables: Iterable<TargetTable>): Statement[] {
-  return [...tables].map(({ quoted, oid, shape, label }) => ({
-    text: `select from only ${quoted} where replicator.expect_shape(${oid}, '${shape}', ${quoteLiteral(label)})`,
+  return [...tables].map((table) => ({
+    text: textOf(table, 'expect shape', () => shapeText(table)),
   }));
+}
+
+function shapeText({ quoted, oid, shape, label }: TargetTable): string {
+  const asked = `replicator.expect_shape(${oid}, '${shape}', ${quoteLiteral(label)})`;
+  return `select from only ${quoted} where ${asked}`;
 }

@@ -5,21 +5,12 @@ import type { Statement } from '../../postgres/statement-group.ts';
 import type { Parameter } from '../../postgres/statement-messages.ts';
 import { encodeColumns } from './column-arrays.ts';
 import { insertFrom, keyArrays, matches, rowsOf, unnest } from './row-sql.ts';
+import { textOf } from './statement-texts.ts';
 import type { RowDelete, RowWrite } from './step.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
 
-/** Gives each distinct SQL text of a connection a short name to prepare it under. */
-export class StatementNames {
-  readonly #names = new Map<string, string>();
-
-  of(text: string): string {
-    let name = this.#names.get(text);
-    if (name === undefined) {
-      name = `s${this.#names.size}`;
-      this.#names.set(text, name);
-    }
-    return name;
-  }
+function places(columns: readonly TargetColumn[]): string {
+  return columns.map(({ index }) => index).join();
 }
 
 /** The server raises unique_violation when one of the rows exists. */
@@ -30,7 +21,8 @@ export function insertRows(table: TargetTable, rows: readonly Pick<RowWrite, 'ro
       text: `insert into ${table.quoted} select from generate_series(1, $1::int)`,
       values: [String(rows.length)],
     };
-  return { text: insertFrom(table, givenRows(table)), values: columnArrays(table, rows) };
+  const text = textOf(table, 'insert', () => insertFrom(table, givenRows(table)));
+  return { text, values: columnArrays(table, rows) };
 }
 
 /**
@@ -42,9 +34,12 @@ export function upsertRows(
   key: readonly KeyColumn[],
   rows: readonly Pick<RowWrite, 'row'>[],
 ): Statement {
-  const given = givenRows(table);
-  const upsert = `${insertFrom(table, given)} ${onConflict(table, key)}`;
-  return { text: counted(upsert, given, table, key), values: columnArrays(table, rows) };
+  const text = textOf(table, `upsert by ${places(key)}`, () => {
+    const given = givenRows(table);
+    const upsert = `${insertFrom(table, given)} ${onConflict(table, key)}`;
+    return counted(upsert, given, table, key);
+  });
+  return { text, values: columnArrays(table, rows) };
 }
 
 function givenRows({ columns }: TargetTable): string {
@@ -88,6 +83,18 @@ function counted(
   );
 }
 
+interface UpdateOptions {
+  readonly rekey: boolean;
+  readonly expectAll: boolean;
+  readonly anyIdentity?: boolean;
+}
+
+/** Columns that an update sets, and those that it can only compare. */
+interface UpdatedColumns {
+  readonly set: readonly TargetColumn[];
+  readonly fixed: readonly TargetColumn[];
+}
+
 /**
  * Updates rows found by `write.key`; all writes must carry the same columns. With `expectAll` the
  * server raises unless every row was found. A row whose GENERATED ALWAYS identity would have to
@@ -97,17 +104,44 @@ export function updateRows(
   table: TargetTable,
   key: readonly KeyColumn[],
   writes: readonly RowWrite[],
-  options: { rekey: boolean; expectAll: boolean; anyIdentity?: boolean },
+  options: UpdateOptions,
 ): Statement | undefined {
   const unsent = writes[0]?.row.unsent;
   if (unsent === undefined) return undefined;
+  const columns = updatedColumns(table, key, unsent, options);
+  const { rekey, expectAll, anyIdentity = false } = options;
+  const kind = `update by ${places(key)} but ${unsent} ${rekey} ${expectAll} ${anyIdentity}`;
+  const text = textOf(table, kind, () => updateText(table, key, columns, expectAll));
+  const rows = writes.map(({ row }) => row);
+  const values: Parameter[] = [
+    ...keyArrays(key, writes),
+    ...encodeColumns(rows, [...columns.set, ...columns.fixed]),
+  ];
+  return { text, values: expectAll ? [...values, String(writes.length)] : values };
+}
+
+function updatedColumns(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  unsent: readonly number[],
+  { rekey, anyIdentity }: UpdateOptions,
+): UpdatedColumns {
   const sent = table.columns.filter(
-    (column) =>
-      !unsent.includes(column.index) &&
-      (options.rekey || !key.some(({ index }) => index === column.index)),
+    ({ index }) =>
+      !unsent.includes(index) && (rekey || !key.some((column) => column.index === index)),
   );
-  const set = sent.filter(({ identityAlways }) => !identityAlways);
-  const fixed = sent.filter(({ identityAlways }) => identityAlways && options.anyIdentity !== true);
+  return {
+    set: sent.filter(({ identityAlways }) => !identityAlways),
+    fixed: sent.filter(({ identityAlways }) => identityAlways && anyIdentity !== true),
+  };
+}
+
+function updateText(
+  table: TargetTable,
+  key: readonly KeyColumn[],
+  { set, fixed }: UpdatedColumns,
+  expectAll: boolean,
+): string {
   // Nothing but the key: the row is there, and stays as it is.
   const kept = table.columns.filter(({ identityAlways }) => !identityAlways).slice(0, 1);
   const assignments =
@@ -123,25 +157,15 @@ export function updateRows(
     (column, i) => ` and t.${column.quoted} operator(pg_catalog.=) u.f${i}::${column.castType}`,
   );
   const where = `where ${matches(key, (_, i) => `k${i}`)}${same.join('')}`;
-  const returning = options.expectAll ? ' returning 1' : '';
+  const returning = expectAll ? ' returning 1' : '';
   const update =
     assignments.length > 0
       ? `update ${rowsOf(table)} as t set ${assignments.join(', ')} from ${unnest(names)} ${where}${returning}`
       : `select 1 from ${rowsOf(table)} as t, ${unnest(names)} ${where}`;
-  const values: (Buffer | string)[] = [
-    ...keyArrays(key, writes),
-    ...encodeColumns(
-      writes.map(({ row }) => row),
-      [...set, ...fixed],
-    ),
-  ];
-  if (!options.expectAll) return { text: update, values };
-  return {
-    text:
-      `with touched as (${update}) ` +
-      `select replicator.expect_rows(count(*), $${names.length + 1}::bigint) from touched`,
-    values: [...values, String(writes.length)],
-  };
+  return expectAll
+    ? `with touched as (${update}) ` +
+        `select replicator.expect_rows(count(*), $${names.length + 1}::bigint) from touched`
+    : update;
 }
 
 export function deleteRows(
@@ -149,12 +173,14 @@ export function deleteRows(
   key: readonly KeyColumn[],
   deletes: readonly RowDelete[],
 ): Statement {
-  return {
-    text:
+  const text = textOf(
+    table,
+    `delete by ${places(key)}`,
+    () =>
       `delete from ${rowsOf(table)} as t using ${unnest(key.map((_, i) => `k${i}`))} ` +
       `where ${matches(key, (_, i) => `k${i}`)}`,
-    values: keyArrays(key, deletes),
-  };
+  );
+  return { text, values: keyArrays(key, deletes) };
 }
 
 function onConflict(table: TargetTable, key: readonly KeyColumn[]): string {
