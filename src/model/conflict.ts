@@ -51,6 +51,6 @@ export interface Conflict {
 
 export interface ConflictSide {
   readonly version: Version;
-  /** Undefined when the row is deleted. */
-  readonly row: RowImage | undefined;
+  /** Made when it is asked for: of most conflicts one is kept, or none. Undefined when the row is deleted. */
+  readonly row: () => RowImage | undefined;
 }

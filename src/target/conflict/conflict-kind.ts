@@ -7,8 +7,9 @@ import type {
   ConflictSide,
   DecidingRule,
 } from '../../model/conflict.ts';
-import { unchanged } from '../../model/tuple.ts';
+import { unchanged, type Value } from '../../model/tuple.ts';
 import { isOlder, type Version } from '../../model/version.ts';
+import type { TargetTable } from '../apply/target-table.ts';
 import { rowImage } from './conflict-log.ts';
 import type { PresentRow, RowChanged } from './look-at-row.ts';
 import type { Clash } from './look-at-values.ts';
@@ -27,23 +28,11 @@ export function conflictOf(settled: Settled): Conflict | undefined {
 }
 
 function sidesOf(
-  { table, key, incoming, version }: RowChanged,
+  change: RowChanged,
   other: Version | undefined,
   otherRow: PresentRow | undefined,
 ): Pick<Conflict, 'sync' | 'table' | 'key' | 'local' | 'remote'> {
-  const names = table.columns.map(({ name }) => name);
-  // What a person is to decide on must be whole, or no row; else it is told what came.
-  const pauses = table.contested?.pauses;
-  const characters = pauses ? Number.POSITIVE_INFINITY : undefined;
-  const local: ConflictSide | undefined = other && {
-    version: other,
-    row: otherRow && rowImage(names, otherRow, characters),
-  };
-  const came =
-    incoming.kind === 'delete' || (pauses && incoming.gone)
-      ? undefined
-      : ((pauses ? undefined : incoming.sent) ?? incoming.row).values;
-  const values = came && table.columns.map(({ index }) => came[index] ?? null);
+  const { table, key, incoming, version } = change;
   return {
     sync: table.contested?.sync ?? '',
     table: table.relation,
@@ -51,9 +40,34 @@ function sidesOf(
       key.map(({ name }) => name),
       incoming.key,
     ),
-    local,
-    remote: { version, row: values && rowImage(names, values, characters) },
+    local: other && side(table, other, () => otherRow),
+    remote: side(table, version, () => rowThatCame(change)),
   };
+}
+
+function side(
+  { columns, contested }: TargetTable,
+  version: Version,
+  valuesOf: () => readonly Value[] | undefined,
+): ConflictSide {
+  return {
+    version,
+    row: () => {
+      const values = valuesOf();
+      const names = columns.map(({ name }) => name);
+      // What a person is to decide on must be whole.
+      const characters = contested?.pauses ? Number.POSITIVE_INFINITY : undefined;
+      return values && rowImage(names, values, characters);
+    },
+  };
+}
+
+/** As it was sent; what a person is to decide on as it was completed, or no row. */
+function rowThatCame({ table, incoming }: RowChanged): readonly Value[] | undefined {
+  const pauses = table.contested?.pauses;
+  if (incoming.kind === 'delete' || (pauses && incoming.gone)) return undefined;
+  const { values } = (pauses ? undefined : incoming.sent) ?? incoming.row;
+  return table.columns.map(({ index }) => values[index] ?? null);
 }
 
 /** Two rows that want one value of a unique key. */

@@ -1,5 +1,6 @@
 // The conflicts of the batch that is being applied: what will be written of them with it, and the one
 // at which a person has to be asked first.
+import type { ConflictLog } from '../../config/config.ts';
 import type {
   Conflict,
   ConflictCount,
@@ -12,7 +13,7 @@ import { tableLabel } from '../../model/relation.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { findDecision, recordUndecided } from './conflict-decision.ts';
 import { conflictOf, conflictOfClash, isWorthTelling } from './conflict-kind.ts';
-import { addConflictCounts, type ConflictToLog, logConflicts } from './conflict-log.ts';
+import { addConflictCounts, type ConflictColumns, logConflicts, toldOf } from './conflict-log.ts';
 import type { Clash } from './look-at-values.ts';
 import type { Settled } from './settle-row.ts';
 
@@ -24,8 +25,8 @@ export interface LedgerOptions {
 
 export class ConflictLedger {
   readonly #options: LedgerOptions;
-  #counts: ConflictCount[] = [];
-  #told: ConflictToLog[] = [];
+  readonly #counts = new Map<string, ConflictCount>();
+  #told: ConflictColumns[] = [];
   #undecided: Conflict | undefined;
 
   constructor(options: LedgerOptions) {
@@ -34,13 +35,15 @@ export class ConflictLedger {
 
   /** Of a batch that begins, or begins anew. */
   clear(): void {
-    this.#counts = [];
+    this.#counts.clear();
     this.#told = [];
     this.#undecided = undefined;
   }
 
   count(kind: ConflictKind, resolution: ConflictResolution, count: number): void {
-    if (count > 0) this.#counts.push({ kind, resolution, count });
+    if (count === 0) return;
+    const before = this.#counts.get(`${kind} ${resolution}`)?.count ?? 0;
+    this.#counts.set(`${kind} ${resolution}`, { kind, resolution, count: before + count });
   }
 
   /** Before it is carried out. Throws CONFLICT where a person is to say and has not. */
@@ -61,7 +64,7 @@ export class ConflictLedger {
       );
     }
     this.count(conflict.kind, conflict.resolution, 1);
-    if (told) this.#told.push({ ...conflict, log: contested.log });
+    if (told) this.#tell(conflict, contested.log);
   }
 
   /** Always told: nobody who wrote one of the rows has seen the other's value. */
@@ -70,15 +73,24 @@ export class ConflictLedger {
     if (contested === undefined) return;
     const conflict = conflictOfClash(clash);
     this.count(conflict.kind, conflict.resolution, 1);
-    this.#told.push({ ...conflict, log: contested.log });
+    this.#tell(conflict, contested.log);
+  }
+
+  /** As it will be written: its rows need not be kept for that. */
+  #tell(conflict: Conflict, log: ConflictLog): void {
+    const told = toldOf(conflict, log);
+    if (told !== undefined) this.#told.push(told);
   }
 
   /** For the transaction that decides; empty when there is nothing to tell. */
   statements(): Statement[] {
-    if (this.#counts.length === 0) return [];
+    if (this.#counts.size === 0) return [];
     const { source } = this.#options;
     const log = logConflicts(source, this.#told);
-    return [addConflictCounts(source, this.#counts), ...(log === undefined ? [] : [log])];
+    return [
+      addConflictCounts(source, [...this.#counts.values()]),
+      ...(log === undefined ? [] : [log]),
+    ];
   }
 
   /** What a person is to decide, for a transaction of its own behind the rollback. */
@@ -91,7 +103,8 @@ export class ConflictLedger {
   /** By kind, for the log. */
   get summary(): ConflictCounts {
     const summary: ConflictCounts = {};
-    for (const { kind, count } of this.#counts) summary[kind] = (summary[kind] ?? 0) + count;
+    for (const { kind, count } of this.#counts.values())
+      summary[kind] = (summary[kind] ?? 0) + count;
     return summary;
   }
 }

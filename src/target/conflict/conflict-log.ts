@@ -30,27 +30,32 @@ export function rowImage(
   return Object.fromEntries(image);
 }
 
-export interface ConflictToLog extends Conflict {
-  /** The option `conflict_log` of the table. */
-  readonly log: ConflictLog;
+/** What the option `conflict_log` of its table keeps of a conflict; undefined: nothing. */
+export function toldOf(conflict: Conflict, log: ConflictLog): ConflictColumns | undefined {
+  if (log === 'off') return undefined;
+  const full = log === 'full';
+  // With `keys` the row that lost; which one it is, the resolution says.
+  return conflictColumns(conflict, {
+    local: full || conflict.resolution === 'apply_remote',
+    remote: full || conflict.resolution === 'keep_local',
+  });
 }
 
 /** Undefined when there is nothing to keep. */
 export function logConflicts(
   source: string,
-  conflicts: readonly ConflictToLog[],
+  told: readonly ConflictColumns[],
 ): Statement | undefined {
-  const kept = conflicts.filter((each) => each.log !== 'off');
-  if (kept.length === 0) return undefined;
-  const rows = kept.map((conflict) => conflictColumns(conflict, imagesToKeep(conflict)));
-  const columns = Object.keys(rows[0] ?? {});
+  const [first] = told;
+  if (first === undefined) return undefined;
+  const columns = Object.keys(first);
   const arrays = columns.map((_, i) => `$${i + 2}::text[]`).join(', ');
   return {
     name: `log_conflicts`,
     text: `${insertConflicts} from unnest(${arrays}) as u(${columns.join(', ')})`,
     values: [
       source,
-      ...columns.map((name) => encodeTextArray(rows.map((row) => row[name] ?? null))),
+      ...columns.map((name) => encodeTextArray(told.map((row) => row[name] ?? null))),
     ],
   };
 }
@@ -81,17 +86,8 @@ export function conflictColumns(
     local_rank: local === undefined ? null : String(local.version.rank),
     local_commit_time: timeOf(local),
     remote_commit_time: timeOf(remote),
-    local_row: keep.local ? json(local?.row) : null,
-    remote_row: keep.remote ? json(remote.row) : null,
-  };
-}
-
-/** With `keys` the row that lost; which one it is, the resolution says. */
-function imagesToKeep({ log, resolution }: ConflictToLog): { local: boolean; remote: boolean } {
-  const full = log === 'full';
-  return {
-    local: full || resolution === 'apply_remote',
-    remote: full || resolution === 'keep_local',
+    local_row: keep.local ? json(local?.row()) : null,
+    remote_row: keep.remote ? json(remote.row()) : null,
   };
 }
 

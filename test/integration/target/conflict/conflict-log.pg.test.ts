@@ -1,5 +1,6 @@
 // The statements that remember conflicts, on every version.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { ConflictLog } from '../../../../src/config/config.ts';
 import { beforeAllTimes } from '../../../../src/model/commit-time.ts';
 import type { Conflict, ConflictSide, RowImage } from '../../../../src/model/conflict.ts';
 import { Session } from '../../../../src/postgres/session.ts';
@@ -11,9 +12,9 @@ import {
 } from '../../../../src/target/conflict/conflict-decision.ts';
 import {
   addConflictCounts,
-  type ConflictToLog,
   forgetConflicts,
   logConflicts,
+  toldOf,
 } from '../../../../src/target/conflict/conflict-log.ts';
 import { createDatabase, type TestDatabase } from '../../../support/database.ts';
 import { databaseConfig } from '../../../support/database-config.ts';
@@ -23,8 +24,10 @@ const noon = 757_382_400_000_001n;
 
 const side = (rank: number, time: bigint, row?: RowImage): ConflictSide => ({
   version: { time, rank },
-  row,
+  row: () => row,
 });
+
+type ToTell = Conflict & { log: ConflictLog };
 
 const conflict: Conflict = {
   kind: 'update_origin_differs',
@@ -37,7 +40,7 @@ const conflict: Conflict = {
   remote: side(1, noon - 1n, { id: '1', v: null }),
 };
 
-const more = (changes: Partial<ConflictToLog>): ConflictToLog => ({
+const more = (changes: Partial<ToTell>): ToTell => ({
   ...conflict,
   log: 'keys',
   ...changes,
@@ -69,7 +72,13 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     return result?.rows ?? [];
   };
 
-  const log = (...conflicts: ConflictToLog[]) => execute(logConflicts('a', conflicts));
+  const log = (...conflicts: ToTell[]) =>
+    execute(
+      logConflicts(
+        'a',
+        conflicts.map((each) => toldOf(each, each.log)).filter((each) => each !== undefined),
+      ),
+    );
 
   const logged = (columns: string) =>
     database.query(`select ${columns} from replicator.conflicts order by id`);
