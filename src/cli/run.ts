@@ -1,4 +1,5 @@
 // `replicator run`: the daemon, which begins anew with the file as it is on SIGHUP.
+import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { didYouMean } from '../config/did-you-mean.ts';
@@ -8,6 +9,12 @@ import { createLogger } from '../observability/logger.ts';
 import { Replicator } from '../replicator.ts';
 import type { Command, Flags } from './command.ts';
 import { endProgress, formatBytes, printProgress } from './output.ts';
+
+/**
+ * By how much the heap may grow over what was alive in it until it is collected. Of what is read little is alive a
+ * moment later, and V8 would let it grow fourfold: 60 to 100 MB more under load, and not faster.
+ */
+const heapGrowingPercent = 100;
 
 /** What is left of `shutdown_timeout` for the process itself to end. */
 const closingMs = 1_500;
@@ -22,6 +29,7 @@ export const run: Command = {
     },
   },
   async handler({ flags, loadConfig }) {
+    setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
     const config = await loadConfig();
     const log = createLogger(config.log.level);
     for (const warning of config.warnings) log.warn(warning);
