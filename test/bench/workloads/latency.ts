@@ -23,7 +23,7 @@ export interface Latency {
 
 const measuredSeconds = 20;
 /** Whoever replicates has done so for long: what a program compiles while it runs is compiled by then. */
-const before = { perSecond: 500, seconds: 20 };
+const before = { perSecond: 500, seconds: 10 };
 /** At random, so as not to fall in step with a timer of anybody. */
 const pauseMs = { least: 5, most: 25 };
 /** Between two looks: asking without pause would take a processor from what is measured. */
