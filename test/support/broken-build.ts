@@ -218,8 +218,8 @@ export const breakages = {
   'conflicts-are-not-logged': [
     {
       file: 'target/conflict/conflict-log.js',
-      text: 'if (kept.length === 0)',
-      becomes: 'if (kept)',
+      text: 'if (first === undefined)',
+      becomes: 'if (told)',
     },
   ],
   /** The later one wins, without a look at the versions. */
