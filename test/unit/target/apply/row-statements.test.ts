@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Tuple, unchanged } from '../../../../src/model/tuple.ts';
+import { Tuple, unchanged, type Value } from '../../../../src/model/tuple.ts';
 import {
   deleteRows,
   insertRows,
@@ -21,11 +21,12 @@ const columns: KeyColumn[] = ['id', 'v', 'w', 'n'].map((name, index) => ({
 const key = columns.slice(0, 1);
 const tables = ['t', 'u'].map((quoted) => ({ quoted, columns, key }) as unknown as TargetTable);
 
-const rows = [
+const sent: Value[][] = [
   ['1', 'v', 'w', 'n'],
   ['1', unchanged, 'w', 'n'],
   ['1', 'v', unchanged, 'n'],
-].map((values) => ({ key: ['1'], row: Tuple.of(values), time: 0n }));
+];
+const rows = sent.map((values) => ({ key: ['1'], row: Tuple.of(values), time: 0n }));
 
 function everyStatement(): (string | undefined)[] {
   const either = [true, false];
