@@ -41,7 +41,7 @@ export class ConflictLedger {
   }
 
   count(kind: ConflictKind, resolution: ConflictResolution, count: number): void {
-    if (count === 0) return;
+    if (count <= 0) return;
     const before = this.#counts.get(`${kind} ${resolution}`)?.count ?? 0;
     this.#counts.set(`${kind} ${resolution}`, { kind, resolution, count: before + count });
   }
