@@ -26,3 +26,10 @@ export interface TransactionPart {
   /** It wrote `replicator.marker`: its progress must be stored on every target at once. */
   readonly marked: boolean;
 }
+
+/** A transaction that is one part. */
+export type WholeTransaction = TransactionPart & { readonly endLsn: Lsn };
+
+export function isWhole(part: TransactionPart): part is WholeTransaction {
+  return part.first && part.endLsn !== undefined;
+}

@@ -1,8 +1,8 @@
 // What was received from the source and waits for the target. While one batch is applied the next
 // gathers here: an idle system applies one transaction at once, a busy one forms large batches.
-import type { Batch } from '../model/batch.ts';
+import { type Batch, batchOf } from '../model/batch.ts';
 import type { Lsn } from '../model/lsn.ts';
-import type { TransactionPart } from '../model/transaction.ts';
+import { isWhole, type TransactionPart, type WholeTransaction } from '../model/transaction.ts';
 
 export interface BatchLimits {
   readonly changes: number;
@@ -74,9 +74,7 @@ export class TransactionQueue {
     if (!isWhole(head)) return { kind: 'part', part: head, parts: [head] };
     let changes = 0;
     let bytes = 0;
-    const parts: TransactionPart[] = [];
-    let endLsn: Lsn = head.endLsn;
-    let { commitTime } = head.transaction;
+    const parts: WholeTransaction[] = [];
     let full = false;
     for (let i = skip; i < this.#parts.length; i += 1) {
       const part = this.#parts[i];
@@ -89,10 +87,8 @@ export class TransactionQueue {
       changes += part.changes.length;
       bytes += part.bytes;
       parts.push(part);
-      endLsn = part.endLsn;
-      if (part.transaction.commitTime > commitTime) commitTime = part.transaction.commitTime;
     }
-    return { kind: 'batch', batch: { transactions: parts, endLsn, commitTime }, parts, full };
+    return { kind: 'batch', batch: batchOf(parts), parts, full };
   }
 
   /** Removes work that is done. What was dropped meanwhile is not there any more. */
@@ -125,8 +121,4 @@ export class TransactionQueue {
     this.#parts = [];
     this.#bytes = 0;
   }
-}
-
-function isWhole(part: TransactionPart): part is TransactionPart & { readonly endLsn: Lsn } {
-  return part.first && part.endLsn !== undefined;
 }

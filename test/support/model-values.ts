@@ -1,6 +1,10 @@
 // What the model's types look like in tests that need no server.
 import type { Relation } from '../../src/model/relation.ts';
-import type { TransactionHead, TransactionPart } from '../../src/model/transaction.ts';
+import type {
+  TransactionHead,
+  TransactionPart,
+  WholeTransaction,
+} from '../../src/model/transaction.ts';
 import type { TargetTable } from '../../src/target/apply/target-table.ts';
 
 /** `id*`, `name`: a star marks a column of the replica identity. All are text. */
@@ -54,7 +58,16 @@ export function headOf(commitLsn: bigint, commitTime = commitLsn): TransactionHe
   return { xid: Number(commitLsn), commitTime, commitLsn };
 }
 
-/** A whole transaction that ends ten bytes after the start of its commit record. */
+/** A whole transaction, but for `rest`, that ends ten bytes after the start of its commit record. */
+export function transactionOf(
+  commitLsn: bigint,
+  changes?: TransactionPart['changes'],
+): WholeTransaction;
+export function transactionOf(
+  commitLsn: bigint,
+  changes: TransactionPart['changes'],
+  rest: Partial<TransactionPart>,
+): TransactionPart;
 export function transactionOf(
   commitLsn: bigint,
   changes: TransactionPart['changes'] = [],

@@ -1,7 +1,7 @@
 // One source's changes into one target: batches as transactions that carry the source's origin and
 // commit time, and our progress. One connection, used by nobody else, given up on the first doubt.
 import type { DatabaseConfig } from '../../config/config.ts';
-import type { Batch } from '../../model/batch.ts';
+import { type Batch, batchOf } from '../../model/batch.ts';
 import type { ConflictCounts } from '../../model/conflict.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import type { Lsn } from '../../model/lsn.ts';
@@ -13,11 +13,12 @@ import { forgetVersions } from '../conflict/forget-versions.ts';
 import type { Guard } from '../conflict/guarded-statements.ts';
 import { readGuard } from '../conflict/read-guard.ts';
 import { readProgress } from '../progress/progress.ts';
-import { applyBatch, atOnce } from './apply-batch.ts';
+import { applyBatch, atOnce, type Outcome } from './apply-batch.ts';
 import { ApplyConnection, type CommitAnswer } from './apply-connection.ts';
 import { ApplyParts, type Care } from './apply-parts.ts';
 import { type ApplySessionOptions, openApplySession } from './apply-session.ts';
 import { ownWriter, sourceWriter } from './connect-writer.ts';
+import { divide } from './divide.ts';
 import type { FetchRows, FetchRowsOf } from './fetch-rows.ts';
 import { countChanges } from './plan-batch.ts';
 import { isSameBatch, type PreparedBatch, prepareBatch } from './prepare-batch.ts';
@@ -133,16 +134,17 @@ export class Applier {
   }
 
   /**
-   * Applies whole transactions as one. Once it resolves they are committed on the target. `next`: the
-   * batch that will follow, if it is known by then, to be prepared meanwhile.
+   * Applies whole transactions as one, or as few as their rows allow. Once it resolves they are committed on
+   * the target. `next`: the batch that will follow, if it is known by then, to be prepared meanwhile.
    */
   async apply(batch: Batch, next: NextBatch = () => undefined): Promise<void> {
     this.#expectNothingOpen();
     const { prepared, head, sent } = await this.#prepare(batch);
     this.#frame.refuseApplied(batch.endLsn);
     this.#applying = batch.transactions;
+    let outcome: Outcome;
     try {
-      this.#smooth = await applyBatch(prepared, {
+      outcome = await applyBatch(prepared, {
         connection: this.#connection,
         writer: this.#writer,
         head,
@@ -153,10 +155,18 @@ export class Applier {
       await this.#connection.recordUndecided();
       throw prepared.allNew ? error : askAgain(error);
     }
+    this.#smooth = outcome === 'at once';
+    if (outcome === 'to be divided') return await this.#applyDivided(batch, next);
     // What was sent behind it has failed with it.
     if (!this.#smooth && this.#ahead !== undefined)
       this.#ahead = { prepared: this.#ahead.prepared, head: this.#ahead.head };
     await this.#forget();
+  }
+
+  async #applyDivided({ transactions }: Batch, next: NextBatch): Promise<void> {
+    const batches = divide(transactions).map(batchOf);
+    for (const [i, batch] of batches.entries())
+      await this.apply(batch, () => batches[i + 1] ?? next());
   }
 
   /**

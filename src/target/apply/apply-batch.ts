@@ -1,5 +1,5 @@
 // A batch as one transaction: all of it in one go where nothing is to be looked at in between; else step
-// by step, settling what the sets leave; else change by change.
+// by step, settling what the sets leave; else, of one transaction, change by change.
 import type { Batch } from '../../model/batch.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
@@ -19,25 +19,29 @@ export interface ApplyBatchOptions {
   readonly meanwhile: () => void;
 }
 
-/** Once it resolves the batch is committed on the target. True if all of it went in one go. */
+/** How it went, which is committed on the target; or that it has not, and must go in smaller batches. */
+export type Outcome = 'at once' | 'in steps' | 'to be divided';
+
 export async function applyBatch(
   prepared: PreparedBatch,
   { connection, writer, head: begin, sent, meanwhile }: ApplyBatchOptions,
-): Promise<boolean> {
+): Promise<Outcome> {
   const { batch, plan, shapes, claims } = prepared;
   const end = { connection, batch, shapes };
   if (plan !== undefined) {
     const reply = sent ?? connection.sendAtOnce(atOnce(prepared, plan, connection, begin));
     meanwhile();
     const before = begin.length + claims.length;
-    if (await wentAtOnce(reply, plan, end, writer, before)) return true;
+    if (await wentAtOnce(reply, plan, end, writer, before)) return 'at once';
   }
   const folds = writer.foldInFull(batch.transactions);
   const head = [...begin, ...connection.named(writer.accompany(folds, batch.commitTime))];
   const asSets = [...head, ...connection.named(claims)];
-  if (!(await gradually(asSets, end, () => writer.writeStepwise(folds))))
-    await carefully(head, end, folds, () => writer.writeCarefully(batch.transactions, folds));
-  return false;
+  if (await gradually(asSets, end, () => writer.writeStepwise(folds))) return 'in steps';
+  // A round trip for each change is for the transaction that needs it, and not for all around it.
+  if (batch.transactions.length > 1) return 'to be divided';
+  await carefully(head, end, folds, () => writer.writeCarefully(batch.transactions, folds));
+  return 'in steps';
 }
 
 /** All statements of its transaction but COMMIT. */

@@ -1,6 +1,6 @@
 // A source and a target with the same table (or what the test makes of it), and an applier between
 // them that is handed changes as if they had been decoded.
-import type { Batch } from '../../../../src/model/batch.ts';
+import { type Batch, batchOf } from '../../../../src/model/batch.ts';
 import type { Change, RowChange } from '../../../../src/model/change.ts';
 import type { ConflictCounts } from '../../../../src/model/conflict.ts';
 import type { Relation } from '../../../../src/model/relation.ts';
@@ -124,8 +124,8 @@ export class ApplierFixture {
     const { commitTime = 0n, endLsn = this.#lsn } = rest;
     const whole = transactionOf(endLsn - 10n, changes);
     const { transaction } = whole;
-    const transactions = [{ ...whole, transaction: { ...transaction, xid: frozen, commitTime } }];
-    await this.applier.apply({ transactions, endLsn, commitTime });
+    const head = { ...transaction, xid: frozen, commitTime };
+    await this.applier.apply(batchOf([{ ...whole, transaction: head }]));
   }
 
   /** Rows of the target as text, in order. */

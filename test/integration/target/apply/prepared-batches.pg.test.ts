@@ -1,7 +1,7 @@
 // The next batch is folded, encoded and sent while the one before is on its way; what becomes of it must
 // not depend on that.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Batch } from '../../../../src/model/batch.ts';
+import { type Batch, batchOf } from '../../../../src/model/batch.ts';
 import type { RowChange } from '../../../../src/model/change.ts';
 import type { Relation } from '../../../../src/model/relation.ts';
 import { eventually } from '../../../support/eventually.ts';
@@ -21,16 +21,15 @@ beforeEach(async () => {
 
 afterEach(async () => await fixture.close());
 
-function batchOf(lsn: bigint, ...changes: RowChange[]): Batch {
-  const part = transactionOf(lsn, changes);
-  return { transactions: [part], endLsn: lsn + 10n, commitTime: part.transaction.commitTime };
+function batchAt(lsn: bigint, ...changes: RowChange[]): Batch {
+  return batchOf([transactionOf(lsn, changes)]);
 }
 
 test('it is applied as if it had been sent when its turn came', async () => {
   const [first, second, third] = [
-    batchOf(0x2000n, insert(t, '1', 'a')),
-    batchOf(0x3000n, update(t, '1', 'b'), insert(t, '2', 'b')),
-    batchOf(0x4000n, update(t, '1', 'c'), remove(t, '2', null)),
+    batchAt(0x2000n, insert(t, '1', 'a')),
+    batchAt(0x3000n, update(t, '1', 'b'), insert(t, '2', 'b')),
+    batchAt(0x4000n, update(t, '1', 'c'), remove(t, '2', null)),
   ];
   await fixture.applier.apply(first);
   await fixture.applier.apply(second, () => third);
@@ -42,7 +41,7 @@ test('it is applied as if it had been sent when its turn came', async () => {
 
 test('one that is sent is on the target before its turn has come', async () => {
   const [first, second, third] = [1n, 2n, 3n].map((n) =>
-    batchOf(0x2000n * n, insert(t, String(n), 'a')),
+    batchAt(0x2000n * n, insert(t, String(n), 'a')),
   ) as [Batch, Batch, Batch];
   await fixture.applier.apply(first);
   await fixture.applier.apply(second, () => third);
@@ -53,8 +52,8 @@ test('one that is sent is on the target before its turn has come', async () => {
 
 test('what is wrong with it is said when its turn has come', async () => {
   const keyless = { ...t, columns: t.columns.map((column) => ({ ...column, identity: false })) };
-  const known = batchOf(0x2000n, insert(keyless, '1', 'a'));
-  const refused = batchOf(0x3000n, update(keyless, '1', 'b'));
+  const known = batchAt(0x2000n, insert(keyless, '1', 'a'));
+  const refused = batchAt(0x3000n, update(keyless, '1', 'b'));
   await fixture.applier.apply(known, () => refused);
   expect(await fixture.rows('t')).toEqual(['(1,a)']);
   const error = { code: 'REPLICA_IDENTITY' };
@@ -62,13 +61,13 @@ test('what is wrong with it is said when its turn has come', async () => {
 });
 
 describe('sent behind one that', () => {
-  const behind = () => batchOf(0x4000n, insert(t, '9', 'behind'));
+  const behind = () => batchAt(0x4000n, insert(t, '9', 'behind'));
 
   test('needs care, it is done again, behind it', async () => {
     await fixture.apply([insert(t, '1', 'a')]);
     // a row that is missing, and one that follows from it
-    const careful = batchOf(0x3000n, update(t, '5', 'b'), insert(t, '6', 'b'));
-    const next = batchOf(0x4000n, update(t, '5', 'c'));
+    const careful = batchAt(0x3000n, update(t, '5', 'b'), insert(t, '6', 'b'));
+    const next = batchAt(0x4000n, update(t, '5', 'c'));
     await fixture.applier.apply(careful, () => next);
     await fixture.applier.apply(next);
     expect(await fixture.rows('t')).toEqual(['(1,a)', '(5,c)', '(6,b)']);
@@ -76,7 +75,7 @@ describe('sent behind one that', () => {
 
   test('is refused, it is not applied either', async () => {
     await fixture.apply([insert(t, '1', 'a')]);
-    const refused = batchOf(0x3000n, insert(t, 'x', 'b'));
+    const refused = batchAt(0x3000n, insert(t, 'x', 'b'));
     await expect(fixture.applier.apply(refused, behind)).rejects.toMatchObject({ retry: 'timed' });
     await fixture.applier.settle();
     expect(fixture.applier.progress).toBe(0x1100n);
@@ -91,7 +90,7 @@ describe('sent behind one that', () => {
         for each row execute function refuse();
       alter table t enable always trigger refuse`);
     await fixture.apply([insert(t, '1', 'a')]);
-    const refused = batchOf(0x3000n, insert(t, '2', 'b'));
+    const refused = batchAt(0x3000n, insert(t, '2', 'b'));
     await expect(fixture.applier.apply(refused, behind)).rejects.toMatchObject({
       code: 'BATCH_REFUSED',
     });
@@ -103,8 +102,8 @@ describe('sent behind one that', () => {
   test('met conflicts, these are counted although it failed itself', async () => {
     await fixture.target.query(`insert into t values (7, 'was there')`);
     await fixture.apply([insert(t, '1', 'a')]);
-    const failing = batchOf(0x4000n, update(t, '5', 'b'));
-    await fixture.applier.apply(batchOf(0x3000n, insert(t, '7', 'b')), () => failing);
+    const failing = batchAt(0x4000n, update(t, '5', 'b'));
+    await fixture.applier.apply(batchAt(0x3000n, insert(t, '7', 'b')), () => failing);
     await fixture.applier.apply(failing);
     expect(await fixture.rows('t')).toEqual(['(1,a)', '(5,b)', '(7,b)']);
     const counted = await fixture.target.query(
@@ -119,7 +118,7 @@ describe('sent behind one that', () => {
   test('lost its connection, it is not applied either', async () => {
     await fixture.apply([insert(t, '1', 'a')]);
     const lock = await holdLock(fixture.target, 'lock table t');
-    const first = fixture.applier.apply(batchOf(0x3000n, insert(t, '2', 'b')), behind);
+    const first = fixture.applier.apply(batchAt(0x3000n, insert(t, '2', 'b')), behind);
     const lost = expect(first).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
     await untilWaitingForLock(fixture.target);
     await fixture.target.query(`select pg_terminate_backend(${fixture.applier.session.pid})`);

@@ -1,5 +1,6 @@
 // A batch writes a row once, however often its transactions changed it; each of them is judged.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { batchOf } from '../../../../src/model/batch.ts';
 import { commitTimeOf, formatCommitTime } from '../../../../src/model/commit-time.ts';
 import { unchanged } from '../../../../src/model/tuple.ts';
 import { Session } from '../../../../src/postgres/session.ts';
@@ -35,9 +36,8 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
       const { transaction, ...part } = transactionOf(lsn + BigInt(i) * 0x10n, [change]);
       return { ...part, transaction: { ...transaction, xid: 3, commitTime } };
     });
-    const commitTime = changes.at(-1)?.[1] ?? 0n;
     lsn += 0x1000n;
-    await fixture.applier.apply({ transactions, endLsn: lsn, commitTime });
+    await fixture.applier.apply(batchOf(transactions));
   }
 
   /** Writes the row here, and gives the moments before and after it. */

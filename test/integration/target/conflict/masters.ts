@@ -1,10 +1,11 @@
 // Several databases with one table that all of them write to, and an applier for each direction and for
 // each own stream; what is written is delivered when the test says so, as if its stream had brought it.
 import pg from 'pg';
+import { batchOf } from '../../../../src/model/batch.ts';
 import type { RowChange } from '../../../../src/model/change.ts';
 import type { ReplicatorError } from '../../../../src/model/errors.ts';
 import type { Relation } from '../../../../src/model/relation.ts';
-import type { TransactionPart } from '../../../../src/model/transaction.ts';
+import type { WholeTransaction } from '../../../../src/model/transaction.ts';
 import { Tuple, unchanged } from '../../../../src/model/tuple.ts';
 import { originName } from '../../../../src/postgres/object-names.ts';
 import { schemaStatements } from '../../../../src/setup/schema.ts';
@@ -28,7 +29,7 @@ export interface Master {
   readonly client: pg.Client;
   readonly relation: Relation;
   /** What it has committed, in that order. */
-  readonly stream: TransactionPart[];
+  readonly stream: WholeTransaction[];
 }
 
 /** A statement of a user; columns that it does not set may be left out of what is sent. */
@@ -104,15 +105,11 @@ export class Masters {
   async deliver(route: Route, count: number): Promise<void> {
     const { source, target, delivered } = route;
     const transactions = source.stream.slice(delivered, delivered + count);
-    const last = transactions.at(-1);
-    if (last?.endLsn === undefined) return;
-    const commitTime = transactions.reduce(
-      (most, { transaction }) => (transaction.commitTime > most ? transaction.commitTime : most),
-      0n,
-    );
     for (let attempt = 1; ; attempt += 1)
       try {
-        await route.applier.apply({ transactions, endLsn: last.endLsn, commitTime });
+        const { progress } = route.applier;
+        const rest = transactions.filter(({ endLsn }) => endLsn > progress);
+        if (rest.length > 0) await route.applier.apply(batchOf(rest));
         break;
       } catch (error) {
         if ((error as ReplicatorError).retry !== 'timed' || attempt === 5) throw error;

@@ -1,5 +1,6 @@
 // A database reads its own stream late, and settles what its changes met without knowing.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { batchOf } from '../../../../src/model/batch.ts';
 import { commitTimeOf } from '../../../../src/model/commit-time.ts';
 import type { Applier } from '../../../../src/target/apply/applier.ts';
 import { transactionOf } from '../../../support/model-values.ts';
@@ -35,8 +36,7 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
   async function apply(change: ReturnType<typeof insert>, time: string): Promise<void> {
     const { transaction, ...part } = transactionOf(0x1ff0n, [change]);
     const commitTime = at(time);
-    const transactions = [{ ...part, transaction: { ...transaction, xid: 3, commitTime } }];
-    await own.apply({ transactions, endLsn: 0x2000n, commitTime });
+    await own.apply(batchOf([{ ...part, transaction: { ...transaction, xid: 3, commitTime } }]));
   }
 
   test('a write that a delete from elsewhere has beaten goes, and is told', async () => {

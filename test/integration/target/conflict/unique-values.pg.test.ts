@@ -1,5 +1,6 @@
 // Values of unique keys beside the primary key: two databases give one to two rows.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { batchOf } from '../../../../src/model/batch.ts';
 import { commitTimeOf, formatCommitTime } from '../../../../src/model/commit-time.ts';
 import { unchanged } from '../../../../src/model/tuple.ts';
 import type { Applier } from '../../../../src/target/apply/applier.ts';
@@ -34,8 +35,7 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
       const { transaction, ...part } = transactionOf(lsn - 0x500n + BigInt(i) * 0x10n, changes);
       return { ...part, transaction: { ...transaction, xid: 3, commitTime } };
     });
-    const commitTime = batch.reduce((most, [time]) => (time > most ? time : most), 0n);
-    await applier.apply({ transactions, endLsn: lsn, commitTime });
+    await applier.apply(batchOf(transactions));
   }
 
   const now = async () => {

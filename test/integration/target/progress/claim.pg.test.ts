@@ -1,5 +1,6 @@
 // Who may write to a target: the session that claimed the progress last, with the greatest epoch.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { batchOf } from '../../../../src/model/batch.ts';
 import type { Applier } from '../../../../src/target/apply/applier.ts';
 import { Outranked } from '../../../../src/target/progress/claim.ts';
 import { transactionOf } from '../../../support/model-values.ts';
@@ -35,8 +36,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     const after = await connect(epoch);
     await expect.poll(() => before.lost.aborted).toBe(true);
     const row = insert(await fixture.relation('t'), '1');
-    const transactions = [transactionOf(0x1ff0n, [row])];
-    await after.apply({ transactions, endLsn: 0x2000n, commitTime: 0n });
+    await after.apply(batchOf([transactionOf(0x1ff0n, [row])]));
     expect(await fixture.rows('t')).toEqual(['(1)']);
   });
 
