@@ -134,10 +134,14 @@ export class Session {
     }
   }
 
-  /** After a failed group: out of the transaction, and no prepared statement is taken for known. */
-  async rollback(): Promise<void> {
+  /**
+   * After a failed group: out of the transaction, or back to a savepoint that it made, and no prepared statement is
+   * taken for known.
+   */
+  async rollback(savepoint?: string): Promise<void> {
     this.#prepared.clear();
-    await this.query('rollback; deallocate all');
+    const to = savepoint && ` to ${savepoint}; release ${savepoint}`;
+    await this.query(`rollback${to ?? ''}; deallocate all`);
   }
 
   /** The driver's client, for COPY streams only. */

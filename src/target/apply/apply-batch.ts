@@ -1,9 +1,9 @@
 // A batch as one transaction: all of it in one go where nothing is to be looked at in between; else step
 // by step, settling what the sets leave; else, of one transaction, change by change.
 import type { Batch } from '../../model/batch.ts';
-import { ReplicatorError } from '../../model/errors.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { ApplyConnection, CommitAnswer } from './apply-connection.ts';
+import { isUniqueViolation, needsCare } from './needs-care.ts';
 import type { Fold, PlannedStatement } from './plan-batch.ts';
 import type { PreparedBatch } from './prepare-batch.ts';
 import type { Writer } from './writer.ts';
@@ -39,8 +39,9 @@ export async function applyBatch(
   const asSets = [...head, ...connection.named(claims)];
   if (await gradually(asSets, end, () => writer.writeStepwise(folds))) return 'in steps';
   // A round trip for each change is for the transaction that needs it, and not for all around it.
-  if (batch.transactions.length > 1) return 'to be divided';
-  await carefully(head, end, folds, () => writer.writeCarefully(batch.transactions, folds));
+  const [transaction, ...others] = batch.transactions;
+  if (transaction === undefined || others.length > 0) return 'to be divided';
+  await carefully(head, end, folds, () => writer.writeCarefully(folds, transaction));
   return 'in steps';
 }
 
@@ -123,15 +124,4 @@ async function carefully(
     }
     return await connection.commit(connection.named(shapes), batch.endLsn);
   }
-}
-
-/** Failures that say nothing against the changes themselves, only against applying them as sets. */
-function needsCare(error: unknown): boolean {
-  return (
-    isUniqueViolation(error) || (error instanceof ReplicatorError && error.code === 'ROWS_MISSING')
-  );
-}
-
-function isUniqueViolation(error: unknown): boolean {
-  return error instanceof ReplicatorError && error.code === 'UNIQUE_VIOLATION';
 }

@@ -1,5 +1,5 @@
-// The same changes one by one, in the order in which they were made, with the outcome of each known
-// before the next: for a batch in which rows were missing or unique values changed hands.
+// The same changes in smaller sets, down to one by one, in the order in which they were made, with the outcome of
+// each known before the next: for a transaction in which rows were missing or unique values changed hands.
 import type { RowChange, UpdateChange } from '../../model/change.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import type { Relation } from '../../model/relation.ts';
@@ -7,8 +7,8 @@ import type { TransactionPart } from '../../model/transaction.ts';
 import { Tuple, unchanged, type Value } from '../../model/tuple.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import type { Contest } from '../conflict/contest.ts';
-import type { WrittenAt } from '../conflict/look-at-values.ts';
 import { coalesce, keyOfTuple, keyOfUpdate, newRowOf } from './coalesce.ts';
+import { divide } from './divide.ts';
 import type { FetchRows } from './fetch-rows.ts';
 import { foldWholeRows, isWholeRow, wholeRowOf } from './fold-whole-rows.ts';
 import { foldBatch, planTruncate } from './plan-batch.ts';
@@ -20,6 +20,8 @@ import { deleteWholeRows, updateWholeRows } from './whole-row-statements.ts';
 export interface CarefulContext {
   readonly tableOf: (relation: Relation) => TargetTable;
   readonly execute: (statement: Statement) => Promise<GroupResult>;
+  /** As sets. False, and nothing of them is written, when rows are missing or in the way. */
+  readonly attempt: (part: TransactionPart) => Promise<boolean>;
   readonly fetchRows: FetchRows;
   readonly onConflict: (kind: 'insert_exists' | 'update_missing' | 'delete_missing') => void;
   /** For the tables that several databases write to. */
@@ -28,29 +30,44 @@ export interface CarefulContext {
   readonly written: ReadonlySet<TargetTable>;
 }
 
+/** A transaction, or a part of one. */
 export async function applyCarefully(
-  parts: readonly TransactionPart[],
+  part: TransactionPart,
   context: CarefulContext,
 ): Promise<void> {
-  const writtenAt: WrittenAt = new Map();
-  for (const part of parts) {
-    let contested: RowChange[] = [];
-    const settle = async () => {
-      await settleTransaction({ ...part, changes: contested }, context, writtenAt);
-      contested = [];
-    };
-    for (const change of part.changes) {
-      if (change.kind === 'truncate') {
-        await settle();
-        await context.execute(planTruncate(change, context.tableOf).statement);
-        continue;
-      }
-      const table = context.tableOf(change.relation);
-      if (context.written.has(table)) continue;
-      if (table.contested && table.key !== undefined) contested.push(change);
-      else await applyOne(change, table, part.transaction.commitTime, context);
+  let [plain, contested]: [RowChange[], RowChange[]] = [[], []];
+  const write = async () => {
+    await applyInOrder({ ...part, changes: plain }, context);
+    await settleContested({ ...part, changes: contested }, context);
+    [plain, contested] = [[], []];
+  };
+  for (const change of part.changes) {
+    if (change.kind === 'truncate') {
+      await write();
+      await context.execute(planTruncate(change, context.tableOf).statement);
+      continue;
     }
-    await settle();
+    const table = context.tableOf(change.relation);
+    if (context.written.has(table)) continue;
+    (table.contested && table.key !== undefined ? contested : plain).push(change);
+  }
+  await write();
+}
+
+/** Sets again, but smaller ones, so that a round trip for each change is for those around the trouble. */
+async function applyInOrder(part: TransactionPart, context: CarefulContext): Promise<void> {
+  for (const changes of divide(part.changes)) {
+    const piece = { ...part, changes };
+    const [change] = changes;
+    if (changes.length > 1) {
+      if (!(await context.attempt(piece))) await applyInOrder(piece, context);
+    } else if (change !== undefined && change.kind !== 'truncate')
+      await applyOne(
+        change,
+        context.tableOf(change.relation),
+        part.transaction.commitTime,
+        context,
+      );
   }
 }
 
@@ -58,14 +75,13 @@ export async function applyCarefully(
  * A row of a transaction once, deletes first, so that a value of a unique key which it only passed
  * through takes nothing from anybody.
  */
-async function settleTransaction(
+async function settleContested(
   part: TransactionPart,
   { tableOf, contest }: CarefulContext,
-  writtenAt: WrittenAt,
 ): Promise<void> {
   for (const fold of foldBatch([part], tableOf, { inFull: true }))
     if (fold.kind === 'step' && fold.table.key !== undefined)
-      await contest.settleStep(fold.table, fold.table.key, fold.step, writtenAt);
+      await contest.settleStep(fold.table, fold.table.key, fold.step);
 }
 
 async function applyOne(

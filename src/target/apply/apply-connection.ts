@@ -5,6 +5,7 @@ import type { Lsn } from '../../model/lsn.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { ConflictLedger } from '../conflict/conflict-ledger.ts';
+import { needsCare } from './needs-care.ts';
 import { StatementNames } from './statement-texts.ts';
 import { begin, commit, type TransactionFrame } from './transaction-frame.ts';
 
@@ -30,6 +31,9 @@ export interface CommitAnswer {
  */
 const flushAfterMs = 100;
 
+const savepoint: Statement = { text: 'savepoint attempt' };
+const release: Statement = { text: 'release attempt' };
+
 export class ApplyConnection {
   readonly session: Session;
   readonly frame: TransactionFrame;
@@ -49,6 +53,21 @@ export class ApplyConnection {
 
   async execute(statements: readonly Statement[]): Promise<readonly GroupResult[]> {
     return statements.length === 0 ? [] : await this.session.group(this.named(statements));
+  }
+
+  /**
+   * Into the transaction that is open. Undefined, and they have done nothing, where one raises that rows are missing or
+   * in the way.
+   */
+  async attempt(statements: readonly Statement[]): Promise<readonly GroupResult[] | undefined> {
+    try {
+      const results = await this.execute([savepoint, ...statements, release]);
+      return results.slice(1, -1);
+    } catch (error) {
+      if (!needsCare(error)) throw error;
+      await this.session.rollback('attempt');
+      return undefined;
+    }
   }
 
   named(statements: readonly Statement[]): Statement[] {

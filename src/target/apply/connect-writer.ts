@@ -1,5 +1,6 @@
 // What writes on an applier's connection: another database's changes, or what a database's own stream tells.
 
+import type { Statement } from '../../postgres/statement-group.ts';
 import { Contest } from '../conflict/contest.ts';
 import type { Guard } from '../conflict/guarded-statements.ts';
 import type { Execute } from '../conflict/look-at-row.ts';
@@ -26,7 +27,8 @@ export function sourceWriter({ tables, connection, guard, fetchRows }: Connected
     onDecided: (settled) => ledger.decided(settled),
     onClash: (clash) => ledger.clashed(clash),
   });
-  return new SourceWriter({ tables, contest, fetchRows, execute, ledger });
+  const attempt = (statements: readonly Statement[]) => connection.attempt(statements);
+  return new SourceWriter({ tables, contest, fetchRows, execute, attempt, ledger });
 }
 
 /** `name`: of the database whose own stream it is. */

@@ -40,8 +40,8 @@ export interface Writer {
   claims(folds: readonly Fold[]): Statement[];
   /** One step after the other, settling at once what the sets leave. */
   writeStepwise(folds: readonly Fold[]): Promise<void>;
-  /** One change after the other; `folds` is what they come to. */
-  writeCarefully(parts: readonly TransactionPart[], folds: readonly Fold[]): Promise<void>;
+  /** Down to one change after the other: what a transaction, or a part of one, comes to, and that itself. */
+  writeCarefully(folds: readonly Fold[], part: TransactionPart): Promise<void>;
   /** Counts the conflicts that the results of planned statements tell. */
   count(plan: readonly PlannedStatement[], results: readonly GroupResult[]): void;
 }
@@ -51,6 +51,10 @@ export interface SourceWriterOptions {
   readonly contest: Contest;
   readonly fetchRows: FetchRows;
   readonly execute: (statements: readonly Statement[]) => Promise<readonly GroupResult[]>;
+  /** Undefined, and they have done nothing, where one raises that rows are missing or in the way. */
+  readonly attempt: (
+    statements: readonly Statement[],
+  ) => Promise<readonly GroupResult[] | undefined>;
   readonly ledger: ConflictLedger;
 }
 
@@ -112,11 +116,12 @@ export class SourceWriter implements Writer {
     }
   }
 
-  async writeCarefully(parts: readonly TransactionPart[], folds: readonly Fold[]): Promise<void> {
+  async writeCarefully(folds: readonly Fold[], part: TransactionPart): Promise<void> {
     const { tables, contest, fetchRows, execute, ledger } = this.#options;
     const written = await this.#writeUntroubled(folds);
-    await applyCarefully(parts, {
+    await applyCarefully(part, {
       tableOf: (relation) => tables.of(relation),
+      attempt: async (piece) => await this.#attempt(piece),
       execute: async (statement) => {
         const [result] = await execute([statement]);
         return result ?? { rows: [], command: '', rowCount: 0 };
@@ -126,6 +131,13 @@ export class SourceWriter implements Writer {
       written,
       onConflict: (kind) => ledger.count(kind, resolutions[kind], 1),
     });
+  }
+
+  async #attempt(part: TransactionPart): Promise<boolean> {
+    const plan = this.foldInFull([part]).flatMap((fold) => this.#plan(fold, { mayExist: true }));
+    const results = await this.#options.attempt(plan.map(({ statement }) => statement));
+    if (results !== undefined) this.count(plan, results);
+    return results !== undefined;
   }
 
   /**

@@ -12,16 +12,11 @@ import {
   both,
   type Execute,
   type FoundRow,
+  noQuestion,
   type RowChanged,
   rowUnderKey,
 } from './look-at-row.ts';
-import {
-  type Clash,
-  clashesOf,
-  evictAndClaim,
-  holdersOfValues,
-  type WrittenAt,
-} from './look-at-values.ts';
+import { type Clash, clashesOf, evictAndClaim, holdersOfValues } from './look-at-values.ts';
 import { afterwards, type Resolution, resolve } from './resolve.ts';
 
 /** What was decided, and between what. */
@@ -38,22 +33,22 @@ export interface SettleContext {
 }
 
 /**
- * `writtenAt`: what the transaction that applies has written row by row. Without it values of unique
- * keys are not looked at: they were claimed before, and clash with nobody's.
+ * `looksAtValues`: of unique keys. False where they were claimed before, and clash with nobody's; else all that the
+ * transaction writes is of one transaction of the source.
  */
 export async function settleRow(
   table: TargetTable,
   key: readonly KeyColumn[],
   incoming: SingleRow,
   context: SettleContext,
-  writtenAt?: WrittenAt,
+  { looksAtValues }: { readonly looksAtValues: boolean },
 ): Promise<void> {
   const { rank, execute } = context;
   const change = { table, key, incoming, version: { time: incoming.time, rank } };
   for (let attempt = 1; ; attempt += 1) {
     const [found, values] = await ask(
       execute,
-      both(rowUnderKey(table, key, incoming), holdersOfValues(change, writtenAt)),
+      both(rowUnderKey(table, key, incoming), looksAtValues ? holdersOfValues(change) : noQuestion),
     );
     const judged = judge(change, found);
     const claim = values && { key: values.keyHash, version: change.version };
@@ -76,8 +71,6 @@ export async function settleRow(
       await tell();
       await execute([...evictions, ...carryOut(table, key, [row], rank)]);
     }
-    if (values !== undefined && resolution.action === 'write')
-      writtenAt?.set(`${table.oid} ${values.keyHash}`, incoming.time);
     return;
   }
 }
