@@ -43,7 +43,7 @@ export const errorKinds = {
   FENCED: kind('timed', 75, 'another replicator has taken the source over; this one stands by'),
 
   CLOCK_AHEAD: kind('timed', 75, 'a clock is wrong: set that of the source, or of the target'),
-  ROWS_MISSING: kind('timed', 75, 'the batch is applied again row by row'),
+  ROWS_MISSING: kind('timed', 75, 'the transaction is applied again with more care'),
   BATCH_REFUSED: kind('timed', 75, 'it is tried once more, by what the tables are now'),
   NOT_SET_UP: kind('manual', 78, 'run `replicator init`'),
   SCHEMA_DRIFT: kind('manual', 78, 'make the table the same on both databases'),

@@ -1,5 +1,5 @@
 // The values of unique keys that a batch brings, each remembered as its row's. As sets, and only where
-// none of them is another row's, or was so later; else the whole batch goes row by row.
+// none of them is another row's, or was so later; else its transaction goes row by row.
 
 import { unchanged, type Value } from '../../model/tuple.ts';
 import { givenKeyHash, keyHash } from '../../postgres/key-hash.ts';
