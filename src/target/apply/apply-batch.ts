@@ -1,11 +1,13 @@
 // A batch as one transaction: all of it in one go where nothing is to be looked at in between; else step
 // by step, settling what the sets leave; else, of one transaction, change by change.
 import type { Batch } from '../../model/batch.ts';
+import type { ReplicatorError } from '../../model/errors.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { ApplyConnection, CommitAnswer } from './apply-connection.ts';
 import { isUniqueViolation, needsCare } from './needs-care.ts';
 import type { Fold, PlannedStatement } from './plan-batch.ts';
 import type { PreparedBatch } from './prepare-batch.ts';
+import type { TargetTable } from './target-table.ts';
 import type { Writer } from './writer.ts';
 
 export interface ApplyBatchOptions {
@@ -26,18 +28,22 @@ export async function applyBatch(
   prepared: PreparedBatch,
   { connection, writer, head: begin, sent, meanwhile }: ApplyBatchOptions,
 ): Promise<Outcome> {
-  const { batch, plan, shapes, claims } = prepared;
+  const { batch, plan, shapes, claims, tables } = prepared;
   const end = { connection, batch, shapes };
+  let stepsMayHelp = true;
   if (plan !== undefined) {
     const reply = sent ?? connection.sendAtOnce(atOnce(prepared, plan, connection, begin));
     meanwhile();
     const before = begin.length + claims.length;
-    if (await wentAtOnce(reply, plan, end, writer, before)) return 'at once';
+    const refusal = await refusalOf(reply, plan, end, writer, before);
+    if (refusal === undefined) return 'at once';
+    stepsMayHelp = isSettledInSteps(refusal, tables);
   }
   const folds = writer.foldInFull(batch.transactions);
   const head = [...begin, ...connection.named(writer.accompany(folds, batch.commitTime))];
   const asSets = [...head, ...connection.named(claims)];
-  if (await gradually(asSets, end, () => writer.writeStepwise(folds))) return 'in steps';
+  if (stepsMayHelp && (await gradually(asSets, end, () => writer.writeStepwise(folds))))
+    return 'in steps';
   // A round trip for each change is for the transaction that needs it, and not for all around it.
   const [transaction, ...others] = batch.transactions;
   if (transaction === undefined || others.length > 0) return 'to be divided';
@@ -62,14 +68,14 @@ interface End {
   readonly shapes: readonly Statement[];
 }
 
-/** False, and rolled back, when rows need a look. `before`: so many results are not of the plan. */
-async function wentAtOnce(
+/** Why rows need a look, and all is rolled back; or undefined. `before`: so many results are not of the plan. */
+async function refusalOf(
   reply: Promise<CommitAnswer>,
   plan: readonly PlannedStatement[],
   { connection, batch }: End,
   writer: Writer,
   before: number,
-): Promise<boolean> {
+): Promise<ReplicatorError | undefined> {
   connection.ledger.clear();
   try {
     const answer = await reply;
@@ -79,11 +85,18 @@ async function wentAtOnce(
     if (!needsCare(error)) throw error;
     writer.refused();
     await connection.rollback();
-    return false;
+    return error;
   }
   // They changed no row.
   await connection.countConflicts();
-  return true;
+  return undefined;
+}
+
+/** Not rows that are missing where one database writes, nor values that clash: steps would raise the same again. */
+function isSettledInSteps({ code }: ReplicatorError, tables: ReadonlySet<TargetTable>): boolean {
+  const contested = [...tables].filter((table) => table.contested !== undefined);
+  if (code === 'ROWS_MISSING') return contested.length > 0;
+  return contested.every(({ uniques }) => uniques.length === 0);
 }
 
 async function gradually(
