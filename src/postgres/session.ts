@@ -134,14 +134,11 @@ export class Session {
     }
   }
 
-  /**
-   * After a failed group: out of the transaction, or back to a savepoint that it made, and no prepared statement is
-   * taken for known.
-   */
+  /** Out of the transaction, or back to a savepoint that it made. */
   async rollback(savepoint?: string): Promise<void> {
-    this.#prepared.clear();
-    const to = savepoint && ` to ${savepoint}; release ${savepoint}`;
-    await this.query(`rollback${to ?? ''}; deallocate all`);
+    await this.query(
+      savepoint === undefined ? 'rollback' : `rollback to ${savepoint}; release ${savepoint}`,
+    );
   }
 
   /** The driver's client, for COPY streams only. */

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import {
   bindMessage,
+  closeMessage,
   executeMessage,
   joined,
   type Parameter,
@@ -41,6 +42,8 @@ export class StatementGroup {
   readonly #results: GroupResult[] = [];
   #current: GroupResult = emptyResult();
   #written = false;
+  /** The names of those that it is the first to prepare. */
+  readonly #added = new Set<string>();
 
   constructor(
     statements: readonly Statement[],
@@ -73,9 +76,12 @@ export class StatementGroup {
   #messages(): Buffer[] {
     const messages: Buffer[] = [];
     for (const { text, name = '', values = [] } of this.#statements) {
-      if (name === '' || !this.#prepared.has(name)) {
-        messages.push(parseMessage(name, text));
-        if (name !== '') this.#prepared.add(name);
+      if (name === '') messages.push(parseMessage(name, text));
+      else if (!this.#prepared.has(name)) {
+        // It may be there from an attempt that failed.
+        messages.push(closeMessage(name), parseMessage(name, text));
+        this.#prepared.add(name);
+        this.#added.add(name);
       }
       messages.push(...bindMessage(name, values), executeMessage);
     }
@@ -105,7 +111,11 @@ export class StatementGroup {
 
   handleCopyData(): void {}
 
+  /** What was prepared before the one that failed stays so; that one may be out of date, and the rest was skipped. */
   handleError(error: unknown): void {
+    const [failed, ...skipped] = this.#statements.slice(this.#results.length);
+    this.#prepared.delete(failed?.name ?? '');
+    for (const { name = '' } of skipped) if (this.#added.has(name)) this.#prepared.delete(name);
     this.#reject(error);
   }
 

@@ -11,6 +11,14 @@ const pieceBytes = 4 * 1024;
 export const executeMessage = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
 export const syncMessage = Buffer.from([0x53, 0, 0, 0, 4]);
 
+/** Of a prepared statement, whether or not there is one of that name. */
+export function closeMessage(statement: string): Buffer {
+  const content = Buffer.from(`S${statement}\0`);
+  const head = Buffer.alloc(5, 'C');
+  head.writeInt32BE(4 + content.length, 1);
+  return Buffer.concat([head, content]);
+}
+
 /** The server finds out what types the parameters have. */
 export function parseMessage(statement: string, sql: string): Buffer {
   const content = Buffer.from(`${statement}\0${sql}\0\0\0`);

@@ -1,9 +1,10 @@
 // A batch as one transaction: all of it in one go where nothing is to be looked at in between; else step
-// by step, settling what the sets leave; else, of one transaction, change by change.
+// by step, settling what the sets leave; else, where it is small, change by change.
 import type { Batch } from '../../model/batch.ts';
 import type { ReplicatorError } from '../../model/errors.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { ApplyConnection, CommitAnswer } from './apply-connection.ts';
+import { isWorthDividing } from './divide.ts';
 import { isUniqueViolation, needsCare } from './needs-care.ts';
 import type { Fold, PlannedStatement } from './plan-batch.ts';
 import type { PreparedBatch } from './prepare-batch.ts';
@@ -44,11 +45,15 @@ export async function applyBatch(
   const asSets = [...head, ...connection.named(claims)];
   if (stepsMayHelp && (await gradually(asSets, end, () => writer.writeStepwise(folds))))
     return 'in steps';
-  // A round trip for each change is for the transaction that needs it, and not for all around it.
-  const [transaction, ...others] = batch.transactions;
-  if (transaction === undefined || others.length > 0) return 'to be divided';
-  await carefully(head, end, folds, () => writer.writeCarefully(folds, transaction));
+  if (isDivisible(batch)) return 'to be divided';
+  await carefully(head, end, folds, () => writer.writeCarefully(batch.transactions, folds));
   return 'in steps';
+}
+
+/** A round trip for each change is for those that need it, and a few around them. */
+function isDivisible({ transactions }: Batch): boolean {
+  const changes = transactions.reduce((sum, part) => sum + part.changes.length, 0);
+  return transactions.length > 1 && isWorthDividing(changes);
 }
 
 /** All statements of its transaction but COMMIT. */

@@ -1,5 +1,5 @@
 // The same changes in smaller sets, down to one by one, in the order in which they were made, with the outcome of
-// each known before the next: for a transaction in which rows were missing or unique values changed hands.
+// each known before the next: for transactions in which rows were missing or unique values changed hands.
 import type { RowChange, UpdateChange } from '../../model/change.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import type { Relation } from '../../model/relation.ts';
@@ -7,8 +7,9 @@ import type { TransactionPart } from '../../model/transaction.ts';
 import { Tuple, unchanged, type Value } from '../../model/tuple.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import type { Contest } from '../conflict/contest.ts';
+import type { WrittenAt } from '../conflict/look-at-values.ts';
 import { coalesce, keyOfTuple, keyOfUpdate, newRowOf } from './coalesce.ts';
-import { divide } from './divide.ts';
+import { divide, isWorthDividing } from './divide.ts';
 import type { FetchRows } from './fetch-rows.ts';
 import { foldWholeRows, isWholeRow, wholeRowOf } from './fold-whole-rows.ts';
 import { foldBatch, planTruncate } from './plan-batch.ts';
@@ -30,15 +31,23 @@ export interface CarefulContext {
   readonly written: ReadonlySet<TargetTable>;
 }
 
-/** A transaction, or a part of one. */
 export async function applyCarefully(
+  parts: readonly TransactionPart[],
+  context: CarefulContext,
+): Promise<void> {
+  const writtenAt: WrittenAt = new Map();
+  for (const part of parts) await applyPart(part, context, writtenAt);
+}
+
+async function applyPart(
   part: TransactionPart,
   context: CarefulContext,
+  writtenAt: WrittenAt,
 ): Promise<void> {
   let [plain, contested]: [RowChange[], RowChange[]] = [[], []];
   const write = async () => {
     await applyInOrder({ ...part, changes: plain }, context);
-    await settleContested({ ...part, changes: contested }, context);
+    await settleContested({ ...part, changes: contested }, context, writtenAt);
     [plain, contested] = [[], []];
   };
   for (const change of part.changes) {
@@ -56,19 +65,14 @@ export async function applyCarefully(
 
 /** Sets again, but smaller ones, so that a round trip for each change is for those around the trouble. */
 async function applyInOrder(part: TransactionPart, context: CarefulContext): Promise<void> {
-  for (const changes of divide(part.changes)) {
-    const piece = { ...part, changes };
-    const [change] = changes;
-    if (changes.length > 1) {
+  if (isWorthDividing(part.changes.length))
+    for (const changes of divide(part.changes)) {
+      const piece = { ...part, changes };
       if (!(await context.attempt(piece))) await applyInOrder(piece, context);
-    } else if (change !== undefined && change.kind !== 'truncate')
-      await applyOne(
-        change,
-        context.tableOf(change.relation),
-        part.transaction.commitTime,
-        context,
-      );
-  }
+    }
+  else
+    for (const change of part.changes)
+      if (change.kind !== 'truncate') await applyOne(change, part.transaction.commitTime, context);
 }
 
 /**
@@ -78,18 +82,15 @@ async function applyInOrder(part: TransactionPart, context: CarefulContext): Pro
 async function settleContested(
   part: TransactionPart,
   { tableOf, contest }: CarefulContext,
+  writtenAt: WrittenAt,
 ): Promise<void> {
   for (const fold of foldBatch([part], tableOf, { inFull: true }))
     if (fold.kind === 'step' && fold.table.key !== undefined)
-      await contest.settleStep(fold.table, fold.table.key, fold.step);
+      await contest.settleStep(fold.table, fold.table.key, fold.step, writtenAt);
 }
 
-async function applyOne(
-  change: RowChange,
-  table: TargetTable,
-  time: bigint,
-  context: CarefulContext,
-): Promise<void> {
+async function applyOne(change: RowChange, time: bigint, context: CarefulContext): Promise<void> {
+  const table = context.tableOf(change.relation);
   const { key } = table;
   if (isWholeRow(table)) return await applyWholeRow(change, table, context);
   // Without a key only inserts get past this.

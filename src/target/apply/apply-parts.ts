@@ -129,7 +129,7 @@ export class ApplyParts {
       await connection.session.group(connection.frame.contend(commitTime));
     }
     await connection.execute(writer.accompany(folds, commitTime));
-    if (open.care === 'careful') await writer.writeCarefully(folds, part);
+    if (open.care === 'careful') await writer.writeCarefully([part], folds);
     else {
       await connection.execute(writer.claims(folds));
       await writer.writeStepwise(folds);

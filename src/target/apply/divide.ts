@@ -1,7 +1,14 @@
 // Where a trouble lies is found by trying again with less at a time.
 
-/** One row among 10,000 is found in four rounds, and all but a sixteenth of them are done after the first. */
+/** Among so few changes it is not looked for: that takes about as many round trips as one for each of them. */
+const few = 64;
+
+/** One row among 10,000 is found in two rounds, and all but a sixteenth of them are done after the first. */
 const pieces = 16;
+
+export function isWorthDividing(changes: number): boolean {
+  return changes > few;
+}
 
 /** Consecutive pieces of about one size, so many or one for each item. */
 export function divide<T>(items: readonly T[]): (readonly T[])[] {

@@ -40,8 +40,8 @@ export interface Writer {
   claims(folds: readonly Fold[]): Statement[];
   /** One step after the other, settling at once what the sets leave. */
   writeStepwise(folds: readonly Fold[]): Promise<void>;
-  /** Down to one change after the other: what a transaction, or a part of one, comes to, and that itself. */
-  writeCarefully(folds: readonly Fold[], part: TransactionPart): Promise<void>;
+  /** Down to one change after the other; `folds` is what they come to. */
+  writeCarefully(parts: readonly TransactionPart[], folds: readonly Fold[]): Promise<void>;
   /** Counts the conflicts that the results of planned statements tell. */
   count(plan: readonly PlannedStatement[], results: readonly GroupResult[]): void;
 }
@@ -116,10 +116,10 @@ export class SourceWriter implements Writer {
     }
   }
 
-  async writeCarefully(folds: readonly Fold[], part: TransactionPart): Promise<void> {
+  async writeCarefully(parts: readonly TransactionPart[], folds: readonly Fold[]): Promise<void> {
     const { tables, contest, fetchRows, execute, ledger } = this.#options;
     const written = await this.#writeUntroubled(folds);
-    await applyCarefully(part, {
+    await applyCarefully(parts, {
       tableOf: (relation) => tables.of(relation),
       attempt: async (piece) => await this.#attempt(piece),
       execute: async (statement) => {

@@ -9,6 +9,7 @@ import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { claimValues } from './claim-values.ts';
 import { completeRows, isIncomplete } from './complete-rows.ts';
 import type { Guard, WholeOptions } from './guarded-statements.ts';
+import type { WrittenAt } from './look-at-values.ts';
 import { planGuarded, planManifests } from './plan-guarded.ts';
 import { type SettleContext, settleRow } from './settle-row.ts';
 import { settleRows } from './settle-rows.ts';
@@ -65,10 +66,15 @@ export class Contest {
       }
   }
 
-  /** Each row by itself, and its values of unique keys with it; of a single transaction of the source. */
-  async settleStep(table: TargetTable, key: readonly KeyColumn[], step: Step): Promise<void> {
+  /** Each row by itself, and its values of unique keys with it. */
+  async settleStep(
+    table: TargetTable,
+    key: readonly KeyColumn[],
+    step: Step,
+    writtenAt: WrittenAt,
+  ): Promise<void> {
     const settle = async (kind: SingleRow['kind'], row: RowWrite | RowDelete) =>
-      await settleRow(table, key, single(kind, row), this.#context, { looksAtValues: true });
+      await settleRow(table, key, single(kind, row), this.#context, writtenAt);
     for await (const piece of this.#complete(table, step)) {
       for (const row of piece.deletes) await settle('delete', row);
       for (const row of piece.updates) await settle('update', row);

@@ -35,12 +35,6 @@ export interface Question<T> {
   readonly isLocked: (results: readonly GroupResult[]) => boolean;
 }
 
-export const noQuestion: Question<undefined> = {
-  statements: [],
-  read: () => undefined,
-  isLocked: () => true,
-};
-
 /**
  * In one round trip. Each statement's snapshot is taken after the waits of those before it, so a row that
  * appears in between is found, but not locked: then once more.

@@ -15,13 +15,15 @@ import type { Claim, Settlement, Taken } from './claims.ts';
 import { bury } from './guarded-statements.ts';
 import {
   isFoundLocked,
-  noQuestion,
   type PresentRow,
   type Question,
   type RowChanged,
   versionOf,
 } from './look-at-row.ts';
 import type { Resolution } from './resolve.ts';
+
+/** When the rows were committed that the transaction which applies has written, by table and key. */
+export type WrittenAt = Map<string, bigint>;
 
 export interface FoundValues {
   /** Of the changed row. */
@@ -47,17 +49,18 @@ export interface Clash extends RowChanged {
   readonly resolution: 'apply_remote' | 'keep_local';
 }
 
-/**
- * Of a change that takes no values the answer is undefined. What else the transaction has written by then must be
- * of the same one of the source.
- */
-export function holdersOfValues(change: RowChanged): Question<FoundValues | undefined> {
+/** Of a change that takes no values the answer is undefined. */
+export function holdersOfValues(
+  change: RowChanged,
+  writtenAt: WrittenAt | undefined,
+): Question<FoundValues | undefined> {
   const { table, key, incoming } = change;
   const taken = table.uniques.flatMap((unique) => {
     const values = valuesTaken(unique, incoming);
     return values === undefined ? [] : [{ unique, values }];
   });
-  if (taken.length === 0) return noQuestion;
+  if (writtenAt === undefined || taken.length === 0)
+    return { statements: [], read: () => undefined, isLocked: () => true };
   const ownKey: Statement = {
     text: `select ${givenKeyHash(key)} from ${unnest(key.map((_, i) => `k${i}`))}`,
     values: keyArrays(key, [incoming]),
@@ -73,7 +76,7 @@ export function holdersOfValues(change: RowChanged): Question<FoundValues | unde
       const [hash, ...found] = results.slice(locks.length);
       return {
         keyHash: hash?.rows[0]?.[0] ?? '',
-        taken: taken.map((_, i) => foundValue(change, found[2 * i], found[2 * i + 1])),
+        taken: taken.map((_, i) => foundValue(change, writtenAt, found[2 * i], found[2 * i + 1])),
       };
     },
     isLocked: (results) =>
@@ -83,6 +86,7 @@ export function holdersOfValues(change: RowChanged): Question<FoundValues | unde
 
 function foundValue(
   change: RowChanged,
+  writtenAt: WrittenAt,
   holder: GroupResult | undefined,
   claim: GroupResult | undefined,
 ): FoundValue {
@@ -90,7 +94,7 @@ function foundValue(
   const version = claimedBy == null ? undefined : versionOf([time ?? null, rank ?? null]);
   return {
     hash: hash ?? '',
-    holder: holderOf(change, holder),
+    holder: holderOf(change, holder, writtenAt),
     claim: version && { key: claimedBy ?? '', version },
   };
 }
@@ -141,13 +145,17 @@ function single(values: readonly Value[]): Buffer[] {
 
 /** A row that the transaction itself has written has no commit time yet. */
 function holderOf(
-  { key, version: ownVersion }: RowChanged,
+  { table, key, version: { time: incomingTime, rank: ownRank } }: RowChanged,
   result: GroupResult | undefined,
+  writtenAt: WrittenAt,
 ): Holder | undefined {
   const [hash, own, time, rank, ...values] = result?.rows[0] ?? [];
   if (hash == null) return undefined;
   const stored = versionOf([time ?? null, rank ?? null]);
-  const version = own === 't' || stored === undefined ? ownVersion : stored;
+  const version =
+    own === 't' || stored === undefined
+      ? { time: writtenAt.get(`${table.oid} ${hash}`) ?? incomingTime, rank: ownRank }
+      : stored;
   return {
     key: hash,
     version,

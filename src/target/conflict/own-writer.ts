@@ -75,14 +75,16 @@ export class OwnWriter implements Writer {
     if (plan.length > 0) await this.#options.execute(plan);
   }
 
-  /** Where values of unique keys clash: such tables row by row. */
-  async writeCarefully(folds: readonly Fold[]): Promise<void> {
-    for (const fold of folds) {
-      if (fold.kind !== 'step' || fold.table.key === undefined) continue;
-      const { table, step } = fold;
-      if (table.uniques.length > 0) await settleOwnStep(table, fold.table.key, step, this.#options);
-      else await this.#options.execute(this.#plan([fold]));
-    }
+  /** Where values of unique keys clash: transaction by transaction, and such tables row by row. */
+  async writeCarefully(parts: readonly TransactionPart[]): Promise<void> {
+    for (const part of parts)
+      for (const fold of this.foldInFull([part])) {
+        if (fold.kind !== 'step' || fold.table.key === undefined) continue;
+        const { table, step } = fold;
+        if (table.uniques.length > 0)
+          await settleOwnStep(table, fold.table.key, step, this.#options);
+        else await this.#options.execute(this.#plan([fold]));
+      }
   }
 
   /** None: what these statements find is settled by them. */

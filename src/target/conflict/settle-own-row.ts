@@ -48,7 +48,7 @@ async function settleValues(
   const { version } = change;
   const [{ present }, values] = await ask(
     execute,
-    both(rowUnderKey(table, key, incoming), holdersOfValues(change)),
+    both(rowUnderKey(table, key, incoming), holdersOfValues(change, new Map())),
   );
   if (values === undefined) return;
   const judged = resolveOwn({ kind: 'write', version }, present);

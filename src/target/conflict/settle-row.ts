@@ -12,11 +12,16 @@ import {
   both,
   type Execute,
   type FoundRow,
-  noQuestion,
   type RowChanged,
   rowUnderKey,
 } from './look-at-row.ts';
-import { type Clash, clashesOf, evictAndClaim, holdersOfValues } from './look-at-values.ts';
+import {
+  type Clash,
+  clashesOf,
+  evictAndClaim,
+  holdersOfValues,
+  type WrittenAt,
+} from './look-at-values.ts';
 import { afterwards, type Resolution, resolve } from './resolve.ts';
 
 /** What was decided, and between what. */
@@ -33,22 +38,22 @@ export interface SettleContext {
 }
 
 /**
- * `looksAtValues`: of unique keys. False where they were claimed before, and clash with nobody's; else all that the
- * transaction writes is of one transaction of the source.
+ * `writtenAt`: what the transaction that applies has written row by row. Without it values of unique
+ * keys are not looked at: they were claimed before, and clash with nobody's.
  */
 export async function settleRow(
   table: TargetTable,
   key: readonly KeyColumn[],
   incoming: SingleRow,
   context: SettleContext,
-  { looksAtValues }: { readonly looksAtValues: boolean },
+  writtenAt?: WrittenAt,
 ): Promise<void> {
   const { rank, execute } = context;
   const change = { table, key, incoming, version: { time: incoming.time, rank } };
   for (let attempt = 1; ; attempt += 1) {
     const [found, values] = await ask(
       execute,
-      both(rowUnderKey(table, key, incoming), looksAtValues ? holdersOfValues(change) : noQuestion),
+      both(rowUnderKey(table, key, incoming), holdersOfValues(change, writtenAt)),
     );
     const judged = judge(change, found);
     const claim = values && { key: values.keyHash, version: change.version };
@@ -71,6 +76,8 @@ export async function settleRow(
       await tell();
       await execute([...evictions, ...carryOut(table, key, [row], rank)]);
     }
+    if (values !== undefined && resolution.action === 'write')
+      writtenAt?.set(`${table.oid} ${values.keyHash}`, incoming.time);
     return;
   }
 }

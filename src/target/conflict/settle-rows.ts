@@ -26,5 +26,5 @@ export async function settleRows(
   const statements = carryOut(table, key, settled, rank);
   if (statements.length > 0) await execute(statements);
   for (const { incoming } of judged.filter(isMissing))
-    await settleRow(table, key, incoming, context, { looksAtValues: false });
+    await settleRow(table, key, incoming, context);
 }

@@ -142,15 +142,61 @@ test.each(majors)(
   },
 );
 
-test.each(majors)('%i: prepared statements are made anew after a rollback', async (major) => {
+test.each(majors)(
+  '%i: what a group prepared before it failed stays so, the rest is prepared anew',
+  async (major) => {
+    await using session = await open(major);
+    const [begin, one, two] = ['begin', 'select 1', 'select 2'].map((text) => ({
+      text,
+      name: text,
+    }));
+    if (!begin || !one || !two) return;
+    const divide = (by: string) => ({ text: 'select 1 / $1::int', name: 'divide', values: [by] });
+    for (let i = 0; i < 3; i++) {
+      const group = [begin, one, divide('0'), one, two];
+      await expect(session.group(group)).rejects.toMatchObject({ sqlstate: '22012' });
+      await session.rollback();
+      const [kept] = await session.group([
+        {
+          text: `select string_agg(name, ', ' order by name) from pg_catalog.pg_prepared_statements
+                 where name in ('begin', 'select 1')`,
+        },
+      ]);
+      expect(kept?.rows).toEqual([['begin, select 1']]);
+      expect(await session.group([one, two, divide('1')])).toMatchObject([
+        { rows: [['1']] },
+        { rows: [['2']] },
+        { rows: [['1']] },
+      ]);
+    }
+  },
+);
+
+test.each(majors)(
+  '%i: a statement that a changed table made void is prepared anew',
+  async (major) => {
+    const database = databaseOn(major);
+    await database.query('create table changed (n int)');
+    await using session = await open(major);
+    const all = { text: 'select * from public.changed', name: 'all' };
+    await session.group([all]);
+    await database.query('alter table changed add m int');
+    // 0A000: cached plan must not change result type
+    await expect(session.group([all])).rejects.toMatchObject({ sqlstate: '0A000' });
+    expect(await session.group([all])).toMatchObject([{ rows: [] }]);
+  },
+);
+
+test.each(majors)('%i: back to a savepoint, what was before it stays', async (major) => {
   await using session = await open(major);
-  const one = { text: 'select 1', name: 'one' };
-  const fails = { text: 'select 1 / $1::int', name: 'fails', values: ['0'] };
-  for (let i = 0; i < 3; i++) {
-    await expect(session.group([{ text: 'begin' }, one, fails])).rejects.toThrow(ReplicatorError);
-    await session.rollback();
-    expect(await session.group([one])).toMatchObject([{ rows: [['1']] }]);
-  }
+  const text = { text: `select current_setting('my.own', true)` };
+  const set = (value: string) => ({ text: `set local my.own = '${value}'` });
+  await session.group([{ text: 'begin' }, set('first')]);
+  const failing = [{ text: 'savepoint here' }, set('second'), { text: 'select 1 / 0' }];
+  await expect(session.group(failing)).rejects.toMatchObject({ sqlstate: '22012' });
+  await session.rollback('here');
+  expect(await session.group([text])).toMatchObject([{ rows: [['first']] }]);
+  await session.rollback();
 });
 
 test('a peer that falls silent is given up, and whoever waits is told', async () => {

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import {
   bindMessage,
+  closeMessage,
   executeMessage,
   joined,
   type Parameter,
@@ -13,6 +14,7 @@ import {
 } from '../../../src/postgres/statement-messages.ts';
 
 interface DriverConnection {
+  close(statement: { type: 'S'; name: string }): void;
   parse(query: { name: string; text: string }): void;
   bind(config: { statement: string; values: readonly Parameter[] }): void;
   execute(config: object): void;
@@ -50,12 +52,14 @@ test('they are the messages that the driver would send', () => {
   fc.assert(
     fc.property(name, name, fc.array(parameter), (statement, text, values) => {
       const sent = asTheDriver((connection) => {
+        connection.close({ type: 'S', name: statement });
         connection.parse({ name: statement, text });
         connection.bind({ statement, values });
         connection.execute({});
         connection.sync();
       });
       const messages = [
+        closeMessage(statement),
         parseMessage(statement, text),
         ...bindMessage(statement, values),
         executeMessage,

@@ -48,7 +48,7 @@ test.each([
     const change = { table, key, incoming, version: { time: 0n, rank: 1 } };
     const [found, values] = await ask(
       execute,
-      both(rowUnderKey(table, key, incoming), holdersOfValues(change)),
+      both(rowUnderKey(table, key, incoming), holdersOfValues(change, new Map())),
     );
     expect(found.presentRow ?? values?.taken[0]?.holder?.row).toBeDefined();
     const update = fixture.target.query(`set lock_timeout = '100ms'; update t set v = 'new'`);
