@@ -1,9 +1,9 @@
 // Where a trouble lies is found by trying again with less at a time.
 
 /** Among so few changes it is not looked for: that takes about as many round trips as one for each of them. */
-const few = 64;
+const few = 16;
 
-/** One row among 10,000 is found in two rounds, and all but a sixteenth of them are done after the first. */
+/** One row among 10,000 is found in three rounds, and all but a sixteenth of them are done after the first. */
 const pieces = 16;
 
 export function isWorthDividing(changes: number): boolean {

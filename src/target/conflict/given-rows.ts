@@ -1,9 +1,10 @@
 // The rows that a statement of a contested table is about, as its relation `given`.
 
+import { givenKeyHash } from '../../postgres/key-hash.ts';
 import { encodeColumns } from '../apply/column-arrays.ts';
 import { keyArrays, matches, numbered, unnestEach } from '../apply/row-sql.ts';
 import { earliestTime, type RowDelete, type RowWrite } from '../apply/step.ts';
-import type { KeyColumn, TargetColumn } from '../apply/target-table.ts';
+import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
 import { encodeTimeArray } from '../apply/time-array.ts';
 
 /** The rows that come with a statement: their key, commit time and further columns, in arrays. */
@@ -72,4 +73,15 @@ export class Given {
 
 export function matchesKey(key: readonly KeyColumn[]): string {
   return matches(key, (_, i) => `k${i}`);
+}
+
+/**
+ * As `b`, beside a row `u`. A plan that is kept may be older than what is there now: OFFSET keeps the planner from
+ * joining all of the table's tombstones instead, which is as cheap while there are none.
+ */
+export function tombstoneOf({ oid }: TargetTable, key: readonly KeyColumn[]): string {
+  return (
+    'lateral (select d.commit_time, d.rank from replicator.tombstones d ' +
+    `where d.relation = ${oid} and d.key_hash = ${givenKeyHash(key)} offset 0) b`
+  );
 }

@@ -1,13 +1,13 @@
 // What a target has under the keys of incoming changes: locked, and with its exact version.
 import { beforeAllTimes, parseCommitTime } from '../../model/commit-time.ts';
 import type { Version } from '../../model/version.ts';
-import { givenKeyHash, rowKeyHash } from '../../postgres/key-hash.ts';
+import { rowKeyHash } from '../../postgres/key-hash.ts';
 import { ownXid } from '../../postgres/own-xid.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { keyArrays, numbered, rowsOf } from '../apply/row-sql.ts';
 import type { RowDelete, SingleRow } from '../apply/step.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
-import { matchesKey } from './given-rows.ts';
+import { matchesKey, tombstoneOf } from './given-rows.ts';
 import type { Present } from './resolve.ts';
 
 export type Execute = (statements: readonly Statement[]) => Promise<readonly GroupResult[]>;
@@ -96,9 +96,7 @@ export function rowsUnderKeys(
       values,
     },
     {
-      text:
-        `select u.n, commit_time, rank from replicator.tombstones, ${given} ` +
-        `where relation = ${table.oid} and key_hash = ${givenKeyHash(key)}`,
+      text: `select u.n, b.commit_time, b.rank from ${given}, ${tombstoneOf(table, key)}`,
       values,
     },
   ];

@@ -126,7 +126,9 @@ function findClaim(table: TargetTable, unique: UniqueKey, values: readonly Value
   return {
     text:
       `select ${hash}, c.key_hash, c.commit_time, c.rank from ${givenValues(unique)} ` +
-      `left join replicator.claims c on c.relation = ${table.oid} and c.value_hash = ${hash}`,
+      // Not joined to all of the table's claims: see tombstoneOf.
+      'left join lateral (select r.key_hash, r.commit_time, r.rank from replicator.claims r ' +
+      `where r.relation = ${table.oid} and r.value_hash = ${hash} offset 0) c on true`,
     values: single(values),
   };
 }

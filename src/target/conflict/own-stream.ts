@@ -3,13 +3,13 @@
 // from elsewhere has beaten. Versions are exact here, so nothing is left to be looked at.
 import type { ConflictKind, ConflictResolution, DecidingRule } from '../../model/conflict.ts';
 import { quoteLiteral } from '../../postgres/identifiers.ts';
-import { givenKeyHash, rowKeyHash } from '../../postgres/key-hash.ts';
+import { rowKeyHash } from '../../postgres/key-hash.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import { rowsOf } from '../apply/row-sql.ts';
 import { sizeOfKey, slices } from '../apply/slices.ts';
 import type { RowDelete, Step } from '../apply/step.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
-import { Given, matchesKey } from './given-rows.ts';
+import { Given, matchesKey, tombstoneOf } from './given-rows.ts';
 import { buryGiven } from './guarded-statements.ts';
 
 export function planOwn(
@@ -62,9 +62,7 @@ function ownWrite(
 ): Statement {
   const given = new Given(key, rows);
   // Most keys have no tombstone, and then nothing else is looked at.
-  const beaten =
-    `, replicator.tombstones b where b.relation = ${table.oid} ` +
-    `and b.key_hash = ${givenKeyHash(key)} and `;
+  const beaten = `, ${tombstoneOf(table, key)} where `;
   const remove = removeOlder(table, key, '(b.commit_time, b.rank)', {
     using: beaten,
     other: ', b.commit_time as b_time, b.rank as b_rank',
