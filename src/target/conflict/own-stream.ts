@@ -62,10 +62,12 @@ function ownWrite(
 ): Statement {
   const given = new Given(key, rows);
   // Most keys have no tombstone, and then nothing else is looked at.
-  const beaten = `, ${tombstoneOf(table, key)} where `;
-  const remove = removeOlder(table, key, '(b.commit_time, b.rank)', {
-    using: beaten,
-    other: ', b.commit_time as b_time, b.rank as b_rank',
+  const beaten =
+    '(select u.*, b.commit_time as b_time, b.rank as b_rank ' +
+    `from given u, ${tombstoneOf(table, key)} offset 0) u`;
+  const remove = removeOlder(table, key, '(u.b_time, u.b_rank)', {
+    from: beaten,
+    other: ', u.b_time, u.b_rank',
   });
   // What went is what was written here.
   const told = tell(table, given, self, {
@@ -82,12 +84,12 @@ function removeOlder(
   table: TargetTable,
   key: readonly KeyColumn[],
   version: string,
-  { using = ' where ', other = '' } = {},
+  { from = 'given u', other = '' } = {},
 ): string {
   const exact = `replicator.version_of(t.xmin, ${table.oid}, ${rowKeyHash(key)})`;
   const versionIs = (what: string) => `(select ${what} from ${exact} v)`;
   return (
-    `delete from ${rowsOf(table)} as t using given u${using}${matchesKey(key)} ` +
+    `delete from ${rowsOf(table)} as t using ${from} where ${matchesKey(key)} ` +
     `and ${versionIs(`(v.commit_time, v.rank) < ${version}`)} ` +
     `returning u.commit_time as own_time, ${versionIs('v.commit_time')} as commit_time, ` +
     `${versionIs('v.rank')} as rank, ${image(key)} as key, ${image(table.columns)} as image${other}`
