@@ -18,7 +18,7 @@ import { ApplyConnection, type CommitAnswer } from './apply-connection.ts';
 import { ApplyParts, type Care } from './apply-parts.ts';
 import { type ApplySessionOptions, openApplySession } from './apply-session.ts';
 import { ownWriter, sourceWriter } from './connect-writer.ts';
-import { divide } from './divide.ts';
+import { Division, divide } from './divide.ts';
 import type { FetchRows, FetchRowsOf } from './fetch-rows.ts';
 import { countChanges } from './plan-batch.ts';
 import { isSameBatch, type PreparedBatch, prepareBatch } from './prepare-batch.ts';
@@ -63,6 +63,7 @@ export class Applier {
   readonly #tables: TargetTables;
   readonly #writer: Writer;
   readonly #parts: ApplyParts;
+  readonly #division = new Division();
   #forgetAt = Date.now() + forgetPauseMs * Math.random();
   #ahead: Ahead | undefined;
   /** The last batch went in one go, so it is likely that the next one does. */
@@ -138,10 +139,28 @@ export class Applier {
    * the target. `next`: the batch that will follow, if it is known by then, to be prepared meanwhile.
    */
   async apply(batch: Batch, next: NextBatch = () => undefined): Promise<void> {
+    if ((await this.#applyWhole(batch, next)) === 'to be divided')
+      await this.#applyDivided(batch, next);
+  }
+
+  async #applyDivided({ transactions }: Batch, next: NextBatch): Promise<void> {
+    const batches = divide(transactions).map(batchOf);
+    let troubled = 0;
+    for (const [i, batch] of batches.entries()) {
+      const behind = () => batches[i + 1] ?? next();
+      const outcome = await this.#applyWhole(batch, behind);
+      if (outcome === 'to be divided') await this.#applyDivided(batch, behind);
+      if (outcome === 'to be divided' || outcome === 'with care') troubled += 1;
+    }
+    this.#division.found(troubled, batches.length);
+  }
+
+  async #applyWhole(batch: Batch, next: NextBatch): Promise<Outcome> {
     this.#expectNothingOpen();
     const { prepared, head, sent } = await this.#prepare(batch);
     this.#frame.refuseApplied(batch.endLsn);
     this.#applying = batch.transactions;
+    const changes = batch.transactions.reduce((sum, part) => sum + part.changes.length, 0);
     let outcome: Outcome;
     try {
       outcome = await applyBatch(prepared, {
@@ -149,6 +168,7 @@ export class Applier {
         writer: this.#writer,
         head,
         sent,
+        divides: this.#division.isWorthIt(changes),
         meanwhile: () => this.#prepareAhead(batch, next),
       });
     } catch (error) {
@@ -156,17 +176,12 @@ export class Applier {
       throw prepared.allNew ? error : askAgain(error);
     }
     this.#smooth = outcome === 'at once';
-    if (outcome === 'to be divided') return await this.#applyDivided(batch, next);
+    if (this.#smooth) this.#division.wasNotNeeded(changes);
     // What was sent behind it has failed with it.
-    if (!this.#smooth && this.#ahead !== undefined)
+    else if (this.#ahead !== undefined)
       this.#ahead = { prepared: this.#ahead.prepared, head: this.#ahead.head };
     await this.#forget();
-  }
-
-  async #applyDivided({ transactions }: Batch, next: NextBatch): Promise<void> {
-    const batches = divide(transactions).map(batchOf);
-    for (const [i, batch] of batches.entries())
-      await this.apply(batch, () => batches[i + 1] ?? next());
+    return outcome;
   }
 
   /**

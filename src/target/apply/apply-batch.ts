@@ -4,7 +4,6 @@ import type { Batch } from '../../model/batch.ts';
 import type { ReplicatorError } from '../../model/errors.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { ApplyConnection, CommitAnswer } from './apply-connection.ts';
-import { isWorthDividing } from './divide.ts';
 import { isUniqueViolation, needsCare } from './needs-care.ts';
 import type { Fold, PlannedStatement } from './plan-batch.ts';
 import type { PreparedBatch } from './prepare-batch.ts';
@@ -18,16 +17,18 @@ export interface ApplyBatchOptions {
   readonly head: readonly Statement[];
   /** The answer to all of it, if it was sent while the batch before was on its way. */
   readonly sent: Promise<CommitAnswer> | undefined;
+  /** Smaller batches are tried rather than to go with care. */
+  readonly divides: boolean;
   /** Called while the answer is on its way. */
   readonly meanwhile: () => void;
 }
 
-/** How it went, which is committed on the target; or that it has not, and must go in smaller batches. */
-export type Outcome = 'at once' | 'in steps' | 'to be divided';
+/** How it went, and is committed on the target; or that it has not, and must go in smaller batches. */
+export type Outcome = 'at once' | 'in steps' | 'with care' | 'to be divided';
 
 export async function applyBatch(
   prepared: PreparedBatch,
-  { connection, writer, head: begin, sent, meanwhile }: ApplyBatchOptions,
+  { connection, writer, head: begin, sent, divides, meanwhile }: ApplyBatchOptions,
 ): Promise<Outcome> {
   const { batch, plan, shapes, claims, tables } = prepared;
   const end = { connection, batch, shapes };
@@ -45,15 +46,9 @@ export async function applyBatch(
   const asSets = [...head, ...connection.named(claims)];
   if (stepsMayHelp && (await gradually(asSets, end, () => writer.writeStepwise(folds))))
     return 'in steps';
-  if (isDivisible(batch)) return 'to be divided';
+  if (batch.transactions.length > 1 && divides) return 'to be divided';
   await carefully(head, end, folds, () => writer.writeCarefully(batch.transactions, folds));
-  return 'in steps';
-}
-
-/** A round trip for each change is for those that need it, and a few around them. */
-function isDivisible({ transactions }: Batch): boolean {
-  const changes = transactions.reduce((sum, part) => sum + part.changes.length, 0);
-  return transactions.length > 1 && isWorthDividing(changes);
+  return 'with care';
 }
 
 /** All statements of its transaction but COMMIT. */

@@ -17,3 +17,26 @@ export function divide<T>(items: readonly T[]): (readonly T[])[] {
     items.slice(i * size, (i + 1) * size),
   );
 }
+
+/**
+ * Whether batches are divided. Where every piece turns out to be troubled that is in vain, and larger ones go with care
+ * as a whole, until it is quiet again.
+ */
+export class Division {
+  /** Batches of no more changes go with care as a whole. */
+  #care = few;
+
+  isWorthIt(changes: number): boolean {
+    return changes > this.#care;
+  }
+
+  /** So many of the pieces of a batch went with care, or were divided. */
+  found(troubled: number, of: number): void {
+    if (troubled > of / 2) this.#care *= 4;
+  }
+
+  /** A batch went without. */
+  wasNotNeeded(changes: number): void {
+    if (changes > few) this.#care = Math.max(few, this.#care / 4);
+  }
+}
