@@ -19,8 +19,8 @@ export function divide<T>(items: readonly T[]): (readonly T[])[] {
 }
 
 /**
- * Whether batches are divided. Where every piece turns out to be troubled that is in vain, and larger ones go with care
- * as a whole, until it is quiet again.
+ * Whether batches are divided. Each piece is a transaction with all that belongs to one, so where more than an eighth of
+ * them turn out to be troubled it is in vain, and larger batches go with care as a whole, until it is quiet again.
  */
 export class Division {
   /** Batches of no more changes go with care as a whole. */
@@ -32,11 +32,11 @@ export class Division {
 
   /** So many of the pieces of a batch went with care, or were divided. */
   found(troubled: number, of: number): void {
-    if (troubled > of / 2) this.#care *= 4;
+    if (troubled > of / 8) this.#care *= 4;
   }
 
   /** A batch went without. */
   wasNotNeeded(changes: number): void {
-    if (changes > few) this.#care = Math.max(few, this.#care / 4);
+    if (this.isWorthIt(changes)) this.#care = Math.max(few, this.#care / 4);
   }
 }

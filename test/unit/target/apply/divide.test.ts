@@ -19,19 +19,19 @@ test('few are not divided', () => {
   expect([1, 16, 17].map(isWorthDividing)).toEqual([false, false, true]);
 });
 
-test('where every piece is troubled larger batches are not divided, until it is quiet again', () => {
+test('where many pieces are troubled larger batches are not divided, until it is quiet again', () => {
   const division = new Division();
   const worth = () => [17, 65, 300, 10_000].map((changes) => division.isWorthIt(changes));
   expect(worth()).toEqual([true, true, true, true]);
   division.found(2, 16);
   expect(worth()).toEqual([true, true, true, true]);
-  division.found(16, 16);
+  division.found(3, 16);
   expect(worth()).toEqual([false, true, true, true]);
   for (let i = 0; i < 3; i += 1) division.found(12, 16);
   expect(worth()).toEqual([false, false, false, true]);
-  // Small batches say little.
-  for (let i = 0; i < 9; i += 1) division.wasNotNeeded(16);
+  // Smaller ones say nothing of those that would be divided.
+  for (let i = 0; i < 9; i += 1) division.wasNotNeeded(4_096);
   expect(worth()).toEqual([false, false, false, true]);
-  for (let i = 0; i < 9; i += 1) division.wasNotNeeded(17);
+  for (let i = 0; i < 9; i += 1) division.wasNotNeeded(4_097);
   expect(worth()).toEqual([true, true, true, true]);
 });
