@@ -139,8 +139,9 @@ export class Applier {
    * the target. `next`: the batch that will follow, if it is known by then, to be prepared meanwhile.
    */
   async apply(batch: Batch, next: NextBatch = () => undefined): Promise<void> {
-    if ((await this.#applyWhole(batch, next)) === 'to be divided')
-      await this.#applyDivided(batch, next);
+    const outcome = await this.#applyWhole(batch, next);
+    if (outcome === 'to be divided') await this.#applyDivided(batch, next);
+    if (outcome === 'at once') this.#division.wasNotNeeded(changesOf(batch));
   }
 
   async #applyDivided({ transactions }: Batch, next: NextBatch): Promise<void> {
@@ -160,7 +161,6 @@ export class Applier {
     const { prepared, head, sent } = await this.#prepare(batch);
     this.#frame.refuseApplied(batch.endLsn);
     this.#applying = batch.transactions;
-    const changes = batch.transactions.reduce((sum, part) => sum + part.changes.length, 0);
     let outcome: Outcome;
     try {
       outcome = await applyBatch(prepared, {
@@ -168,7 +168,7 @@ export class Applier {
         writer: this.#writer,
         head,
         sent,
-        divides: this.#division.isWorthIt(changes),
+        divides: this.#division.isWorthIt(changesOf(batch)),
         meanwhile: () => this.#prepareAhead(batch, next),
       });
     } catch (error) {
@@ -176,9 +176,8 @@ export class Applier {
       throw prepared.allNew ? error : askAgain(error);
     }
     this.#smooth = outcome === 'at once';
-    if (this.#smooth) this.#division.wasNotNeeded(changes);
     // What was sent behind it has failed with it.
-    else if (this.#ahead !== undefined)
+    if (!this.#smooth && this.#ahead !== undefined)
       this.#ahead = { prepared: this.#ahead.prepared, head: this.#ahead.head };
     await this.#forget();
     return outcome;
@@ -304,6 +303,10 @@ export class Applier {
     const forget = [forgetVersions(contenders), forgetConflicts(conflictRetentionMs)];
     await this.session.group([begin, contend, ...forget, commit]);
   }
+}
+
+function changesOf({ transactions }: Batch): number {
+  return transactions.reduce((sum, { changes }) => sum + changes.length, 0);
 }
 
 /**

@@ -35,8 +35,8 @@ export class Division {
     if (troubled > of / 8) this.#care *= 4;
   }
 
-  /** A batch went without. */
+  /** A batch that is no piece of another went without. */
   wasNotNeeded(changes: number): void {
-    if (this.isWorthIt(changes)) this.#care = Math.max(few, this.#care / 4);
+    if (changes > few) this.#care = Math.max(few, this.#care / 4);
   }
 }

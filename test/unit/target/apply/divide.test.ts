@@ -29,9 +29,9 @@ test('where many pieces are troubled larger batches are not divided, until it is
   expect(worth()).toEqual([false, true, true, true]);
   for (let i = 0; i < 3; i += 1) division.found(12, 16);
   expect(worth()).toEqual([false, false, false, true]);
-  // Smaller ones say nothing of those that would be divided.
-  for (let i = 0; i < 9; i += 1) division.wasNotNeeded(4_096);
+  // Small batches say little.
+  for (let i = 0; i < 9; i += 1) division.wasNotNeeded(16);
   expect(worth()).toEqual([false, false, false, true]);
-  for (let i = 0; i < 9; i += 1) division.wasNotNeeded(4_097);
+  for (let i = 0; i < 9; i += 1) division.wasNotNeeded(17);
   expect(worth()).toEqual([true, true, true, true]);
 });
