@@ -13,15 +13,16 @@ import { forgetVersions } from '../conflict/forget-versions.ts';
 import type { Guard } from '../conflict/guarded-statements.ts';
 import { readGuard } from '../conflict/read-guard.ts';
 import { readProgress } from '../progress/progress.ts';
-import { applyBatch, atOnce, type Outcome } from './apply-batch.ts';
-import { ApplyConnection, type CommitAnswer } from './apply-connection.ts';
+import { applyBatch, type Outcome } from './apply-batch.ts';
+import { ApplyConnection } from './apply-connection.ts';
 import { ApplyParts, type Care } from './apply-parts.ts';
 import { type ApplySessionOptions, openApplySession } from './apply-session.ts';
+import { type Ahead, BatchAhead } from './batch-ahead.ts';
 import { ownWriter, sourceWriter } from './connect-writer.ts';
 import { Division, divide } from './divide.ts';
 import type { FetchRows, FetchRowsOf } from './fetch-rows.ts';
 import { countChanges } from './plan-batch.ts';
-import { isSameBatch, type PreparedBatch, prepareBatch } from './prepare-batch.ts';
+import { type PreparedBatch, prepareBatch } from './prepare-batch.ts';
 import { type ContestedOf, isContested, TargetTables } from './target-tables.ts';
 import {
   awaitVisible,
@@ -47,13 +48,6 @@ export interface ApplierOptions extends ApplySessionOptions {
 
 export type NextBatch = () => Batch | undefined;
 
-/** The next batch: encoded, and where that is likely to be right, sent behind the one that is on its way. */
-interface Ahead {
-  readonly prepared: PreparedBatch;
-  readonly head: readonly Statement[];
-  readonly sent?: Promise<CommitAnswer>;
-}
-
 const forgetPauseMs = 60_000;
 
 export class Applier {
@@ -65,7 +59,7 @@ export class Applier {
   readonly #parts: ApplyParts;
   readonly #division = new Division();
   #forgetAt = Date.now() + forgetPauseMs * Math.random();
-  #ahead: Ahead | undefined;
+  readonly #ahead: BatchAhead;
   /** The last batch went in one go, so it is likely that the next one does. */
   #smooth = true;
   #applying: readonly TransactionPart[] = [];
@@ -82,6 +76,12 @@ export class Applier {
       options.fetchRowsOf(xidsOf(this.#applying))(table, keys);
     const writes = { tables: this.#tables, connection, guard, fetchRows };
     this.#writer = this.#isOwn ? ownWriter(options.source, writes) : sourceWriter(writes);
+    this.#ahead = new BatchAhead({
+      connection,
+      tables: this.#tables,
+      writer: this.#writer,
+      headOf: (prepared, from) => this.#head(prepared, from),
+    });
     this.#parts = new ApplyParts({
       connection,
       tables: this.#tables,
@@ -169,16 +169,14 @@ export class Applier {
         head,
         sent,
         divides: this.#division.isWorthIt(changesOf(batch)),
-        meanwhile: () => this.#prepareAhead(batch, next),
+        meanwhile: () => this.#prepareNext(batch, next),
       });
     } catch (error) {
       await this.#connection.recordUndecided();
       throw prepared.allNew ? error : askAgain(error);
     }
     this.#smooth = outcome === 'at once';
-    // What was sent behind it has failed with it.
-    if (!this.#smooth && this.#ahead !== undefined)
-      this.#ahead = { prepared: this.#ahead.prepared, head: this.#ahead.head };
+    if (!this.#smooth) this.#ahead.hasFailed();
     await this.#forget();
     return outcome;
   }
@@ -200,7 +198,7 @@ export class Applier {
    */
   async settle(): Promise<void> {
     await this.#parts.abandon();
-    await this.#settleAhead();
+    await this.#ahead.settle();
   }
 
   /**
@@ -209,7 +207,7 @@ export class Applier {
    */
   async pass(lsn: Lsn, seenTime: bigint | undefined): Promise<void> {
     this.#expectNothingOpen();
-    await this.#settleAhead();
+    await this.#ahead.settle();
     const results = await this.session.group([begin, this.#frame.pass(lsn, seenTime), commit]);
     this.#frame.committed(results.at(-1), lsn);
     this.#connection.flushed();
@@ -218,7 +216,7 @@ export class Applier {
 
   /** Once it resolves all that is applied is durable on the target. */
   async flush(): Promise<void> {
-    await this.#settleAhead();
+    await this.#ahead.settle();
     if (this.durableLsn === this.progress) return;
     this.#expectNothingOpen();
     await this.#connection.flush();
@@ -230,7 +228,7 @@ export class Applier {
   }
 
   async close(): Promise<void> {
-    await this.#settleAhead().catch(() => {});
+    await this.#ahead.settle().catch(() => {});
     await this.session.close();
   }
 
@@ -256,42 +254,18 @@ export class Applier {
   }
 
   async #prepare(batch: Batch): Promise<Ahead> {
-    if (this.#ahead !== undefined && isSameBatch(this.#ahead.prepared.batch, batch)) {
-      const ahead = this.#ahead;
-      this.#ahead = undefined;
-      return ahead;
-    }
-    await this.#settleAhead();
+    const ahead = this.#ahead.take(batch);
+    if (ahead !== undefined) return ahead;
+    await this.#ahead.settle();
     const loaded = await this.#tables.load(batch.transactions);
     const prepared = prepareBatch(batch, loaded, this.#writer);
     return { prepared, head: this.#head(prepared, this.#frame.progress) };
   }
 
-  /** Whatever is wrong with it is said when its turn has come. Own streams wait for nothing here. */
-  #prepareAhead(current: Batch, next: NextBatch): void {
+  /** Own streams wait for nothing here. */
+  #prepareNext(current: Batch, next: NextBatch): void {
     const batch = this.#isOwn ? undefined : next();
-    const loaded = batch && this.#tables.known(batch.transactions);
-    if (batch === undefined || loaded === undefined) return;
-    try {
-      this.#ahead = this.#sendAhead(prepareBatch(batch, loaded, this.#writer), current.endLsn);
-    } catch {}
-  }
-
-  #sendAhead(prepared: PreparedBatch, from: Lsn): Ahead {
-    const { plan } = prepared;
-    const head = this.#head(prepared, from);
-    if (plan === undefined || !this.#smooth) return { prepared, head };
-    const all = atOnce(prepared, plan, this.#connection, head);
-    return { prepared, head, sent: this.#connection.sendBehind(all) };
-  }
-
-  async #settleAhead(): Promise<void> {
-    const ahead = this.#ahead;
-    this.#ahead = undefined;
-    await this.#connection.untilAlone();
-    const answer = await ahead?.sent?.catch(() => undefined);
-    if (ahead === undefined || answer === undefined) return;
-    this.#connection.committed(answer, ahead.prepared.batch.endLsn);
+    if (batch !== undefined) this.#ahead.prepare(batch, current, this.#smooth);
   }
 
   /** What decides nothing any more, from time to time. */
