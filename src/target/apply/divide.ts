@@ -32,7 +32,7 @@ export class Division {
 
   /** So many of the pieces of a batch went with care, or were divided. */
   found(troubled: number, of: number): void {
-    if (troubled > of / 8) this.#care *= 4;
+    if (troubled > 1 && troubled > of / 8) this.#care *= 4;
   }
 
   /** A batch that is no piece of another went without. */

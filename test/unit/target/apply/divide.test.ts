@@ -25,6 +25,8 @@ test('where many pieces are troubled larger batches are not divided, until it is
   expect(worth()).toEqual([true, true, true, true]);
   division.found(2, 16);
   expect(worth()).toEqual([true, true, true, true]);
+  division.found(1, 2);
+  expect(worth()).toEqual([true, true, true, true]);
   division.found(3, 16);
   expect(worth()).toEqual([false, true, true, true]);
   for (let i = 0; i < 3; i += 1) division.found(12, 16);
