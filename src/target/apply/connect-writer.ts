@@ -1,6 +1,5 @@
 // What writes on an applier's connection: another database's changes, or what a database's own stream tells.
 
-import type { Statement } from '../../postgres/statement-group.ts';
 import { Contest } from '../conflict/contest.ts';
 import type { Guard } from '../conflict/guarded-statements.ts';
 import type { Execute } from '../conflict/look-at-row.ts';
@@ -27,8 +26,14 @@ export function sourceWriter({ tables, connection, guard, fetchRows }: Connected
     onDecided: (settled) => ledger.decided(settled),
     onClash: (clash) => ledger.clashed(clash),
   });
-  const attempt = (statements: readonly Statement[]) => connection.attempt(statements);
-  return new SourceWriter({ tables, contest, fetchRows, execute, attempt, ledger });
+  return new SourceWriter({
+    tables,
+    contest,
+    fetchRows,
+    execute,
+    attempt: (statements) => connection.attempt(statements),
+    ledger,
+  });
 }
 
 /** `name`: of the database whose own stream it is. */
