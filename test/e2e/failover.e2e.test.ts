@@ -306,8 +306,9 @@ test('what a target has counts once its synchronous standby has it, also after a
   await primary.set('synchronous_standby_names', standbySlot);
   await b.query(`insert into t values (1, 'on both')`);
   await untilEqual(b, a, 't');
-  await standby.stop();
+  // Until then a flush is to come that would wait for the standby in place of the second row's.
   const before = await untilConfirmed();
+  await standby.stop();
   await b.query(`insert into t values (2, 'on one disk only')`);
   await untilWaitingForStandby();
   expect(await confirmed()).toBe(before);
@@ -390,7 +391,7 @@ async function confirmed(): Promise<bigint> {
 
 /** Of all that was written until now; nothing else writes on that server. */
 async function untilConfirmed(): Promise<bigint> {
-  let last = await confirmed();
+  let last: bigint | undefined;
   await eventually(
     async () => {
       const now = await confirmed();
@@ -400,7 +401,7 @@ async function untilConfirmed(): Promise<bigint> {
     },
     { intervalMs: 2_000, timeoutMs: 30_000 },
   );
-  return last;
+  return last ?? 0n;
 }
 
 async function untilWaitingForStandby(): Promise<void> {
