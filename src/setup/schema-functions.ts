@@ -141,8 +141,8 @@ begin
   delete from replicator.manifests m where m.stamp < horizon;
 end $body$`,
 
-  // Asserted of the tables that were written to: each must be as it was described. It is not immutable, but
-  // what it looks at changes only together with the table, and then the server plans anew what selects from it.
+  // A table must be as it was described. It is not immutable, but what it looks at changes only together with the
+  // table, and then the server plans anew what reads or writes its rows.
   `create function replicator.expect_shape(relation oid, expected text, label text) returns boolean
 language plpgsql immutable set search_path = '' as $body$
 begin
@@ -150,7 +150,7 @@ begin
     raise exception using errcode = 'RP004',
       message = pg_catalog.format('table %s was altered meanwhile', label);
   end if;
-  return false;
+  return true;
 end $body$`,
 ];
 

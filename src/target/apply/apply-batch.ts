@@ -30,8 +30,8 @@ export async function applyBatch(
   prepared: PreparedBatch,
   { connection, writer, head: begin, sent, divides, meanwhile }: ApplyBatchOptions,
 ): Promise<Outcome> {
-  const { batch, plan, shapes, claims, tables } = prepared;
-  const end = { connection, batch, shapes };
+  const { batch, plan, claims, tables } = prepared;
+  const end = { connection, batch };
   let stepsMayHelp = true;
   if (plan !== undefined) {
     const reply = sent ?? connection.sendAtOnce(atOnce(prepared, plan, connection, begin));
@@ -53,19 +53,18 @@ export async function applyBatch(
 
 /** All statements of its transaction but COMMIT. */
 export function atOnce(
-  { claims, shapes }: PreparedBatch,
+  { claims }: PreparedBatch,
   plan: readonly PlannedStatement[],
   connection: ApplyConnection,
   head: readonly Statement[],
 ): Statement[] {
   const statements = plan.map(({ statement }) => statement);
-  return [...head, ...connection.named([...claims, ...statements, ...shapes])];
+  return [...head, ...connection.named([...claims, ...statements])];
 }
 
 interface End {
   readonly connection: ApplyConnection;
   readonly batch: Batch;
-  readonly shapes: readonly Statement[];
 }
 
 /** Why rows need a look, and all is rolled back; or undefined. `before`: so many results are not of the plan. */
@@ -101,7 +100,7 @@ function isSettledInSteps({ code }: ReplicatorError, tables: ReadonlySet<TargetT
 
 async function gradually(
   head: readonly Statement[],
-  { connection, batch, shapes }: End,
+  { connection, batch }: End,
   write: () => Promise<void>,
 ): Promise<boolean> {
   try {
@@ -112,13 +111,13 @@ async function gradually(
     await connection.rollback();
     return false;
   }
-  await connection.commit(connection.named(shapes), batch.endLsn);
+  await connection.commit([], batch.endLsn);
   return true;
 }
 
 async function carefully(
   head: readonly Statement[],
-  { connection, batch, shapes }: End,
+  { connection, batch }: End,
   folds: readonly Fold[],
   write: () => Promise<void>,
 ): Promise<void> {
@@ -135,6 +134,6 @@ async function carefully(
       await connection.rollback();
       continue;
     }
-    return await connection.commit(connection.named(shapes), batch.endLsn);
+    return await connection.commit([], batch.endLsn);
   }
 }

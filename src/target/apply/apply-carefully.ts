@@ -12,7 +12,7 @@ import { coalesce, keyOfTuple, keyOfUpdate, newRowOf } from './coalesce.ts';
 import { divide, isWorthDividing } from './divide.ts';
 import type { FetchRows } from './fetch-rows.ts';
 import { foldWholeRows, isWholeRow, wholeRowOf } from './fold-whole-rows.ts';
-import { foldBatch, planTruncate } from './plan-batch.ts';
+import { foldBatch, truncateTables } from './plan-batch.ts';
 import { deleteRows, insertRows, updateRows, upsertRows } from './row-statements.ts';
 import type { RowWrite } from './step.ts';
 import type { KeyColumn, TargetTable } from './target-table.ts';
@@ -53,7 +53,8 @@ async function applyPart(
   for (const change of part.changes) {
     if (change.kind === 'truncate') {
       await write();
-      await context.execute(planTruncate(change, context.tableOf).statement);
+      for (const statement of truncateTables(change, context.tableOf))
+        await context.execute(statement);
       continue;
     }
     const table = context.tableOf(change.relation);

@@ -4,7 +4,6 @@ import { ReplicatorError } from '../../model/errors.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
 import type { ChangeCounts } from '../progress/progress.ts';
 import type { ApplyConnection } from './apply-connection.ts';
-import { expectShapes } from './expect-shapes.ts';
 import { countChanges, type PlannedStatement } from './plan-batch.ts';
 import type { TargetTable } from './target-table.ts';
 import { isContested, type LoadedTables, type TargetTables } from './target-tables.ts';
@@ -61,7 +60,7 @@ export class ApplyParts {
       if (plan === undefined) {
         await this.#answered(this.#open);
         await this.#write(part, loaded.tables, this.#open);
-      } else await this.#send(plan, loaded.tables, this.#open);
+      } else await this.#send(plan, this.#open);
       if (!this.#options.isOwn) addCounts(this.#open.counts, countChanges([part]));
       if (part.endLsn === undefined) return;
       await this.#answered(this.#open);
@@ -93,15 +92,11 @@ export class ApplyParts {
   }
 
   /** Behind the part before, which the server may not have done yet: if it fails, so does this one. */
-  async #send(
-    plan: readonly PlannedStatement[],
-    tables: ReadonlySet<TargetTable>,
-    open: OpenTransaction,
-  ): Promise<void> {
+  async #send(plan: readonly PlannedStatement[], open: OpenTransaction): Promise<void> {
     const { connection, writer } = this.#options;
     const statements = plan.map(({ statement }) => statement);
     const answer = connection
-      .sendOpen(connection.named([...statements, ...expectShapes(tables)]))
+      .sendOpen(connection.named(statements))
       .then((results) => writer.count(plan, results));
     answer.catch(() => {});
     const before = open.onItsWay;
@@ -134,7 +129,6 @@ export class ApplyParts {
       await connection.execute(writer.claims(folds));
       await writer.writeStepwise(folds);
     }
-    await connection.execute(expectShapes(tables));
   }
 
   /** What has arrived is undone; it will be sent again. */

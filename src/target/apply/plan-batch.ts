@@ -5,6 +5,7 @@ import type { Relation } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { ChangeCounts } from '../progress/progress.ts';
+import { expectDescribed } from './as-described.ts';
 import { coalesce, type TableChanges } from './coalesce.ts';
 import { foldWholeRows, isWholeRow, type WholeRowStep } from './fold-whole-rows.ts';
 import { rowsOf } from './row-sql.ts';
@@ -127,16 +128,14 @@ function planUpdates(
 }
 
 /** TRUNCATE of exactly the tables that the source named: CASCADE was resolved there. */
-export function planTruncate(
+export function truncateTables(
   change: TruncateChange,
   tableOf: (relation: Relation) => TargetTable,
-): PlannedStatement {
-  const tables = change.relations.map((relation) => rowsOf(tableOf(relation)));
+): Statement[] {
+  const tables = change.relations.map(tableOf);
   const identity = change.restartIdentity ? ' restart identity' : '';
-  return {
-    statement: { text: `truncate ${tables.join(', ')}${identity}` },
-    expects: { kind: 'nothing' },
-  };
+  const text = `truncate ${tables.map(rowsOf).join(', ')}${identity}`;
+  return [{ text }, ...tables.map(expectDescribed)];
 }
 
 export function countChanges(parts: readonly TransactionPart[]): ChangeCounts {

@@ -2,7 +2,6 @@
 // arrays is most of our own work, and can be done while the batch before is on its way.
 import type { Batch } from '../../model/batch.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
-import { expectShapes } from './expect-shapes.ts';
 import type { PlannedStatement } from './plan-batch.ts';
 import type { LoadedTables } from './target-tables.ts';
 import type { Writer } from './writer.ts';
@@ -12,7 +11,6 @@ export interface PreparedBatch extends LoadedTables {
   /** See Writer. */
   readonly claims: readonly Statement[];
   readonly plan: readonly PlannedStatement[] | undefined;
-  readonly shapes: readonly Statement[];
 }
 
 export function prepareBatch(batch: Batch, loaded: LoadedTables, writer: Writer): PreparedBatch {
@@ -22,7 +20,6 @@ export function prepareBatch(batch: Batch, loaded: LoadedTables, writer: Writer)
     batch,
     claims: writer.claims(folds),
     plan: writer.plan(folds, batch, loaded.tables),
-    shapes: expectShapes(loaded.tables),
   };
 }
 

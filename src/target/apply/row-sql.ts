@@ -1,5 +1,6 @@
 // What all statements over many rows are made of: arrays of values, and how they become rows again.
 import type { Value } from '../../model/tuple.ts';
+import { isAsDescribed } from './as-described.ts';
 import type { RowDelete, RowWrite } from './step.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
 import { encodeTextArray, notSent } from './text-array.ts';
@@ -9,24 +10,37 @@ export function rowsOf({ quoted, partitioned }: TargetTable): string {
   return partitioned ? quoted : `only ${quoted}`;
 }
 
-/** The first parameters, arrays of text, as rows of `u`. */
-export function unnest(names: readonly string[]): string {
-  return `(select ${unnestEach(names.map((name) => ({ name, type: 'text' })))}) as u`;
+/** The first parameters. */
+export type GivenArrays = readonly { readonly name: string; readonly type: string }[];
+
+/** Arrays of text as rows of `u`, for a statement about the table. */
+export function unnest(table: TargetTable, names: readonly string[]): string {
+  return `(${given(table, textArrays(names))}) as u`;
+}
+
+export function textArrays(names: readonly string[]): GivenArrays {
+  return names.map((name) => ({ name, type: 'text' }));
+}
+
+/** A SELECT of their rows. */
+export function given(table: TargetTable, arrays: GivenArrays): string {
+  return `select ${unnestEach(arrays)} where ${isAsDescribed(table)}`;
+}
+
+/** The same with a column `n`: which of the rows it is, from 1. */
+export function numbered(table: TargetTable, arrays: GivenArrays): string {
+  const n = 'pg_catalog.generate_subscripts($1::text[], 1) as n';
+  return `select ${unnestEach(arrays)}, ${n} where ${isAsDescribed(table)}`;
 }
 
 /**
  * A select list. There values are taken out of the arrays row by row; in FROM each array would be written to
  * a tuplestore of its own before: 12 instead of 8 microseconds for a row of 41 columns.
  */
-export function unnestEach(arrays: readonly { name: string; type: string }[]): string {
+function unnestEach(arrays: GivenArrays): string {
   return arrays
     .map(({ name, type }, i) => `pg_catalog.unnest($${i + 1}::${type}[]) as ${name}`)
     .join(', ');
-}
-
-/** The same as a SELECT, with a column `n`: which of the rows it is, from 1. */
-export function numbered(arrays: readonly { name: string; type: string }[]): string {
-  return `select ${unnestEach(arrays)}, pg_catalog.generate_subscripts($1::text[], 1) as n`;
 }
 
 /** The index's own equality, qualified: with an empty search_path `=` would miss citext's. */
@@ -55,6 +69,11 @@ export function insertFrom(
     .map((column, i) => `u.${nameOf(column, i)}::${column.castType}`)
     .join(', ');
   return `insert into ${quoted} as t (${names}) overriding system value select ${values} from ${given}`;
+}
+
+/** `k0`, `k1`, … */
+export function keyNames(key: readonly KeyColumn[]): string[] {
+  return key.map((_, i) => `k${i}`);
 }
 
 /** One array per key column. */

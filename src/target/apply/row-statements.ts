@@ -3,8 +3,9 @@
 
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { Parameter } from '../../postgres/statement-messages.ts';
+import { isAsDescribed } from './as-described.ts';
 import { encodeColumns } from './column-arrays.ts';
-import { insertFrom, keyArrays, matches, rowsOf, unnest } from './row-sql.ts';
+import { insertFrom, keyArrays, keyNames, matches, rowsOf, unnest } from './row-sql.ts';
 import { textOf } from './statement-texts.ts';
 import type { RowDelete, RowWrite } from './step.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
@@ -18,7 +19,7 @@ export function insertRows(table: TargetTable, rows: readonly Pick<RowWrite, 'ro
   const { columns } = table;
   if (columns.length === 0)
     return {
-      text: `insert into ${table.quoted} select from generate_series(1, $1::int)`,
+      text: `insert into ${table.quoted} select from generate_series(1, $1::int) where ${isAsDescribed(table)}`,
       values: [String(rows.length)],
     };
   const text = textOf(table, 'insert', () => insertFrom(table, givenRows(table)));
@@ -42,8 +43,9 @@ export function upsertRows(
   return { text, values: columnArrays(table, rows) };
 }
 
-function givenRows({ columns }: TargetTable): string {
-  return unnest(columns.map((_, i) => `c${i}`));
+function givenRows(table: TargetTable): string {
+  const names = table.columns.map((_, i) => `c${i}`);
+  return unnest(table, names);
 }
 
 function columnArrays(
@@ -148,11 +150,7 @@ function updateText(
     set.length === 0
       ? kept.map(({ quoted }) => `${quoted} = t.${quoted}`)
       : set.map((column, i) => `${column.quoted} = u.c${i}::${column.castType}`);
-  const names = [
-    ...key.map((_, i) => `k${i}`),
-    ...set.map((_, i) => `c${i}`),
-    ...fixed.map((_, i) => `f${i}`),
-  ];
+  const names = [...keyNames(key), ...set.map((_, i) => `c${i}`), ...fixed.map((_, i) => `f${i}`)];
   const same = fixed.map(
     (column, i) => ` and t.${column.quoted} operator(pg_catalog.=) u.f${i}::${column.castType}`,
   );
@@ -160,8 +158,8 @@ function updateText(
   const returning = expectAll ? ' returning 1' : '';
   const update =
     assignments.length > 0
-      ? `update ${rowsOf(table)} as t set ${assignments.join(', ')} from ${unnest(names)} ${where}${returning}`
-      : `select 1 from ${rowsOf(table)} as t, ${unnest(names)} ${where}`;
+      ? `update ${rowsOf(table)} as t set ${assignments.join(', ')} from ${unnest(table, names)} ${where}${returning}`
+      : `select 1 from ${rowsOf(table)} as t, ${unnest(table, names)} ${where}`;
   return expectAll
     ? `with touched as (${update}) ` +
         `select replicator.expect_rows(count(*), $${names.length + 1}::bigint) from touched`
@@ -177,7 +175,7 @@ export function deleteRows(
     table,
     `delete by ${places(key)}`,
     () =>
-      `delete from ${rowsOf(table)} as t using ${unnest(key.map((_, i) => `k${i}`))} ` +
+      `delete from ${rowsOf(table)} as t using ${unnest(table, keyNames(key))} ` +
       `where ${matches(key, (_, i) => `k${i}`)}`,
   );
   return { text, values: keyArrays(key, deletes) };

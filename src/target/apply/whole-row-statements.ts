@@ -4,6 +4,7 @@
 // index can be used; where there is none, one scan and a hash join serve a whole statement.
 import type { Tuple } from '../../model/tuple.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
+import { isAsDescribed } from './as-described.ts';
 import { encodeColumns } from './column-arrays.ts';
 import type { Replacement, WholeRowStep } from './fold-whole-rows.ts';
 import type { PlannedStatement } from './plan-batch.ts';
@@ -121,7 +122,10 @@ function finding(
 ): { sql: string; values: (Buffer | string)[] } {
   const { columns } = table;
   const names = [...columns.map((_, i) => `c${i}`), ...news.map((_, i) => `n${i}`)];
-  const given = names.length === 0 ? 'generate_series(1, $1::int) as u' : unnest(names);
+  const given =
+    names.length === 0
+      ? `(select from generate_series(1, $1::int) where ${isAsDescribed(table)}) as u`
+      : unnest(table, names);
   const values =
     names.length === 0 ? [String(olds.length)] : [...encodeColumns(olds, columns), ...news];
   const typed = columns.map(({ castType }, i) => `u.c${i}::${castType}`).join(', ');

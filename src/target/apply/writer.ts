@@ -13,7 +13,7 @@ import {
   foldBatch,
   type PlannedStatement,
   planStep,
-  planTruncate,
+  truncateTables,
 } from './plan-batch.ts';
 import type { TargetTable } from './target-table.ts';
 import type { TargetTables } from './target-tables.ts';
@@ -175,14 +175,16 @@ export class SourceWriter implements Writer {
   #plan(fold: Fold, options: WholeOptions): PlannedStatement[] {
     const { tables, contest } = this.#options;
     if (fold.kind === 'truncate')
-      return [planTruncate(fold.change, (relation) => tables.of(relation))];
+      return truncateTables(fold.change, (relation) => tables.of(relation)).map(expectNothing);
     if (fold.kind === 'whole rows') return planWholeRows(fold.table, fold.step);
     const { table, step } = fold;
     if (!table.contested || table.key === undefined) return planStep(table, step, options);
-    return contest
-      .plan(table, table.key, step, options)
-      .map((statement) => ({ statement, expects: { kind: 'nothing' } }));
+    return contest.plan(table, table.key, step, options).map(expectNothing);
   }
+}
+
+function expectNothing(statement: Statement): PlannedStatement {
+  return { statement, expects: { kind: 'nothing' } };
 }
 
 /** Where one database writes, its change is always applied. */

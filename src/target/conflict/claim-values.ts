@@ -59,7 +59,7 @@ function claimAll(
   takings: readonly Taking[],
   rank: number,
 ): Statement {
-  const given = new Given(key, takings);
+  const given = new Given(table, key, takings);
   for (const i of unique.columns.keys())
     given.add(`v${i}`, arrayOf(takings.map(({ values }) => values[i])));
   const version = `commit_time, ${given.parameter(String(rank), 'integer')}`;

@@ -2,7 +2,15 @@
 
 import { givenKeyHash } from '../../postgres/key-hash.ts';
 import { encodeColumns } from '../apply/column-arrays.ts';
-import { keyArrays, matches, numbered, unnestEach } from '../apply/row-sql.ts';
+import {
+  type GivenArrays,
+  given,
+  keyArrays,
+  keyNames,
+  matches,
+  numbered,
+  textArrays,
+} from '../apply/row-sql.ts';
 import { earliestTime, type RowDelete, type RowWrite } from '../apply/step.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
 import { encodeTimeArray } from '../apply/time-array.ts';
@@ -10,15 +18,19 @@ import { encodeTimeArray } from '../apply/time-array.ts';
 /** The rows that come with a statement: their key, commit time and further columns, in arrays. */
 export class Given {
   readonly values: (Buffer | string)[];
-  readonly #arrays: { readonly name: string; readonly type: string }[];
+  readonly #table: TargetTable;
+  #arrays: GivenArrays;
   #scalars = 0;
 
-  constructor(key: readonly KeyColumn[], rows: readonly RowDelete[], keys = keyArrays(key, rows)) {
+  constructor(
+    table: TargetTable,
+    key: readonly KeyColumn[],
+    rows: readonly RowDelete[],
+    keys = keyArrays(key, rows),
+  ) {
+    this.#table = table;
     this.values = [...keys, encodeTimeArray(rows.map(({ time }) => time))];
-    this.#arrays = [
-      ...key.map((_, i) => ({ name: `k${i}`, type: 'text' })),
-      { name: 'commit_time', type: 'timestamptz' },
-    ];
+    this.#arrays = [...textArrays(keyNames(key)), { name: 'commit_time', type: 'timestamptz' }];
   }
 
   /**
@@ -26,6 +38,7 @@ export class Given {
    * several write, a changed key is a delete and an insert.
    */
   static ofWrites(
+    table: TargetTable,
     key: readonly KeyColumn[],
     columns: readonly TargetColumn[],
     writes: readonly RowWrite[],
@@ -34,7 +47,7 @@ export class Given {
     const rest = columns.filter(({ index }) => !inKey.has(index));
     const rows = writes.map(({ row }) => row);
     const arrays = encodeColumns(rows, [...key, ...rest]);
-    const given = new Given(key, writes, arrays.slice(0, key.length));
+    const given = new Given(table, key, writes, arrays.slice(0, key.length));
     for (const [i, { index }] of rest.entries())
       given.add(`c${index}`, arrays[key.length + i] as Buffer);
     return { given, columnName: ({ index }) => inKey.get(index) ?? `c${index}` };
@@ -43,7 +56,7 @@ export class Given {
   /** Before any `parameter`. */
   add(name: string, array: Buffer, type = 'text'): void {
     this.values.push(array);
-    this.#arrays.push({ name, type });
+    this.#arrays = [...this.#arrays, { name, type }];
   }
 
   /** The commit time of each row's first change, before any `parameter`; gives its SQL. */
@@ -62,12 +75,12 @@ export class Given {
 
   /** `given as (…)`, for a WITH clause. */
   get cte(): string {
-    return `given as (select ${unnestEach(this.#arrays)})`;
+    return `given as (${given(this.#table, this.#arrays)})`;
   }
 
   /** The same with a column `n`: which of the rows it is, from 1. */
   get numbered(): string {
-    return `given as (${numbered(this.#arrays)})`;
+    return `given as (${numbered(this.#table, this.#arrays)})`;
   }
 }
 

@@ -45,7 +45,7 @@ export function guardedUpdate(
   { hiding }: WholeOptions,
 ): GuardedStatement<RowWrite> {
   const set = writable(table);
-  const { given, columnName } = Given.ofWrites(key, set, writes);
+  const { given, columnName } = Given.ofWrites(table, key, set, writes);
   const assignments = set.map(
     (column) => `${column.quoted} = u.${columnName(column)}::${column.castType}`,
   );
@@ -76,7 +76,7 @@ export function guardedInsert(
   guard: Guard,
   { hiding, mayExist }: WholeOptions,
 ): GuardedStatement<RowWrite> {
-  const { given, columnName } = Given.ofWrites(key, table.columns, writes);
+  const { given, columnName } = Given.ofWrites(table, key, table.columns, writes);
   const firstTime = given.firstTime(writes);
   const rank = given.parameter(String(guard.rank), 'integer');
   const buried = `select from replicator.tombstones b where b.relation = ${table.oid}`;
@@ -133,7 +133,7 @@ export function guardedDelete(
   deletes: readonly RowDelete[],
   guard: Guard,
 ): GuardedStatement<RowDelete> {
-  const given = new Given(key, deletes);
+  const given = new Given(table, key, deletes);
   const passes = older(table, guard, given, given.firstTime(deletes));
   const rank = given.parameter(String(guard.rank), 'integer');
   const remove =
@@ -183,7 +183,7 @@ export function bury(
   rows: readonly RowDelete[],
   rank: number,
 ): Statement {
-  const given = new Given(key, rows);
+  const given = new Given(table, key, rows);
   const text = buryGiven(table, key, given.parameter(String(rank), 'integer'));
   return { text: `with ${given.cte} ${text}`, values: given.values };
 }

@@ -18,10 +18,9 @@ export function insertAbsent(
   const { columns, uniques } = table;
   const anyIndex = uniques.length > 0 && attempt < 5;
   const arbiter = anyIndex ? '' : ` (${key.map(({ quoted }) => quoted).join(', ')})`;
+  const names = columns.map((_, i) => `c${i}`);
   return {
-    text:
-      `${insertFrom(table, unnest(columns.map((_, i) => `c${i}`)))} ` +
-      `on conflict${arbiter} do nothing`,
+    text: `${insertFrom(table, unnest(table, names))} ` + `on conflict${arbiter} do nothing`,
     values: encodeColumns([write.row], columns),
   };
 }

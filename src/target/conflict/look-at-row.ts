@@ -4,7 +4,7 @@ import type { Version } from '../../model/version.ts';
 import { rowKeyHash } from '../../postgres/key-hash.ts';
 import { ownXid } from '../../postgres/own-xid.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
-import { keyArrays, numbered, rowsOf } from '../apply/row-sql.ts';
+import { keyArrays, keyNames, numbered, rowsOf, textArrays } from '../apply/row-sql.ts';
 import type { RowDelete, SingleRow } from '../apply/step.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { matchesKey, tombstoneOf } from './given-rows.ts';
@@ -82,7 +82,7 @@ export function rowsUnderKeys(
   key: readonly KeyColumn[],
   rows: readonly RowDelete[],
 ): Question<FoundRow[]> {
-  const given = `(${numbered(key.map((_, i) => ({ name: `k${i}`, type: 'text' })))}) as u`;
+  const given = `(${numbered(table, textArrays(keyNames(key)))}) as u`;
   const values = keyArrays(key, rows);
   const from = `${rowsOf(table)} as t join ${given} on ${matchesKey(key)}`;
   const columns = table.columns.map(({ quoted }) => `, t.${quoted}`).join('');

@@ -7,7 +7,7 @@ import { isOlder, type Version } from '../../model/version.ts';
 import { givenKeyHash, rowKeyHash } from '../../postgres/key-hash.ts';
 import { ownXid } from '../../postgres/own-xid.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
-import { arrayOf, keyArrays, rowsOf, unnest } from '../apply/row-sql.ts';
+import { arrayOf, keyArrays, keyNames, rowsOf, unnest } from '../apply/row-sql.ts';
 import { deleteRows } from '../apply/row-statements.ts';
 import type { KeyColumn, TargetTable, UniqueKey } from '../apply/target-table.ts';
 import { matchesValues, remember, valuesHash, valuesTaken } from './claim-values.ts';
@@ -62,7 +62,7 @@ export function holdersOfValues(
   if (writtenAt === undefined || taken.length === 0)
     return { statements: [], read: () => undefined, isLocked: () => true };
   const ownKey: Statement = {
-    text: `select ${givenKeyHash(key)} from ${unnest(key.map((_, i) => `k${i}`))}`,
+    text: `select ${givenKeyHash(key)} from ${unnest(table, keyNames(key))}`,
     values: keyArrays(key, [incoming]),
   };
   const locks = taken.map(({ unique, values }) => lockHolder(table, unique, values));
@@ -125,7 +125,7 @@ function findClaim(table: TargetTable, unique: UniqueKey, values: readonly Value
   const hash = valuesHash(unique);
   return {
     text:
-      `select ${hash}, c.key_hash, c.commit_time, c.rank from ${givenValues(unique)} ` +
+      `select ${hash}, c.key_hash, c.commit_time, c.rank from ${givenValues(table, unique)} ` +
       // Not joined to all of the table's claims: see tombstoneOf.
       'left join lateral (select r.key_hash, r.commit_time, r.rank from replicator.claims r ' +
       `where r.relation = ${table.oid} and r.value_hash = ${hash} offset 0) c on true`,
@@ -134,11 +134,12 @@ function findClaim(table: TargetTable, unique: UniqueKey, values: readonly Value
 }
 
 function holding(table: TargetTable, unique: UniqueKey): string {
-  return `${rowsOf(table)} as t join ${givenValues(unique)} on ${matchesValues(unique)}`;
+  return `${rowsOf(table)} as t join ${givenValues(table, unique)} on ${matchesValues(unique)}`;
 }
 
-function givenValues({ columns }: UniqueKey): string {
-  return unnest(columns.map((_, i) => `v${i}`));
+function givenValues(table: TargetTable, { columns }: UniqueKey): string {
+  const names = columns.map((_, i) => `v${i}`);
+  return unnest(table, names);
 }
 
 function single(values: readonly Value[]): Buffer[] {

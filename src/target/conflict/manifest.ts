@@ -2,7 +2,7 @@
 // `replicator.version_of` reads them.
 import { givenKeyHash } from '../../postgres/key-hash.ts';
 import { ownXid } from '../../postgres/own-xid.ts';
-import { unnest } from '../apply/row-sql.ts';
+import { keyNames, unnest } from '../apply/row-sql.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 
 /** SQL of what an entry is made of. */
@@ -19,7 +19,7 @@ export function keepManifest(
   key: readonly KeyColumn[],
   { rank, stamp, times }: ManifestValues,
 ): string {
-  const keys = unnest(key.map((_, i) => `k${i}`));
+  const keys = unnest(table, keyNames(key));
   return (
     'insert into replicator.manifests as m ' +
     '(xid, relation, rank, stamp, key_hashes, commit_times) ' +

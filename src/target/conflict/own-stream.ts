@@ -37,7 +37,7 @@ function ownDelete(
   rows: readonly RowDelete[],
   self: OwnSelf,
 ): Statement {
-  const given = new Given(key, rows);
+  const given = new Given(table, key, rows);
   const rank = given.parameter(String(self.rank), 'integer');
   const bury = `buried as (${buryGiven(table, key, rank)})`;
   const remove = removeOlder(table, key, `(u.commit_time, ${rank})`);
@@ -60,7 +60,7 @@ function ownWrite(
   rows: readonly RowDelete[],
   self: OwnSelf,
 ): Statement {
-  const given = new Given(key, rows);
+  const given = new Given(table, key, rows);
   // Most keys have no tombstone, and then nothing else is looked at.
   const beaten =
     '(select u.*, b.commit_time as b_time, b.rank as b_rank ' +

@@ -19,7 +19,10 @@ const columns: KeyColumn[] = ['id', 'v', 'w', 'n'].map((name, index) => ({
   collation: null,
 }));
 const key = columns.slice(0, 1);
-const tables = ['t', 'u'].map((quoted) => ({ quoted, columns, key }) as unknown as TargetTable);
+const tables = ['t', 'u'].map(
+  (quoted) =>
+    ({ quoted, label: quoted, oid: '1', shape: 'hash', columns, key }) as unknown as TargetTable,
+);
 
 const sent: Value[][] = [
   ['1', 'v', 'w', 'n'],
@@ -50,4 +53,8 @@ test('each table, columns that are sent and way to write them has a text of its 
   const texts = everyStatement();
   expect(new Set(texts).size).toBe(2 * (3 + 3 * 8));
   expect(everyStatement()).toEqual(texts);
+});
+
+test('each raises when the table is not as it was described', () => {
+  for (const text of everyStatement()) expect(text).toContain('where replicator.expect_shape(1,');
 });
