@@ -4,13 +4,14 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { ReplicatorError } from '../model/errors.ts';
-import { formatLsn } from '../model/lsn.ts';
+import { formatLsn, type Lsn, parseLsn, zeroLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { type CatalogTable, describeTables } from '../postgres/catalog.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../postgres/identifiers.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
 import type { Session } from '../postgres/session.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
+import { copyMemory } from './copy-memory.ts';
 import { type CopyVersionsOptions, copyVersions } from './copy-versions.ts';
 import type { ExportedSnapshot } from './exported-snapshot.ts';
 
@@ -55,32 +56,65 @@ export async function copyTable(table: TableName, options: CopyOptions): Promise
     if (!(await isEmpty(target, table))) throw notEmpty(target, table);
     await source.transaction(async () => {
       await source.query(`set transaction snapshot ${quoteLiteral(snapshot.name)}`);
+      const positions = await readPositions(options);
       await streamRows(described, options);
-      if (options.contenders.length > 0) await copyVersions(described, options);
-      await recordCopied(table, options);
+      if (options.contenders.length > 0) {
+        await copyMemory(table, source, target);
+        await copyVersions(described, options);
+      }
+      await recordCopied(table, positions, options);
     }, 'begin isolation level repeatable read read only');
   });
 }
 
 /**
  * From where on each feed's changes count. What the snapshot holds of another source is what was
- * applied to the copied database by then: its progress there, read in that same snapshot.
+ * applied to the copied database by then: its progress there, read in that same snapshot. Throws SERVER_BUSY when
+ * the target has passed by more, which would not be sent again.
  */
-async function recordCopied(table: TableName, options: CopyOptions): Promise<void> {
+async function readPositions(options: CopyOptions): Promise<ReadonlyMap<string, Lsn>> {
   const { source, target, snapshot, feeds } = options;
-  const applied = await source.query<{ source: string; lsn: string }>(
-    'select source, lsn::text as lsn from replicator.progress',
+  const others = feeds.map((feed) => feed.source).filter((name) => name !== source.database.name);
+  const positions = new Map([[source.database.name, snapshot.consistentLsn]]);
+  const passed = await readProgress(target, others);
+  for (const [name, lsn] of await readProgress(source, others)) {
+    if (lsn < (passed.get(name) ?? zeroLsn)) throw hasLess(source, target, name);
+    positions.set(name, lsn);
+  }
+  return positions;
+}
+
+async function readProgress(
+  session: Session,
+  sources: readonly string[],
+): Promise<ReadonlyMap<string, Lsn>> {
+  const rows = await session.query<{ source: string; lsn: string }>(
+    'select source, lsn::text as lsn from replicator.progress where source = any ($1)',
+    [sources],
   );
+  return new Map(rows.map(({ source, lsn }) => [source, parseLsn(lsn)]));
+}
+
+function hasLess({ database: from }: Session, { database: to }: Session, other: string): Error {
+  return new ReplicatorError(
+    'SERVER_BUSY',
+    `${from.name}:${to.name}: ${from.name} has less of ${other} than ${to.name}, and is copied once it has as much`,
+    { hint: `if ${other}:${from.name} is paused or has failed, see to that` },
+  );
+}
+
+async function recordCopied(
+  table: TableName,
+  positions: ReadonlyMap<string, Lsn>,
+  { target, feeds }: CopyOptions,
+): Promise<void> {
   for (const feed of feeds) {
-    const copiedAt =
-      feed.source === source.database.name
-        ? formatLsn(snapshot.consistentLsn)
-        : applied.find((row) => row.source === feed.source)?.lsn;
+    const copiedAt = positions.get(feed.source);
     if (copiedAt === undefined) continue;
     await target.query(
       `insert into replicator.tables (source, table_schema, table_name, sync, copied_at, copied)
        values ($1, $2, $3, $4, $5, true) ${unlessJoined}`,
-      [feed.source, table.schema, table.name, feed.sync, copiedAt],
+      [feed.source, table.schema, table.name, feed.sync, formatLsn(copiedAt)],
     );
   }
 }

@@ -1,13 +1,13 @@
 // The versions of copied rows, where several databases write the table. The copy's own time would be
 // newer than changes of the others that have yet to come, so it is stamped as older than everything,
 // and the versions that such a change could still meet go along one by one.
-import { formatCommitTime } from '../model/commit-time.ts';
 import { latenessMs } from '../model/version.ts';
 import type { CatalogTable } from '../postgres/catalog.ts';
 import { quoteTable } from '../postgres/identifiers.ts';
 import { givenKeyHash, hashedKey, rowKeyHash } from '../postgres/key-hash.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
 import { ownXid } from '../postgres/own-xid.ts';
+import { copyStamp, rowStamp } from '../postgres/row-stamp.ts';
 import type { Session } from '../postgres/session.ts';
 
 export interface CopyVersionsOptions {
@@ -17,9 +17,6 @@ export interface CopyVersionsOptions {
   /** Whose changes meet in the table on the target; empty when only the source's come. */
   readonly contenders: readonly string[];
 }
-
-/** As early as can be: a time of 0, the start of 2000, means to PostgreSQL that none is given. */
-const beforeAll = formatCommitTime(1n);
 
 /** So many rows at a time. */
 const rowsPerStatement = 50_000;
@@ -31,7 +28,7 @@ export async function copyVersions(
 ): Promise<void> {
   const functions = await originFunctions(target);
   // 0/0: only the time is meant, no progress.
-  await target.query(`select ${functions}xact_setup('0/0', $1)`, [beforeAll]);
+  await target.query(`select ${functions}xact_setup('0/0', $1)`, [copyStamp]);
   const key = hashedKey(table);
   if (key === undefined) return;
   const earliest = await earliestToCome(source, target, contenders);
@@ -40,7 +37,7 @@ export async function copyVersions(
             v.commit_time::text as commit_time, v.rank::text as rank
      from ${table.partitioned ? '' : 'only '}${quoteTable(table)} t,
           lateral replicator.version_of(t.xmin, ${table.oid}, ${rowKeyHash(key)}) v
-     where pg_catalog.pg_xact_commit_timestamp(t.xmin) >= $1::timestamptz and v.commit_time >= $1::timestamptz`,
+     where ${rowStamp(table.oid)} >= $1::timestamptz and v.commit_time >= $1::timestamptz`,
     [earliest],
   );
   for (let start = 0; start < found.length; start += rowsPerStatement) {

@@ -12,6 +12,7 @@ import { publicationName } from '../postgres/object-names.ts';
 import { publishedTables } from '../postgres/publication.ts';
 import type { Session } from '../postgres/session.ts';
 import { addToPublication } from './add-to-publication.ts';
+import { copyMemory, untilRemembered } from './copy-memory.ts';
 import { type CopyProgress, copyTable, type Feed, unlessJoined } from './copy-table.ts';
 import { decideJoins, type JoinParties, type Verdict } from './decide-join.ts';
 import { exportSnapshot } from './exported-snapshot.ts';
@@ -125,11 +126,13 @@ async function copyAll(tables: readonly TableOptions[], options: JoinOptions): P
   // Slots are shared by the cluster, so the name says whose it is.
   const slot = `replicator_copy_${subscription.source}__${subscription.target}`;
   await using snapshot = await exportSnapshot(source.database, slot);
+  const isContested = ({ table }: TableOptions) =>
+    hasSeveralWriters(config, subscription.target, table);
+  await copyOwnMemory(tables.filter(isContested), options);
   for (const found of tables) {
     const { table } = found;
     const feeds = feedsOf(found, options);
-    const isContested = hasSeveralWriters(config, subscription.target, table);
-    const contenders = isContested ? contendersAt(config, subscription.target) : [];
+    const contenders = isContested(found) ? contendersAt(config, subscription.target) : [];
     await copyTable(table, { source, target, snapshot, feeds, contenders, onProgress });
     log.info(
       {
@@ -140,6 +143,16 @@ async function copyAll(tables: readonly TableOptions[], options: JoinOptions): P
       'table copied',
     );
   }
+}
+
+/** Of what the snapshot holds. A snapshot is older than what the source remembers of its own changes in it. */
+async function copyOwnMemory(
+  tables: readonly TableOptions[],
+  { config, source, target }: JoinOptions,
+): Promise<void> {
+  if (tables.length === 0 || !config.ownStreams.includes(source.database.name)) return;
+  await untilRemembered(source);
+  for (const { table } of tables) await copyMemory(table, source, target);
 }
 
 /** This subscription, and the others that bring the table to the target. */

@@ -4,6 +4,7 @@
 // at row by row.
 import { formatCommitTime } from '../../model/commit-time.ts';
 import { givenKeyHash } from '../../postgres/key-hash.ts';
+import { rowStamp } from '../../postgres/row-stamp.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { nameOf } from '../apply/coalesce.ts';
 import { insertFrom, rowsOf } from '../apply/row-sql.ts';
@@ -193,13 +194,13 @@ export function bury(
  * has no commit time yet: it is the same source's. One without any is older than everything.
  */
 function older(
-  { contested }: TargetTable,
+  { oid, contested }: TargetTable,
   { originId, rank }: Guard,
   given: Given,
   time: string,
 ): string {
   const window = given.parameter(`${contested?.windowMs ?? 0} ms`, 'interval');
-  const isOlder = `coalesce(pg_catalog.pg_xact_commit_timestamp(t.xmin) < ${time} - ${window}, true)`;
+  const isOlder = `coalesce(${rowStamp(oid)} < ${time} - ${window}, true)`;
   return originId === undefined
     ? `(${isOlder} or replicator.rank_of(t.xmin) = ${given.parameter(String(rank), 'integer')})`
     : `(${isOlder} or (pg_catalog.pg_xact_commit_timestamp_origin(t.xmin)).roident = ${given.parameter(originId, 'oid')})`;

@@ -1,0 +1,16 @@
+// The commit time that PostgreSQL keeps of what wrote a row. Its exact version is never later, so who passes by this
+// passes by that: a batch is stamped with its newest commit time. A copy is stamped as older than everything, so
+// that whatever its rows would lose against wins; those whose versions went along count as the newest of them.
+import { formatCommitTime } from '../model/commit-time.ts';
+
+/** As early as can be: a time of 0, the start of 2000, means to PostgreSQL that none is given. */
+export const copyStamp = formatCommitTime(1n);
+
+/** SQL of the stamp of `t`, a row of the table with that oid; NULL when it is older than everything. */
+export function rowStamp(relation: string): string {
+  const stamp = 'pg_catalog.pg_xact_commit_timestamp(t.xmin)';
+  return (
+    `case when ${stamp} = '${copyStamp}' then (select m.stamp from replicator.manifests m ` +
+    `where m.xid = t.xmin::text::bigint and m.relation = ${relation}) else ${stamp} end`
+  );
+}
