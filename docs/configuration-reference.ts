@@ -17,7 +17,7 @@ key with a comment, [config/examples](../../config/examples) has one file per to
   count in 1024.
 - Relative paths start at the folder of the file.
 - Names of databases: up to 20 lower-case letters and digits, with single underscores between them.
-- Changes take effect at the next start, \`log.level\` too for now.
+- Changes take effect when \`run\` starts, or reads the file again on SIGHUP; \`log.level\` too.
 - What \`conflict\` and the keys beside it mean is told in [conflicts](conflicts.md). \`max_clock_skew\` is what
   \`check\` warns of.
 - Tables that are to be treated differently get a relgroup and a sync of their own, and are excluded from
