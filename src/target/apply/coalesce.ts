@@ -39,7 +39,7 @@ export function coalesce(
 ): Step[] {
   const { key, uniques } = table;
   if (key === undefined) return [insertsAlone(table, { changes, times })];
-  // what is claimed is so by every change
+  // Every change claims its values of other unique keys, also one that a later change covers.
   const isSaid = inFull || uniques.length > 0;
   // No key is inserted twice; the server would refuse it, and all is done in full then.
   if (!isSaid && changes.every(({ kind }) => kind === 'insert'))
@@ -51,7 +51,7 @@ export function coalesce(
   return builder.finish();
 }
 
-/** The key's values in a tuple, or undefined when one of them was not sent. */
+/** The key's values in a tuple; `unchanged` for one that was not sent. */
 export function keyOfTuple(positions: readonly number[], tuple: Tuple): readonly Value[] {
   return positions.map((position) => tuple.at(position));
 }

@@ -3,9 +3,8 @@ import { ReplicatorError } from '../../model/errors.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { Guard } from './guarded-statements.ts';
 
-/** Throws NOT_SET_UP when the source has no rank on this target. */
 /**
- * Throws NOT_SET_UP when the source has no rank there, and CONFIGURATION when versions are to decide and
+ * Throws NOT_SET_UP when the source has no rank on this target, and CONFIGURATION when versions are to decide and
  * the server has been restarted without keeping them: every row would be older than everything.
  */
 export async function readGuard(
