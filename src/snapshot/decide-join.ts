@@ -8,10 +8,11 @@ import type { LostTables } from './follow-tables.ts';
 import { letEarlierCopy, letOthersCopy, refuseOtherWriters } from './other-writers.ts';
 
 /**
- * `copy`: rows are copied. `as it is`: both sides are taken for equal. `empty`: there is nothing to
- * copy, which must still be so when it joins. `wait`: it holds rows and nothing says to copy them.
+ * `copy`: rows are copied. `copied`: another copy of ours brought them. `as it is`: both sides are taken for equal.
+ * `empty`: there is nothing to copy, which must still be so when it joins. `wait`: it holds rows and nothing says to
+ * copy them.
  */
-export type Verdict = 'copy' | 'as it is' | 'empty' | 'wait';
+export type Verdict = 'copy' | 'copied' | 'as it is' | 'empty' | 'wait';
 
 export interface JoinParties {
   readonly config: Config;
@@ -78,7 +79,7 @@ async function decideCopy(
     // The source has no rows of its own: whoever has them fills the target first.
     if (sourceEmpty || (await wasCopied(source, table))) {
       await letOthersCopy(config, subscription, table);
-      return sourceEmpty ? 'empty' : 'as it is';
+      return sourceEmpty ? 'empty' : 'copied';
     }
     await letEarlierCopy(config, subscription, table);
     await refuseOtherWriters(config, subscription, table, { from: source, to: target });
@@ -90,6 +91,6 @@ async function decideCopy(
   if (bothWays && sourceEmpty) return 'empty';
   // What is there came from a database that feeds the source too.
   if ((bothWays || (await wasCopied(target, table))) && (await wasCopied(source, table)))
-    return 'as it is';
+    return 'copied';
   return initialCopy === 'once' ? 'refuse' : 'as it is';
 }

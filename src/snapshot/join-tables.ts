@@ -46,11 +46,12 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
   const verdicts = await decideJoins(fresh, syncs, lost, options);
   const having = (kind: Verdict) => fresh.filter((found) => verdicts.get(found) === kind);
   const asTheyAre = having('as it is');
-  const notEmptyAnyMore = await joinWithoutCopy(asTheyAre, having('empty'), options);
-  const copied = having('copy');
-  if (copied.length > 0) {
+  const filled = [...having('copied'), ...asTheyAre];
+  const notEmptyAnyMore = await joinWithoutCopy(filled, having('empty'), options);
+  const missing = having('copy');
+  if (missing.length > 0) {
     options.onCopy();
-    await copyAll(copied, options);
+    await copyAll(missing, options);
   }
   for (const { table } of [...having('wait'), ...notEmptyAnyMore])
     log.warn(
@@ -79,7 +80,7 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
  * its changes since. Gives those that were to join as empty and are not any more.
  */
 async function joinWithoutCopy(
-  asTheyAre: readonly TableOptions[],
+  filled: readonly TableOptions[],
   empty: readonly TableOptions[],
   options: JoinOptions,
 ): Promise<TableOptions[]> {
@@ -88,7 +89,7 @@ async function joinWithoutCopy(
   const published = new Set((await publishedTables(source, name)).map(tableLabel));
   const records: [TableOptions, Lsn][] = [];
   const left: TableOptions[] = [];
-  for (const found of [...asTheyAre, ...empty]) {
+  for (const found of [...filled, ...empty]) {
     const from = published.has(tableLabel(found.table))
       ? progress
       : await addToPublication(source, found.table, { onlyIfEmpty: empty.includes(found) });

@@ -103,7 +103,7 @@ export class ComparisonRunner {
     const { onlyFirst, onlySecond, differing } = found;
     this.#log.warn(
       { ...facts, only_on_source: onlyFirst, only_on_target: onlySecond, differing },
-      'tables differ although initial_copy is none: see `replicator status --output json`',
+      'tables differ that joined without a copy: see `replicator status --output json`',
     );
   }
 
