@@ -139,28 +139,17 @@ export class Applier {
    * the target. `next`: the batch that will follow, if it is known by then, to be prepared meanwhile.
    */
   async apply(batch: Batch, next: NextBatch = () => undefined): Promise<void> {
-    const outcome = await this.#applyWhole(batch, next);
-    if (outcome === 'to be divided') await this.#applyDivided(batch, next);
+    const outcome = await this.#applyBatch(batch, next);
     if (outcome === 'at once') this.#division.wasNotNeeded(changesOf(batch));
   }
 
-  async #applyDivided({ transactions }: Batch, next: NextBatch): Promise<void> {
-    const batches = divide(transactions).map(batchOf);
-    let troubled = 0;
-    for (const [i, batch] of batches.entries()) {
-      const behind = () => batches[i + 1] ?? next();
-      const outcome = await this.#applyWhole(batch, behind);
-      if (outcome === 'to be divided') await this.#applyDivided(batch, behind);
-      if (outcome === 'to be divided' || outcome === 'with care') troubled += 1;
-    }
-    this.#division.found(troubled, batches.length);
-  }
-
-  async #applyWhole(batch: Batch, next: NextBatch): Promise<Outcome> {
+  /** `allNew`: of a piece, whether the whole batch's tables were; that has described them for all of its pieces. */
+  async #applyBatch(batch: Batch, next: NextBatch, allNew?: boolean): Promise<Outcome> {
     this.#expectNothingOpen();
     const { prepared, head, sent } = await this.#prepare(batch);
     this.#frame.refuseApplied(batch.endLsn);
     this.#applying = batch.transactions;
+    const isNew = allNew ?? prepared.allNew;
     let outcome: Outcome;
     try {
       outcome = await applyBatch(prepared, {
@@ -173,12 +162,23 @@ export class Applier {
       });
     } catch (error) {
       await this.#connection.recordUndecided();
-      throw prepared.allNew ? error : askAgain(error);
+      throw isNew ? error : askAgain(error);
     }
     this.#smooth = outcome === 'at once';
     if (!this.#smooth) this.#ahead.hasFailed();
     await this.#forget();
+    if (outcome === 'to be divided') await this.#applyDivided(batch, next, isNew);
     return outcome;
+  }
+
+  async #applyDivided({ transactions }: Batch, next: NextBatch, allNew: boolean): Promise<void> {
+    const batches = divide(transactions).map(batchOf);
+    let troubled = 0;
+    for (const [i, batch] of batches.entries()) {
+      const outcome = await this.#applyBatch(batch, () => batches[i + 1] ?? next(), allNew);
+      if (outcome === 'to be divided' || outcome === 'with care') troubled += 1;
+    }
+    this.#division.found(troubled, batches.length);
   }
 
   /**

@@ -90,9 +90,7 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     test('what is refused leaves what was before it, and can go on there', async () => {
       await fixture.target.query(`delete from t where id = 3; alter table t add check (n < 2)`);
       const changes = [...updates(), insert(t, '9000', 'refused', '2')];
-      await expect(applyTogether(changes)).rejects.toMatchObject({
-        code: 'BATCH_REFUSED',
-      });
+      await expect(applyTogether(changes)).rejects.toMatchObject({ code: 'DATA_REJECTED' });
       const { progress } = fixture.applier;
       await fixture.applier.close();
       await fixture.connect();
@@ -106,6 +104,26 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
       await fixture.target.query('delete from t where id = 9000');
       await expectUpdated();
     });
+
+    test.each([
+      ['a value of another row', 'UNIQUE_VIOLATION', () => insert(t, '9000', 'of 1', '1')],
+      ['a check', 'DATA_REJECTED', () => insert(t, '9000', 'refused', '2')],
+      ['NOT NULL', 'DATA_REJECTED', () => insert(t, '9000', 'refused', null)],
+      ['a type', 'DATA_REJECTED', () => insert(t, '9000', 'refused', 'x')],
+    ])(
+      'inside a divided batch %s refuses for good once its tables are described anew',
+      async (_, code, refused) => {
+        await fixture.target.query(`delete from t where id = 3;
+        alter table t add check (n < 2), alter n set not null`);
+        const changes = () => [...updates().slice(0, 40), refused(), ...updates().slice(40, 80)];
+        await fixture.apply([update(t, '2000', 'of 2000', '0')]);
+        await expect(applyTogether(changes())).rejects.toMatchObject({ code: 'BATCH_REFUSED' });
+        await fixture.target.query('delete from t where id = 3');
+        await fixture.applier.close();
+        await fixture.connect();
+        await expect(applyTogether(changes())).rejects.toMatchObject({ code });
+      },
+    );
   });
 
   describe('where several databases write', () => {
