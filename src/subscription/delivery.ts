@@ -74,13 +74,12 @@ export class Delivery {
 
   /** The next piece, or a wait for one. True when more is applied, or on disk. */
   async step(applier: Applier): Promise<boolean> {
-    const { inbox, limits } = this.#options;
+    const { inbox } = this.#options;
     const before = applier.progress;
     // What breaks off while that is undone was not begun on the target.
     while (this.#abandoned) await this.abandon(applier);
     if (applier.progress > before) return true;
-    const singly = applier.progress < this.#singlyUntil;
-    const work = inbox.queue.peek(singly ? { ...limits, transactions: 1 } : limits);
+    const work = inbox.queue.peek(this.#limitsAt(applier.progress));
     if (work !== undefined) return await this.#applyAtPace(work, applier);
     // Between two parts of a transaction nothing else may be committed.
     const pass = this.#openParts ? undefined : inbox.passDue(applier.progress);
@@ -115,7 +114,7 @@ export class Delivery {
   async #applyBatch({ batch, parts }: Work & { kind: 'batch' }, applier: Applier): Promise<void> {
     this.#paceMs = Math.max(this.#options.paceMs, gatherMs(parts.length));
     try {
-      await applier.apply(batch, () => this.#batchBehind(parts));
+      await applier.apply(batch, () => this.#batchBehind(parts, batch.endLsn));
     } catch (thrown) {
       const error = asReplicatorError(thrown);
       if (parts.length === 1 || error.retry !== 'manual') throw error;
@@ -124,9 +123,15 @@ export class Delivery {
     }
   }
 
-  /** Only a full one: what else arrives meanwhile belongs to the next. */
-  #batchBehind(parts: readonly TransactionPart[]): Batch | undefined {
-    const work = this.#options.inbox.queue.peek(this.#options.limits, parts.length);
+  /** Of the batch that begins where the target has got to. */
+  #limitsAt(progress: Lsn): BatchLimits {
+    const { limits } = this.#options;
+    return progress < this.#singlyUntil ? { ...limits, transactions: 1 } : limits;
+  }
+
+  /** The one that will come next, so only a full one: what else arrives meanwhile belongs to it. */
+  #batchBehind(parts: readonly TransactionPart[], endLsn: Lsn): Batch | undefined {
+    const work = this.#options.inbox.queue.peek(this.#limitsAt(endLsn), parts.length);
     return work?.kind === 'batch' && work.full ? work.batch : undefined;
   }
 

@@ -85,7 +85,7 @@ export const breakages = {
     // all of them, also those that would have been sent ahead
     {
       file: 'subscription/delivery.js',
-      text: 'await applier.apply(batch, () => this.#batchBehind(parts));',
+      text: 'await applier.apply(batch, () => this.#batchBehind(parts, batch.endLsn));',
       becomes: 'await applier.apply(batch);',
     },
   ],
@@ -131,7 +131,7 @@ export const breakages = {
   'refused-batch-is-skipped': [
     {
       file: 'subscription/delivery.js',
-      text: 'await applier.apply(batch, () => this.#batchBehind(parts));',
+      text: 'await applier.apply(batch, () => this.#batchBehind(parts, batch.endLsn));',
       becomes: `await applier.apply(batch).catch(async () => {
         await applier.session.rollback();
         await applier.pass(batch.endLsn);

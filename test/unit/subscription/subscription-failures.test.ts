@@ -26,11 +26,14 @@ class ScriptedTarget {
   refuses: (batch: Batch) => boolean = () => false;
   onAbandon = () => {};
   isAway = false;
+  /** What was said to be the next batch. */
+  #ahead: Batch | undefined;
   #lost = new AbortController();
 
   connect(): Applier {
     if (this.isAway) throw new ReplicatorError('UNREACHABLE', 'away');
     this.#lost = new AbortController();
+    this.#ahead = undefined;
     const target = this;
     return {
       get progress() {
@@ -47,10 +50,12 @@ class ScriptedTarget {
         this.flushIsDue = false;
       },
       lost: this.#lost.signal,
-      apply: async (batch: Batch) => {
+      apply: async (batch: Batch, next: () => Batch | undefined) => {
         await this.onApply();
         if (this.refuses(batch)) throw new ReplicatorError('DATA_REJECTED', 'refused');
-        this.#advance('batch', batch.endLsn);
+        const ahead = this.#ahead?.endLsn ?? batch.endLsn;
+        this.#ahead = next();
+        this.#advance(ahead === batch.endLsn ? 'batch' : `not ${ahead}, but`, batch.endLsn);
       },
       applyPart: async (part: TransactionPart) => {
         this.onPart();
@@ -253,6 +258,26 @@ test('of a batch that is refused, what lies before the trouble is applied', asyn
   expect(target.progress).toBe(210n);
   expect(refused).toBe(2);
   expect(subscription.error).toMatchObject({ code: 'DATA_REJECTED' });
+});
+
+test('behind what goes one by one, what is sent ahead is what comes next', async () => {
+  const target = new ScriptedTarget();
+  target.progress = 0n;
+  target.refuses = ({ transactions, endLsn }) => transactions.length > 1 && endLsn <= 410n;
+  const subscription = await start(target);
+  target.isAway = true;
+  target.loseConnection();
+  await vi.waitFor(() => expect(subscription.state).toBe('waiting'));
+  // A batch takes four of them.
+  const changes = Array.from({ length: 250 }, () => change);
+  for (let i = 1n; i <= 13n; i += 1n)
+    subscription.receive(transactionOf(i * 100n, changes, { bytes: 1 }));
+  target.isAway = false;
+  await vi.waitFor(() => expect(target.progress).toBe(1_310n), { timeout: 3_000 });
+  const singly = [110, 210, 310, 410];
+  expect(target.calls.filter((call) => call !== 'abandon')).toEqual(
+    [...singly, 810, 1_210, 1_310].map((lsn) => `batch ${lsn}`),
+  );
 });
 
 test('a target that is lost with a full queue no longer holds up its source', async () => {
