@@ -31,6 +31,7 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '57P04': 'DATABASE_MISSING',
   // Raised by our own functions in schema replicator (setup/schema-functions.ts).
   RP001: 'FENCED',
+  RP002: 'UNIQUE_VIOLATION',
   RP003: 'ROWS_MISSING',
   RP004: 'BATCH_REFUSED',
   RP005: 'CLOCK_AHEAD',

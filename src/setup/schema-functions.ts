@@ -37,7 +37,7 @@ end $body$`,
 language plpgsql set search_path = '' as $body$
 begin
   if clashes > 0 then
-    raise exception using errcode = 'unique_violation',
+    raise exception using errcode = 'RP002',
       message = pg_catalog.format('%s unique values belong to other rows', clashes);
   end if;
 end $body$`,

@@ -4,10 +4,11 @@ import type { Batch } from '../../model/batch.ts';
 import type { ReplicatorError } from '../../model/errors.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import type { ApplyConnection, CommitAnswer } from './apply-connection.ts';
-import { isUniqueViolation, needsCare } from './needs-care.ts';
+import { isOfClaims, isUniqueViolation, needsCare } from './needs-care.ts';
 import type { Fold, PlannedStatement } from './plan-batch.ts';
 import type { PreparedBatch } from './prepare-batch.ts';
 import type { TargetTable } from './target-table.ts';
+import { isContested } from './target-tables.ts';
 import type { Writer } from './writer.ts';
 
 export interface ApplyBatchOptions {
@@ -91,11 +92,9 @@ async function refusalOf(
   return undefined;
 }
 
-/** Not rows that are missing where one database writes, nor values that clash: steps would raise the same again. */
-function isSettledInSteps({ code }: ReplicatorError, tables: ReadonlySet<TargetTable>): boolean {
-  const contested = [...tables].filter((table) => table.contested !== undefined);
-  if (code === 'ROWS_MISSING') return contested.length > 0;
-  return contested.every(({ uniques }) => uniques.length === 0);
+/** Not rows that are missing where one database writes, nor values of other rows: steps would raise the same again. */
+function isSettledInSteps(refusal: ReplicatorError, tables: ReadonlySet<TargetTable>): boolean {
+  return isUniqueViolation(refusal) ? !isOfClaims(refusal) : isContested(tables);
 }
 
 async function gradually(

@@ -10,3 +10,8 @@ export function needsCare(error: unknown): error is ReplicatorError {
 export function isUniqueViolation(error: unknown): boolean {
   return error instanceof ReplicatorError && error.code === 'UNIQUE_VIOLATION';
 }
+
+/** `expect_unclaimed` raised it, before anything was written: values belong to other rows, and no row was in the way. */
+export function isOfClaims({ sqlstate }: ReplicatorError): boolean {
+  return sqlstate === 'RP002';
+}

@@ -40,6 +40,7 @@ test.each<[string, ErrorCode]>([
   ['57P04', 'DATABASE_MISSING'],
   ['P0001', 'DATA_REJECTED'],
   ['RP001', 'FENCED'],
+  ['RP002', 'UNIQUE_VIOLATION'],
   ['RP003', 'ROWS_MISSING'],
   ['RP004', 'BATCH_REFUSED'],
   ['42P10', 'SCHEMA_DRIFT'],
