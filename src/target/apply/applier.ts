@@ -140,7 +140,8 @@ export class Applier {
    */
   async apply(batch: Batch, next: NextBatch = () => undefined): Promise<void> {
     const outcome = await this.#applyBatch(batch, next);
-    if (outcome === 'at once') this.#division.wasNotNeeded(changesOf(batch));
+    if (outcome === 'at once' || outcome === 'in steps')
+      this.#division.wasNotNeeded(changesOf(batch));
   }
 
   /** `allNew`: of a piece, whether the whole batch's tables were; that has described them for all of its pieces. */

@@ -154,6 +154,27 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
       expect(row).toEqual({ rows: String(many), n: String(many) });
     });
 
+    test('where dividing was in vain, batches are divided again once a large one went in steps', async () => {
+      await fixture.onBoth('create table u (id int primary key)');
+      const u = await fixture.relation('u');
+      /** Whether a batch with a single value that another row has is divided. */
+      const isDivided = async () => {
+        await fixture.target.query(`delete from t; insert into t values (0, 'of 30', 0)`);
+        await applyTogether(inserts().slice(0, 40), await later());
+        const [row] = await fixture.target.query('select count(distinct xmin::text) as n from t');
+        return row?.['n'] !== '1';
+      };
+      await fixture.target.query(`
+        insert into u select generate_series(1, 100);
+        insert into t select -i, 'of ' || i, 0 from generate_series(1, 40) i`);
+      await applyTogether(inserts().slice(0, 40), await later());
+      expect(await isDivided()).toBe(false);
+      // What is older than the rows here is looked at, but behind the sets.
+      const older = ids.slice(0, 100).map((id) => remove(u, id));
+      await fixture.apply(older, { endLsn: fixture.applier.progress + 0x100n });
+      expect(await isDivided()).toBe(true);
+    });
+
     test('a value that two rows take costs no round trip for each other row', async () => {
       await fixture.target.query(`insert into t values (0, 'of 1234', 0)`);
       const time = await later();
