@@ -23,6 +23,8 @@ export interface CarefulContext {
   readonly execute: (statement: Statement) => Promise<GroupResult>;
   /** As sets. False, and nothing of them is written, when rows are missing or in the way. */
   readonly attempt: (part: TransactionPart) => Promise<boolean>;
+  /** All of the changes together, as sets, have just been refused. */
+  readonly refused: boolean;
   readonly fetchRows: FetchRows;
   readonly onConflict: (kind: 'insert_exists' | 'update_missing' | 'delete_missing') => void;
   /** For the tables that several databases write to. */
@@ -46,7 +48,7 @@ async function applyPart(
 ): Promise<void> {
   let [plain, contested]: [RowChange[], RowChange[]] = [[], []];
   const write = async () => {
-    await applyInOrder({ ...part, changes: plain }, context);
+    await applyInOrder({ ...part, changes: plain }, context, context.refused);
     await settleContested({ ...part, changes: contested }, context, writtenAt);
     [plain, contested] = [[], []];
   };
@@ -64,16 +66,25 @@ async function applyPart(
   await write();
 }
 
-/** Sets again, but smaller ones, so that a round trip for each change is for those around the trouble. */
-async function applyInOrder(part: TransactionPart, context: CarefulContext): Promise<void> {
-  if (isWorthDividing(part.changes.length))
-    for (const changes of divide(part.changes)) {
-      const piece = { ...part, changes };
-      if (!(await context.attempt(piece))) await applyInOrder(piece, context);
-    }
-  else
+/**
+ * Sets again, but smaller ones where they are refused, so that a round trip for each change is for those around the
+ * trouble. `refused`: all of them together are, by what is known.
+ */
+async function applyInOrder(
+  part: TransactionPart,
+  context: CarefulContext,
+  refused: boolean,
+): Promise<void> {
+  if (!isWorthDividing(part.changes.length)) {
     for (const change of part.changes)
       if (change.kind !== 'truncate') await applyOne(change, part.transaction.commitTime, context);
+    return;
+  }
+  if (!refused && (await context.attempt(part))) return;
+  for (const changes of divide(part.changes)) {
+    const piece = { ...part, changes };
+    if (!(await context.attempt(piece))) await applyInOrder(piece, context, true);
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 // How the changes of a batch are written inside of a transaction that somebody else begins and ends.
 import type { Batch } from '../../model/batch.ts';
-import type { TransactionPart } from '../../model/transaction.ts';
+import { isWhole, type TransactionPart } from '../../model/transaction.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { needsCompletion } from '../conflict/complete-rows.ts';
 import type { ConflictLedger } from '../conflict/conflict-ledger.ts';
@@ -122,6 +122,8 @@ export class SourceWriter implements Writer {
     await applyCarefully(parts, {
       tableOf: (relation) => tables.of(relation),
       attempt: async (piece) => await this.#attempt(piece),
+      // What is a batch by itself comes here for that; it says less of each of several, or of a part.
+      refused: parts.length === 1 && parts.every(isWhole),
       execute: async (statement) => {
         const [result] = await execute([statement]);
         return result ?? { rows: [], command: '', rowCount: 0 };

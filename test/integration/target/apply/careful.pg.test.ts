@@ -71,6 +71,23 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
       expect(missing).toBe(2);
     });
 
+    test('of a transaction in parts only the part with a row that is missing is divided', async () => {
+      await fixture.target.query('delete from t where id = 1500');
+      const { transaction } = transactionOf(0x2000n, []);
+      const applyPart = async (changes: Change[], first: boolean) => {
+        const part = transactionOf(0x2000n, changes, {
+          first,
+          transaction: { ...transaction, xid: 3 },
+        });
+        await fixture.applier.applyPart(first ? { ...part, endLsn: undefined } : part, 'careful');
+      };
+      const untroubled = async () => await applyPart(updates().slice(0, 1_000), true);
+      expect(await roundTrips(untroubled)).toBeLessThan(10);
+      const troubled = async () => await applyPart(updates().slice(1_000), false);
+      expect(await roundTrips(troubled)).toBeLessThan(80);
+      await expectUpdated();
+    });
+
     test('what is not there to be deleted, or there already, is counted as often', async () => {
       await fixture.target.query('delete from t where id in (7, 8, 9)');
       await fixture.apply([
