@@ -45,23 +45,22 @@ export function planGuarded(
  * server does not keep who wrote either, every transaction leaves one per table.
  */
 export function planManifests(folds: readonly Fold[], guard: Guard, stamp: bigint): Statement[] {
-  const byTable = new Map<TargetTable, Step[]>();
-  for (const fold of folds) {
-    if (fold.kind !== 'step' || !fold.table.contested) continue;
-    const { table, step } = fold;
-    byTable.set(table, [step, ...(byTable.get(table) ?? [])]);
-  }
-  return [...byTable].flatMap(([table, steps]) => {
-    // Of a row that several steps write the first entry counts, which is the last step's.
-    const isHidden = (time: bigint) => steps.length > 1 || time !== stamp;
-    const hidden: RowWrite[] = [];
-    for (const { updates, inserts } of steps)
-      for (const writes of [updates, inserts])
-        for (const write of writes) if (isHidden(write.time)) hidden.push(write);
+  const contested = folds.flatMap((fold) =>
+    fold.kind === 'step' && fold.table.contested && fold.table.key !== undefined
+      ? [{ table: fold.table, key: fold.table.key, step: fold.step }]
+      : [],
+  );
+  // By the oid: where its definition changed in between, it is two TargetTables.
+  const stepsOf = new Map<string, number>();
+  for (const { table } of contested) stepsOf.set(table.oid, (stepsOf.get(table.oid) ?? 0) + 1);
+  return contested.flatMap(({ table, key, step }) => {
+    // Of a row that several steps write the later entry counts, so there the last one needs its own too.
+    const isOnly = stepsOf.get(table.oid) === 1;
+    const hidden = [...step.updates, ...step.inserts].filter(
+      ({ time }) => !isOnly || time !== stamp,
+    );
     const isTold = hidden.length > 0 || guard.originId === undefined;
-    return isTold && table.key !== undefined
-      ? [manifest(table, table.key, hidden, guard, stamp)]
-      : [];
+    return isTold ? [manifest(table, key, hidden, guard, stamp)] : [];
   });
 }
 
