@@ -10,6 +10,7 @@ import { columnNull } from './preflight/checks/column-null.ts';
 import { columnType } from './preflight/checks/column-type.ts';
 import { commitTimestamps } from './preflight/checks/commit-timestamps.ts';
 import { conflictRule } from './preflight/checks/conflict-rule.ts';
+import { contestedIdentity } from './preflight/checks/contested-identity.ts';
 import { contestedKey } from './preflight/checks/contested-key.ts';
 import { contestedUnique } from './preflight/checks/contested-unique.ts';
 import { deferrableConstraint } from './preflight/checks/deferrable-constraint.ts';
@@ -80,6 +81,7 @@ export const checks: readonly Check[] = [
   uniqueIndex,
   contestedKey,
   contestedUnique,
+  contestedIdentity,
   deferrableConstraint,
   firingTriggers,
   rules,

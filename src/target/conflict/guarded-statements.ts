@@ -122,7 +122,7 @@ function overwriteOlder(
   return `${arbiter} do update set ${set.join(', ')} where ${older(table, guard, given, time)}`;
 }
 
-/** With the key, because equal keys may be spelled otherwise here: 1.0 and 1.00. */
+/** With the key, because equal keys may be spelled otherwise here: 1.0 and 1.00. An identity is of the key. */
 function writable(table: TargetTable): TargetColumn[] {
   return table.columns.filter(({ identityAlways }) => !identityAlways);
 }

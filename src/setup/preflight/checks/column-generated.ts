@@ -1,8 +1,10 @@
 // Columns that a server fills by itself on one side and not, or not in the same way, on the other.
 
+import { hasSeveralWriters } from '../../../config/writers.ts';
 import type { CatalogColumn } from '../../../postgres/catalog.ts';
 import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
 import { type TablePair, tablePairs } from '../carried-tables.ts';
+import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
 
 export const columnGenerated: Check = {
@@ -12,12 +14,17 @@ export const columnGenerated: Check = {
     tablePairs(facts).flatMap((pair) =>
       pair.sourceTable.columns.flatMap((from) => {
         const to = pair.targetTable.columns.find(({ name }) => name === from.name);
-        return to === undefined ? [] : compare(from, to, pair);
+        return to === undefined ? [] : compare(facts, from, to, pair);
       }),
     ),
 };
 
-function compare(from: CatalogColumn, to: CatalogColumn, pair: TablePair): Problem[] {
+function compare(
+  { config }: PreflightFacts,
+  from: CatalogColumn,
+  to: CatalogColumn,
+  pair: TablePair,
+): Problem[] {
   const { label, source, target, targetTable } = pair;
   const alter = `alter table ${quoteTable(targetTable)}`;
   const column = quoteIdentifier(from.name);
@@ -46,7 +53,9 @@ function compare(from: CatalogColumn, to: CatalogColumn, pair: TablePair): Probl
         hint: `${alter} alter column ${column} drop expression`,
       },
     ];
-  if (to.identity === 'always' && from.identity !== 'always')
+  // With several writers contested-identity is stricter.
+  const contested = hasSeveralWriters(config, target.name, targetTable);
+  if (to.identity === 'always' && from.identity !== 'always' && !contested)
     return [
       {
         ...common,
