@@ -7,7 +7,7 @@ import type { TargetTable } from './target-table.ts';
 /** In the order of the relation's columns. */
 export type FetchedRow = readonly (string | null)[];
 
-/** The rows as they are at the source now, in the order of the keys; undefined for one that is gone. */
+/** The rows as they are on the source's disk, in the order of the keys; undefined for one that is gone. */
 export type FetchRows = (
   table: TargetTable,
   keys: readonly (readonly (string | null)[])[],
@@ -19,10 +19,22 @@ export type FetchRows = (
  */
 export type FetchRowsOf = (xids: readonly number[]) => FetchRows;
 
+/**
+ * A commit that did not wait for the disk can be seen before it is there, and is gone if the source crashes. A
+ * transaction of which this is a part, and that does wait, has flushed all that it saw: that takes an xid and a
+ * record of its own (RecordTransactionCommit in xact.c), and nobody who decodes WAL is shown that of a lock.
+ */
+const flush = 'select from replicator.marker for key share';
+
 /** Opens a connection each time: this is rare, and an idle one would pin the source's database. */
 export function fetchFrom(source: DatabaseConfig): FetchRowsOf {
   return (xids) => async (table, keys) => {
-    await using session = await Session.connect(source, { purpose: 'fetch', name: source.name });
+    await using session = await Session.connect(source, {
+      purpose: 'fetch',
+      name: source.name,
+      // What it would wait for beyond its own disk may be away, and a target waits for us.
+      settings: { synchronous_commit: 'local' },
+    });
     await session.query('select replicator.await_visible($1)', [xids]);
     const { relation, key = [] } = table;
     const selected = relation.columns.map(({ name }, i) => `t.${quoteIdentifier(name)} as c${i}`);
@@ -35,11 +47,15 @@ export function fetchFrom(source: DatabaseConfig): FetchRowsOf {
     const own =
       `(t.tableoid = ${relation.oid} or exists (select from pg_catalog.pg_partitioned_table ` +
       `where partrelid = ${relation.oid}))`;
-    const found = await session.query(
-      `select u.n::text as n, ${selected.join(', ')} from unnest(${arrays}) with ordinality as u(${names}, n) ` +
-        `join ${quoteTable(relation)} as t on ${where.join(' and ')} and ${own}`,
-      key.map((_, i) => keys.map((values) => values[i] ?? null)),
-    );
+    const found = await session.transaction(async () => {
+      const seen = await session.query(
+        `select u.n::text as n, ${selected.join(', ')} from unnest(${arrays}) with ordinality as u(${names}, n) ` +
+          `join ${quoteTable(relation)} as t on ${where.join(' and ')} and ${own}`,
+        key.map((_, i) => keys.map((values) => values[i] ?? null)),
+      );
+      await session.one(flush);
+      return seen;
+    });
     const rows: (FetchedRow | undefined)[] = keys.map(() => undefined);
     for (const row of found)
       rows[Number(row['n']) - 1] = relation.columns.map((_, i) => row[`c${i}`] ?? null);
