@@ -149,9 +149,15 @@ export class SourceWriter implements Writer {
   async #writeUntroubled(folds: readonly Fold[]): Promise<ReadonlySet<TargetTable>> {
     const written = new Set<TargetTable>();
     if (folds.some(({ kind }) => kind === 'truncate')) return written;
+    // By the oid: a table whose definition changed in between may have them before, or behind that.
+    const withUniques = new Set(
+      folds.flatMap((fold) =>
+        fold.kind === 'step' && fold.table.uniques.length > 0 ? [fold.table.oid] : [],
+      ),
+    );
     for (const fold of folds) {
       if (fold.kind !== 'step' || !fold.table.contested || fold.table.key === undefined) continue;
-      if (fold.table.uniques.length > 0) continue;
+      if (withUniques.has(fold.table.oid)) continue;
       await this.#options.contest.applyStep(fold.table, fold.table.key, fold.step);
       written.add(fold.table);
     }

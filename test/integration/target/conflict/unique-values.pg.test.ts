@@ -76,6 +76,21 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     expect(await tombstones()).toMatchObject([{ rank: '2' }]);
   });
 
+  test('changes keep their order where a table loses its unique keys in between', async () => {
+    const t = await fixture.relation('t');
+    const time = await now();
+    await apply(fixture.applier, [time - 9n * second, insert(t, '1', 'x', 'first')]);
+    await fixture.onBoth('alter table t drop constraint t_v_key; drop index t_note_v_idx');
+    await fixture.target.query(`insert into t values (2, 'y', null)`);
+    await apply(
+      fixture.applier,
+      [time - 3n * second, insert(t, '3', 'y', null)],
+      [time - 2n * second, update(t, '1', 'x', 'second')],
+      [time - second, update({ ...t }, '1', 'x', 'last')],
+    );
+    expect(await fixture.rows('t')).toEqual(['(1,x,last)', '(2,y,)']);
+  });
+
   test('an older row does not take it, and is not there', async () => {
     const t = await fixture.relation('t');
     const time = await now();
