@@ -63,9 +63,9 @@ export class Audience {
     for (const handover of this.#handovers) handover.receive(part);
   }
 
-  passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void {
-    for (const subscriber of this.served) subscriber.passed(lsn, urgent, sentAt);
-    for (const handover of this.#handovers) handover.passed(lsn, urgent, sentAt);
+  passed(lsn: Lsn, urgent: boolean, seenTime?: bigint): void {
+    for (const subscriber of this.served) subscriber.passed(lsn, urgent, seenTime);
+    for (const handover of this.#handovers) handover.passed(lsn, urgent, seenTime);
   }
 
   interrupted(): void {

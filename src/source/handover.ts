@@ -19,7 +19,7 @@ export class Handover {
   #parts: TransactionPart[] = [];
   #bytes = 0;
   #passedLsn: Lsn = zeroLsn;
-  #sentAt: bigint | undefined;
+  #seenTime: bigint | undefined;
   #urgent = false;
   #broken = false;
 
@@ -45,8 +45,8 @@ export class Handover {
     if (this.#bytes > this.#options.maxBytes) this.fail();
   }
 
-  passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void {
-    if (sentAt !== undefined) this.#sentAt = sentAt;
+  passed(lsn: Lsn, urgent: boolean, seenTime?: bigint): void {
+    if (seenTime !== undefined) this.#seenTime = seenTime;
     this.#passedLsn = maxLsn(this.#passedLsn, lsn);
     this.#urgent ||= urgent;
   }
@@ -61,6 +61,6 @@ export class Handover {
   complete(): void {
     for (const part of this.#parts.splice(0)) this.subscriber.receive(part);
     if (this.#passedLsn > zeroLsn)
-      this.subscriber.passed(this.#passedLsn, this.#urgent, this.#sentAt);
+      this.subscriber.passed(this.#passedLsn, this.#urgent, this.#seenTime);
   }
 }

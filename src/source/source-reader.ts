@@ -14,6 +14,7 @@ import { Liveness, silenceLimitMs } from './capture/liveness.ts';
 import { watchPublication } from './capture/publication-watch.ts';
 import { ReplicationStream } from './capture/replication-stream.ts';
 import { findGap, type SlotPosition, verifySlot } from './capture/slot-identity.ts';
+import { SourceClock } from './capture/source-clock.ts';
 import { Confirmation } from './confirmation.ts';
 import { PgoutputDecoder } from './decode/pgoutput-decoder.ts';
 import { TransactionAssembler } from './decode/transaction-assembler.ts';
@@ -37,7 +38,7 @@ export interface ReaderOptions {
   readonly log: Logger;
 }
 
-/** How often it is looked whether the publication is still what it was. */
+/** How often the source's clock is read, and it is looked whether the publication is still what it was. */
 const watchMs = 5_000;
 
 export class SourceReader {
@@ -52,6 +53,7 @@ export class SourceReader {
   #restartDue = false;
   #restart = new AbortController();
   readonly #audience = new Audience();
+  #clock: SourceClock | undefined;
   #end: { readonly lsn: Lsn; readonly onReached: () => void } | undefined;
 
   constructor(options: ReaderOptions) {
@@ -82,6 +84,7 @@ export class SourceReader {
     const position = await verifySlot(control, slot, publication, term.lineage.timeline);
     this.#refuseGaps(position);
     this.#begin(position);
+    this.#clock = new SourceClock(control);
     if (this.#nobodyIsServed) return;
     await endFormerReader(control, slot);
     const stream = await ReplicationStream.open(database, {
@@ -89,8 +92,7 @@ export class SourceReader {
       publication,
       server: position.facts,
       onMessage: (bytes, start, end) => this.#decoder?.decode(bytes, start, end),
-      onKeepalive: (walEnd, replyRequested, sentAt) =>
-        this.#onKeepalive(walEnd, replyRequested, sentAt),
+      onKeepalive: (walEnd, replyRequested) => this.#onKeepalive(walEnd, replyRequested),
       restMs: (sentAt) => restMs(this.#ageMs(sentAt), this.#audience),
     });
     try {
@@ -125,14 +127,14 @@ export class SourceReader {
     const liveness = new Liveness(stream, control, slot);
     const ticker = setInterval(() => this.#tick(stream, liveness), statusIntervalMs(position));
     const publication = publicationName(database.name);
+    const subscribers = () => this.#audience.everybody;
     const look = () =>
-      watchPublication(control, publication, {
-        oid: position.publicationOid,
-        subscribers: () => this.#audience.everybody,
-      }).catch((error: unknown) => {
-        // Whatever else goes wrong with this connection is told by itself.
-        if (asReplicatorError(error).code === 'PUBLICATION_CHANGED') stream.end(error);
-      });
+      watchPublication(control, publication, { oid: position.publicationOid, subscribers })
+        .then(() => this.#clock?.read())
+        .catch((error: unknown) => {
+          // Whatever else goes wrong with this connection is told by itself.
+          if (asReplicatorError(error).code === 'PUBLICATION_CHANGED') stream.end(error);
+        });
     void look();
     const watch = setInterval(() => void look(), watchMs);
     try {
@@ -317,16 +319,17 @@ export class SourceReader {
 
   // A position in a keepalive says that nothing before it is left to be sent; while a transaction
   // is being received that is not yet so.
-  #onKeepalive(walEnd: Lsn, replyRequested: boolean, sentAt: bigint): void {
-    if (this.#assembler?.insideTransaction === false) this.#passed(walEnd, replyRequested, sentAt);
+  #onKeepalive(walEnd: Lsn, replyRequested: boolean): void {
+    if (this.#assembler?.insideTransaction === false) this.#passed(walEnd, replyRequested);
     this.#confirmation.heard(replyRequested);
   }
 
-  #passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void {
+  #passed(lsn: Lsn, urgent: boolean): void {
     this.#confirmation.received(lsn);
     const end = this.#end;
     // What the source's clock says holds for the whole of `lsn` only.
-    if (end === undefined || lsn <= end.lsn) this.#audience.passed(lsn, urgent, sentAt);
+    if (end === undefined || lsn <= end.lsn)
+      this.#audience.passed(lsn, urgent, this.#clock?.seenAt(lsn));
     else this.#audience.passed(end.lsn, urgent);
     this.#endsAt(lsn);
     this.#letIn();

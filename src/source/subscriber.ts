@@ -43,10 +43,10 @@ export interface Subscriber {
   /** Parts of one transaction come in order, with nothing of another in between. */
   receive(part: TransactionPart): void;
   /**
-   * Nothing before `lsn` is left to come. `urgent`: store that as progress at once. `sentAt`: the
-   * source's clock then, in microseconds since 2000, where it is known.
+   * Nothing before `lsn` is left to come. `urgent`: store that as progress at once. `seenTime`: the
+   * source's clock, in microseconds since 2000, when nothing of what is left to come was in its WAL.
    */
-  passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void;
+  passed(lsn: Lsn, urgent: boolean, seenTime?: bigint): void;
   /** The stream broke off: a transaction that is not complete will be sent again from its start. */
   interrupted(): void;
   /** It gives up what waits here and attaches anew, at its progress, once it can. */

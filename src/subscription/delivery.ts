@@ -83,7 +83,7 @@ export class Delivery {
     if (work !== undefined) return await this.#applyAtPace(work, applier);
     // Between two parts of a transaction nothing else may be committed.
     const pass = this.#openParts ? undefined : inbox.passDue(applier.progress);
-    if (pass !== undefined) await applier.pass(pass.lsn, pass.sentAt);
+    if (pass !== undefined) await applier.pass(pass.lsn, pass.seenTime);
     else if (applier.flushInMs === 0) await applier.flush();
     else {
       await inbox.queue.wait(Math.min(1_000, applier.flushInMs));

@@ -17,7 +17,7 @@ export class Inbox {
   #receivedLsn: Lsn = zeroLsn;
   #passedLsn: Lsn = zeroLsn;
   #passedAt = Date.now();
-  #sentAt: bigint | undefined;
+  #seenTime: bigint | undefined;
   #urgent = false;
   #queuedParts = false;
 
@@ -27,7 +27,7 @@ export class Inbox {
     this.#filter = filter;
     this.#receivedLsn = progress;
     this.#passedLsn = progress;
-    this.#sentAt = undefined;
+    this.#seenTime = undefined;
     this.#queuedParts = false;
     this.#urgent = false;
   }
@@ -63,22 +63,22 @@ export class Inbox {
     if (last) this.#receivedLsn = part.endLsn;
   }
 
-  passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void {
+  passed(lsn: Lsn, urgent: boolean, seenTime?: bigint): void {
     this.#passedLsn = maxLsn(this.#passedLsn, lsn);
     // Whatever passes next has been seen later, so it holds for that position as well.
-    if (sentAt !== undefined) this.#sentAt = sentAt;
+    if (seenTime !== undefined) this.#seenTime = seenTime;
     this.#urgent ||= urgent;
     if (urgent) this.queue.wake();
   }
 
-  /** A position that should be stored now as progress, with the source's clock; or undefined. */
-  passDue(progress: Lsn): { lsn: Lsn; sentAt: bigint | undefined } | undefined {
+  /** A position that should be stored now as progress, and the source's clock as it was seen; or undefined. */
+  passDue(progress: Lsn): { lsn: Lsn; seenTime: bigint | undefined } | undefined {
     if (!this.queue.empty || this.#passedLsn <= progress) return undefined;
     const due =
       this.#urgent ||
       this.#passedLsn - progress > passBytes ||
       Date.now() - this.#passedAt > passMs;
-    return due ? { lsn: this.#passedLsn, sentAt: this.#sentAt } : undefined;
+    return due ? { lsn: this.#passedLsn, seenTime: this.#seenTime } : undefined;
   }
 
   stored(progress: Lsn): void {

@@ -137,8 +137,8 @@ export class Subscription implements Subscriber {
     if (this.full && !this.#connected) this.leave();
   }
 
-  passed(lsn: Lsn, urgent: boolean, sentAt?: bigint): void {
-    this.#inbox.passed(lsn, urgent, sentAt);
+  passed(lsn: Lsn, urgent: boolean, seenTime?: bigint): void {
+    this.#inbox.passed(lsn, urgent, seenTime);
   }
 
   interrupted(): void {

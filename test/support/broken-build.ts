@@ -53,14 +53,14 @@ export const breakages = {
   'keepalive-confirms-unapplied': [
     {
       file: 'source/source-reader.js',
-      text: 'this.#passed(walEnd, replyRequested, sentAt);',
-      becomes: '{ this.#passed(walEnd, false, sentAt); this.#confirmation.begin(walEnd); }',
+      text: 'this.#passed(walEnd, replyRequested);',
+      becomes: '{ this.#passed(walEnd, false); this.#confirmation.begin(walEnd); }',
     },
   ],
   'keepalive-is-never-stored': [
     {
       file: 'source/source-reader.js',
-      text: 'this.#passed(walEnd, replyRequested, sentAt);',
+      text: 'this.#passed(walEnd, replyRequested);',
       becomes: '{}',
     },
   ],

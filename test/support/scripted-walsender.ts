@@ -101,11 +101,10 @@ export function data(content: string): Buffer {
   return message('d', Buffer.concat([Buffer.from('w'), Buffer.alloc(24), Buffer.from(content)]));
 }
 
-export function keepalive(walEnd = 0n, sentAt = 0n, replyRequested = false): Buffer {
+export function keepalive(walEnd = 0n, replyRequested = false): Buffer {
   const body = Buffer.alloc(18);
   body.write('k');
   body.writeBigUInt64BE(walEnd, 1);
-  body.writeBigInt64BE(sentAt, 9);
   body[17] = replyRequested ? 1 : 0;
   return message('d', body);
 }

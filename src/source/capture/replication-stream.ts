@@ -21,8 +21,7 @@ export interface StreamOptions {
   readonly server: Pick<ServerFacts, 'major' | 'systemIdentifier' | 'timeline'>;
   /** One pgoutput message, from `start` to before `end`. The next read overwrites the bytes. */
   readonly onMessage: (bytes: Buffer, start: number, end: number) => void;
-  /** `sentAt`: the server's clock, as a commit time. */
-  readonly onKeepalive: (walEnd: Lsn, replyRequested: boolean, sentAt: bigint) => void;
+  readonly onKeepalive: (walEnd: Lsn, replyRequested: boolean) => void;
   /**
    * Asked when all that had come is read: for how long more is not. `sentAt`: when the last of it was sent, as a
    * commit time of the server. Default: 0, not at all.
@@ -220,9 +219,7 @@ export class ReplicationStream {
       this.#sentAt = bytes.readUInt32BE(start + 17) * 2 ** 32 + bytes.readUInt32BE(start + 21);
       this.#options.onMessage(bytes, start + xlogHeadBytes, end);
     } else if (kind === keepalive && end - start === keepaliveBytes) {
-      const walEnd = bytes.readBigUInt64BE(start + 1);
-      const sentAt = bytes.readBigInt64BE(start + 9);
-      this.#options.onKeepalive(walEnd, bytes[start + 17] === 1, sentAt);
+      this.#options.onKeepalive(bytes.readBigUInt64BE(start + 1), bytes[start + 17] === 1);
     } else throw new ReplicatorError('PROTOCOL', `unknown message ${kind} in the stream`);
   }
 

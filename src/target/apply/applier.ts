@@ -203,8 +203,8 @@ export class Applier {
   }
 
   /**
-   * Stores a position that was passed without any change for this target; `seenTime` is the source's
-   * clock at that position, in microseconds since 2000.
+   * Stores a position that was passed without any change for this target; `seenTime`: of the source's clock, in
+   * microseconds since 2000, as `Subscriber.passed` is told.
    */
   async pass(lsn: Lsn, seenTime: bigint | undefined): Promise<void> {
     this.#expectNothingOpen();

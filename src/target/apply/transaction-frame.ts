@@ -71,7 +71,7 @@ export class TransactionFrame {
     return this.#advance(progress, endLsn, commitTime, counts);
   }
 
-  /** To a position that was passed without any change; `seenTime`: the source's clock then. */
+  /** To a position that was passed without any change. */
   pass(endLsn: Lsn, seenTime: bigint | undefined): Statement {
     return this.#advance(this.#progress, endLsn, undefined, nothing, seenTime);
   }

@@ -52,7 +52,7 @@ export interface Advance {
   readonly next: Lsn;
   /** Undefined when only a position passed, without any transaction. */
   readonly commitTime: bigint | undefined;
-  /** The source's clock at that position; nothing that still comes is much older. */
+  /** Of the source's clock; nothing that still comes behind that position is much older. */
   readonly seenTime?: bigint | undefined;
   readonly counts: ChangeCounts;
 }

@@ -56,6 +56,7 @@ class Target implements Subscriber {
   full = false;
   refused: unknown;
   parts: TransactionPart[] = [];
+  seenTime: bigint | undefined;
   interruptions = 0;
   interruptedBeforeEnd: number | undefined;
   onPart: () => void = () => {};
@@ -80,7 +81,9 @@ class Target implements Subscriber {
     this.onPart();
   }
 
-  passed(): void {}
+  passed(_lsn: bigint, _urgent: boolean, seenTime?: bigint): void {
+    if (seenTime !== undefined) this.seenTime = seenTime;
+  }
 
   interrupted(): void {
     this.interruptions += 1;
@@ -142,27 +145,55 @@ test('a target that attaches again and again lets the others see the end of a tr
   await eventually(() => failing.parts.some(({ endLsn }) => endLsn !== undefined));
 });
 
-// As one does that decodes a large transaction of which nothing is published.
-test('a walsender that is silent because it is busy is waited for', async () => {
-  const target = new Target('b');
-  read(target);
-  const walsender = async () => {
-    const [row] = await database.query(`select active_pid from pg_replication_slots
-      where slot_name = 'replicator_a' and active_pid is not null`);
-    if (row === undefined) throw new Error('nobody reads the slot');
-    return Number(row['active_pid']);
-  };
+async function walsender(): Promise<number> {
+  const [row] = await database.query(`select active_pid from pg_replication_slots
+    where slot_name = 'replicator_a' and active_pid is not null`);
+  if (row === undefined) throw new Error('nobody reads the slot');
+  return Number(row['active_pid']);
+}
+
+/** As one is that decodes a large transaction of which nothing is published. */
+async function keepBusy(ms: number): Promise<number> {
   const pid = await eventually(walsender, { what: 'a walsender' });
   process.kill(pid, 'SIGSTOP');
   try {
-    await sleep(42_000);
+    await sleep(ms);
   } finally {
     process.kill(pid, 'SIGCONT');
   }
+  return pid;
+}
+
+test('a walsender that is silent because it is busy is waited for', async () => {
+  const target = new Target('b');
+  read(target);
+  const pid = await keepBusy(42_000);
   await database.query(`insert into t values (1, 'v')`);
   await eventually(() => target.parts.length > 0);
   expect(await walsender()).toBe(pid);
 }, 80_000);
+
+// Asked for a reply after its silence, it answers before it reads on: with its clock, and with where it stands.
+test('what comes late was not seen before, and what is idle is seen again and again', async () => {
+  // A quarter of it is how often we look whether it is silent.
+  await database.query(`alter database ${database.name} set wal_sender_timeout = '4s'`);
+  const target = new Target('b');
+  let seenBefore: bigint | undefined;
+  target.onPart = () => {
+    seenBefore = target.seenTime;
+  };
+  read(target);
+  const busy = keepBusy(10_000);
+  await sleep(1_000);
+  await database.query(`insert into t values (1, 'v')`);
+  await busy;
+  await eventually(() => target.parts.length > 0);
+  const committed = target.parts[0]?.transaction.commitTime ?? 0n;
+  expect(seenBefore ?? 0n).toBeLessThan(committed);
+  await eventually(() => (target.seenTime ?? 0n) > committed);
+  const seenOnce = target.seenTime ?? 0n;
+  await eventually(() => (target.seenTime ?? 0n) > seenOnce);
+}, 60_000);
 
 describe('a source that another process has taken', () => {
   const confirmed = async () => {

@@ -168,15 +168,12 @@ describe.each([{ tls: false }, { tls: true }])('tls: $tls', ({ tls }) => {
 
 test('a keepalive is read to the byte', async () => {
   const found: unknown[] = [];
-  const script = sending(
-    keepalive(2n ** 64n - 1n, -(2n ** 63n), true),
-    keepalive(0x1_0000_0002n, 820_000_000_123_456n),
-  );
+  const script = sending(keepalive(2n ** 64n - 1n, true), keepalive(0x1_0000_0002n));
   await open(script, { onKeepalive: (...keepalive) => found.push(keepalive) });
   await eventually(() => found.length === 2);
   expect(found).toEqual([
-    [2n ** 64n - 1n, true, -(2n ** 63n)],
-    [0x1_0000_0002n, false, 820_000_000_123_456n],
+    [2n ** 64n - 1n, true],
+    [0x1_0000_0002n, false],
   ]);
 });
 
