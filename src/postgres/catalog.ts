@@ -90,7 +90,7 @@ export async function listTables(session: Session): Promise<TableName[]> {
 }
 
 /**
- * SQL for a table's name and columns as one text that changes when one of them does. Function expect_shape in schema
+ * SQL for a table's name and columns as one text that changes when one of them does. Function is_as_described in schema
  * replicator has it too: another text of it is another version of the schema.
  */
 export function shapeOf(oid: string): string {

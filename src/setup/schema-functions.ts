@@ -143,7 +143,7 @@ end $body$`,
 
   // A table must be as it was described. It is not immutable, but what it looks at changes only together with the
   // table, and then the server plans anew what reads or writes its rows.
-  `create function replicator.expect_shape(relation oid, expected text, label text) returns boolean
+  `create function replicator.is_as_described(relation oid, expected text, label text) returns boolean
 language plpgsql immutable set search_path = '' as $body$
 begin
   if ${shapeOf('relation')} is distinct from expected then

@@ -16,7 +16,8 @@ export function isAsDescribed(table: TargetTable): string {
   return textOf(
     table,
     'is as described',
-    () => `replicator.expect_shape(${table.oid}, '${table.shape}', ${quoteLiteral(table.label)})`,
+    () =>
+      `replicator.is_as_described(${table.oid}, '${table.shape}', ${quoteLiteral(table.label)})`,
   );
 }
 

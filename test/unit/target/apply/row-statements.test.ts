@@ -56,5 +56,6 @@ test('each table, columns that are sent and way to write them has a text of its 
 });
 
 test('each raises when the table is not as it was described', () => {
-  for (const text of everyStatement()) expect(text).toContain('where replicator.expect_shape(1,');
+  for (const text of everyStatement())
+    expect(text).toContain('where replicator.is_as_described(1,');
 });
