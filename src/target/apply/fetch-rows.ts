@@ -2,7 +2,10 @@
 import type { DatabaseConfig } from '../../config/config.ts';
 import { quoteIdentifier, quoteTable } from '../../postgres/identifiers.ts';
 import { Session } from '../../postgres/session.ts';
+import type { Statement } from '../../postgres/statement-group.ts';
 import type { TargetTable } from './target-table.ts';
+import { encodeTextArray } from './text-array.ts';
+import { begin, commit } from './transaction-frame.ts';
 
 /** In the order of the relation's columns. */
 export type FetchedRow = readonly (string | null)[];
@@ -24,7 +27,7 @@ export type FetchRowsOf = (xids: readonly number[]) => FetchRows;
  * transaction of which this is a part, and that does wait, has flushed all that it saw: that takes an xid and a
  * record of its own (RecordTransactionCommit in xact.c), and nobody who decodes WAL is shown that of a lock.
  */
-const flush = 'select from replicator.marker for key share';
+const flush: Statement = { text: 'select from replicator.marker for key share' };
 
 /** Opens a connection each time: this is rare, and an idle one would pin the source's database. */
 export function fetchFrom(source: DatabaseConfig): FetchRowsOf {
@@ -35,9 +38,8 @@ export function fetchFrom(source: DatabaseConfig): FetchRowsOf {
       // What it would wait for beyond its own disk may be away, and a target waits for us.
       settings: { synchronous_commit: 'local' },
     });
-    await session.query('select replicator.await_visible($1)', [xids]);
     const { relation, key = [] } = table;
-    const selected = relation.columns.map(({ name }, i) => `t.${quoteIdentifier(name)} as c${i}`);
+    const selected = relation.columns.map(({ name }) => `t.${quoteIdentifier(name)}`);
     const arrays = key.map((_, i) => `$${i + 1}::text[]`).join(', ');
     const names = key.map((_, i) => `k${i}`).join(', ');
     const where = key.map(
@@ -47,18 +49,21 @@ export function fetchFrom(source: DatabaseConfig): FetchRowsOf {
     const own =
       `(t.tableoid = ${relation.oid} or exists (select from pg_catalog.pg_partitioned_table ` +
       `where partrelid = ${relation.oid}))`;
-    const found = await session.transaction(async () => {
-      const seen = await session.query(
-        `select u.n::text as n, ${selected.join(', ')} from unnest(${arrays}) with ordinality as u(${names}, n) ` +
-          `join ${quoteTable(relation)} as t on ${where.join(' and ')} and ${own}`,
-        key.map((_, i) => keys.map((values) => values[i] ?? null)),
-      );
-      await session.one(flush);
-      return seen;
-    });
+    const select =
+      `select u.n, ${selected.join(', ')} from unnest(${arrays}) with ordinality as u(${names}, n) ` +
+      `join ${quoteTable(relation)} as t on ${where.join(' and ')} and ${own}`;
+    const [, , found] = await session.group([
+      begin,
+      { text: 'select replicator.await_visible($1)', values: [`{${xids.join(',')}}`] },
+      {
+        text: select,
+        values: key.map((_, i) => encodeTextArray(keys.map((values) => values[i] ?? null))),
+      },
+      flush,
+      commit,
+    ]);
     const rows: (FetchedRow | undefined)[] = keys.map(() => undefined);
-    for (const row of found)
-      rows[Number(row['n']) - 1] = relation.columns.map((_, i) => row[`c${i}`] ?? null);
+    for (const [n, ...row] of found?.rows ?? []) rows[Number(n) - 1] = row;
     return rows;
   };
 }
