@@ -13,6 +13,7 @@ const passMs = 10 * 60_000;
 export class Inbox {
   readonly queue = new TransactionQueue();
   #filter: PartFilter | undefined;
+  #isOpen = false;
   /** End of the last transaction that arrived whole, or that the target had before. */
   #receivedLsn: Lsn = zeroLsn;
   #passedLsn: Lsn = zeroLsn;
@@ -25,11 +26,19 @@ export class Inbox {
   open(filter: PartFilter, progress: Lsn): void {
     this.queue.clear();
     this.#filter = filter;
+    this.#isOpen = true;
     this.#receivedLsn = progress;
     this.#passedLsn = progress;
     this.#seenTime = undefined;
     this.#queuedParts = false;
     this.#urgent = false;
+  }
+
+  /** What waits is given up, and comes again once it is opened. Until then nothing is taken that lies behind it. */
+  close(): void {
+    this.queue.clear();
+    this.#isOpen = false;
+    this.#passedLsn = zeroLsn;
   }
 
   get passedLsn(): Lsn {
@@ -50,6 +59,7 @@ export class Inbox {
   }
 
   receive(part: TransactionPart): void {
+    if (!this.#isOpen) return;
     // A commit record that starts before our position ends at or before it.
     if (this.#filter === undefined || part.transaction.commitLsn < this.#receivedLsn) return;
     const changes = this.#filter.changesOf(part);
@@ -64,6 +74,7 @@ export class Inbox {
   }
 
   passed(lsn: Lsn, urgent: boolean, seenTime?: bigint): void {
+    if (!this.#isOpen) return;
     this.#passedLsn = maxLsn(this.#passedLsn, lsn);
     // Whatever passes next has been seen later, so it holds for that position as well.
     if (seenTime !== undefined) this.#seenTime = seenTime;

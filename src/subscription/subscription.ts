@@ -149,7 +149,7 @@ export class Subscription implements Subscriber {
   leave(): void {
     this.#attachment = 0;
     this.#delivery.startOver();
-    this.#inbox.queue.clear();
+    this.#inbox.close();
     this.#inbox.queue.wake();
     this.#options.onProgress();
   }

@@ -143,3 +143,16 @@ test('to open it anew forgets everything', () => {
   expect(inbox.wants(other)).toBe(true);
   expect(inbox.wants(mine)).toBe(false);
 });
+
+test('what is given up is not passed by, and nothing behind it is taken', () => {
+  inbox.receive(transactionOf(200n, insert()));
+  inbox.passed(300n, true);
+  inbox.close();
+  inbox.passed(400n, true);
+  inbox.receive(transactionOf(500n, insert()));
+  expect(waiting()).toEqual([]);
+  expect(inbox.passDue(100n)).toBeUndefined();
+  inbox.open(new PartFilter(new Map([['public.mine', joinedAt(0n)]])), 100n);
+  inbox.receive(transactionOf(200n, insert()));
+  expect(waiting()).toHaveLength(1);
+});
