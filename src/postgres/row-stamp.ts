@@ -6,11 +6,15 @@ import { formatCommitTime } from '../model/commit-time.ts';
 /** As early as can be: a time of 0, the start of 2000, means to PostgreSQL that none is given. */
 export const copyStamp = formatCommitTime(1n);
 
-/** SQL of the stamp of `t`, a row of the table with that oid; NULL when it is older than everything. */
+/**
+ * SQL of the stamp of `t`, a row of the table with that oid; NULL when it is older than everything, or of the
+ * transaction itself.
+ */
 export function rowStamp(relation: string): string {
-  const stamp = 'pg_catalog.pg_xact_commit_timestamp(t.xmin)';
   return (
-    `case when ${stamp} = '${copyStamp}' then (select m.stamp from replicator.manifests m ` +
-    `where m.xid = t.xmin::text::bigint and m.relation = ${relation}) else ${stamp} end`
+    `coalesce(nullif(pg_catalog.pg_xact_commit_timestamp(t.xmin), '${copyStamp}'), ` +
+    '(select m.stamp from replicator.manifests m where m.xid = t.xmin::text::bigint ' +
+    // Only those of a copy tell who wrote each row.
+    `and m.relation = ${relation} and m.ranks is not null))`
   );
 }

@@ -84,7 +84,8 @@ async function readPositions(options: CopyOptions): Promise<ReadonlyMap<string, 
   return positions;
 }
 
-async function readProgress(
+/** By source: what is applied here. */
+export async function readProgress(
   session: Session,
   sources: readonly string[],
 ): Promise<ReadonlyMap<string, Lsn>> {
@@ -99,7 +100,7 @@ function hasLess({ database: from }: Session, { database: to }: Session, other: 
   return new ReplicatorError(
     'SERVER_BUSY',
     `${from.name}:${to.name}: ${from.name} has less of ${other} than ${to.name}, and is copied once it has as much`,
-    { hint: `if ${other}:${from.name} is paused or has failed, see to that` },
+    { hint: `goes on by itself; is ${other}:${from.name} at work?` },
   );
 }
 

@@ -17,6 +17,7 @@ import { type CopyProgress, copyTable, type Feed, unlessJoined } from './copy-ta
 import { decideJoins, type JoinParties, type Verdict } from './decide-join.ts';
 import { exportSnapshot } from './exported-snapshot.ts';
 import { followTables, identifyTables, type TargetOids } from './follow-tables.ts';
+import { untilNotBehind } from './other-writers.ts';
 
 export interface JoinOptions extends JoinParties {
   /** Where the subscription stands; the slot holds everything after it. */
@@ -124,16 +125,18 @@ async function copyAll(tables: readonly TableOptions[], options: JoinOptions): P
   const { config, source, target, log, onProgress, subscription } = options;
   // Published before the snapshot: what is written after it is in the stream.
   for (const { table } of tables) await addToPublication(source, table, 'without a lock');
+  const contested = tables.filter(({ table }) =>
+    hasSeveralWriters(config, subscription.target, table),
+  );
+  await untilNotBehind(config, othersOf(contested, options), { from: source, to: target });
   // Slots are shared by the cluster, so the name says whose it is.
   const slot = `replicator_copy_${subscription.source}__${subscription.target}`;
   await using snapshot = await exportSnapshot(source.database, slot);
-  const isContested = ({ table }: TableOptions) =>
-    hasSeveralWriters(config, subscription.target, table);
-  await copyOwnMemory(tables.filter(isContested), options);
+  await copyOwnMemory(contested, options);
   for (const found of tables) {
     const { table } = found;
     const feeds = feedsOf(found, options);
-    const contenders = isContested(found) ? contendersAt(config, subscription.target) : [];
+    const contenders = contested.includes(found) ? contendersAt(config, subscription.target) : [];
     await copyTable(table, { source, target, snapshot, feeds, contenders, onProgress });
     log.info(
       {
@@ -166,6 +169,11 @@ function feedsOf(found: TableOptions, { config, subscription }: JoinOptions): Fe
     return isOther && sync !== undefined ? [{ source: other.source, sync: sync.name }] : [];
   });
   return [{ source: subscription.source, sync: found.syncs[0] ?? '' }, ...others];
+}
+
+function othersOf(tables: readonly TableOptions[], options: JoinOptions): string[] {
+  const sources = tables.flatMap((found) => feedsOf(found, options)).map((feed) => feed.source);
+  return [...new Set(sources)].filter((name) => name !== options.subscription.source);
 }
 
 interface Joined {

@@ -3,9 +3,11 @@
 import type { Config, SubscriptionConfig } from '../config/config.ts';
 import { matchTables } from '../config/match-tables.ts';
 import { ReplicatorError } from '../model/errors.ts';
+import { zeroLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
+import { waitForTargets } from '../observability/wait-for-targets.ts';
 import { Session } from '../postgres/session.ts';
-import { isEmpty, wasCopied } from './copy-table.ts';
+import { isEmpty, readProgress, wasCopied } from './copy-table.ts';
 
 /**
  * Throws COPY_REFUSED when another source of the target holds rows of the table and either does
@@ -63,6 +65,35 @@ export async function letEarlierCopy(
       config.subscriptions.some((s) => s.source === subscription.source && s.target === name),
   );
   if (earlier !== undefined) throw waitFor(subscription, table, earlier.name);
+}
+
+const catchUpMs = 10_000;
+
+/**
+ * What the target has passed by of the other sources will not be sent again, so the copied database must have as much of
+ * them. What it only passed by itself it has not stored yet, but does at a mark. Throws TIMEOUT where it is behind.
+ */
+export async function untilNotBehind(
+  config: Config,
+  others: readonly string[],
+  { from, to }: { readonly from: Session; readonly to: Session },
+): Promise<void> {
+  const has = await readProgress(from, others);
+  const passed = await readProgress(to, others);
+  for (const [name, lsn] of has) {
+    const database = config.databases.get(name);
+    if (database === undefined || lsn >= (passed.get(name) ?? zeroLsn)) continue;
+    const pair = { source: name, target: from.database.name, syncs: [] };
+    await using other = await Session.connect(database, {
+      purpose: 'copy',
+      name: `${from.database.name}:${to.database.name}`,
+    });
+    const sessions = new Map([
+      [pair.source, other],
+      [pair.target, from],
+    ]);
+    await waitForTargets({ subscriptions: [pair] }, sessions, catchUpMs);
+  }
 }
 
 function waitFor(

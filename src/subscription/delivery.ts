@@ -7,7 +7,7 @@ import { type Lsn, zeroLsn } from '../model/lsn.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 import type { Applier } from '../target/apply/applier.ts';
 import type { Care } from '../target/apply/apply-parts.ts';
-import { needsCare } from '../target/apply/needs-care.ts';
+import { isOfClaims, isUniqueViolation, needsCare } from '../target/apply/needs-care.ts';
 import type { Inbox } from './inbox.ts';
 import type { BatchLimits, Work } from './queue.ts';
 
@@ -145,7 +145,7 @@ export class Delivery {
     } catch (thrown) {
       const error = asReplicatorError(thrown);
       if (!needsCare(error) || care === 'careful') throw error;
-      const mayExist = care === 'none' && error.code === 'UNIQUE_VIOLATION';
+      const mayExist = care === 'none' && isUniqueViolation(error) && !isOfClaims(error);
       this.#troubled = { commitLsn, care: mayExist ? 'wary' : 'careful' };
       throw new ReplicatorError('ROWS_MISSING', error.message, { cause: error });
     }

@@ -141,4 +141,16 @@ describe.each([...new Set([oldest, newest])])('on PostgreSQL %i', (major) => {
     await expectAllEqual('t', 'u', 'other');
     expect(await third.query('select v from t where id = 3')).toEqual([{ v: 'on its way' }]);
   });
+
+  test('what the copied one has only passed by, and not stored, holds nobody up', async () => {
+    await start('bc');
+    await untilStreaming(replicator, ['b:c']);
+    const [, second, third] = all();
+    await second.query('insert into other values (1)');
+    await untilEqual(second, third, 'other');
+    const from = join('bc');
+    await untilStreaming(replicator, ['a:c', 'b:c', 'c:a', 'c:b'], { from, timeoutMs: 40_000 });
+    expect(replicator.logs.slice(from).filter(({ code }) => code === 'TIMEOUT')).toEqual([]);
+    await expectAllEqual('t', 'u');
+  });
 });
