@@ -228,8 +228,8 @@ export const breakages = {
   'last-to-arrive-wins': [
     {
       file: 'target/conflict/guarded-statements.js',
-      text: 'coalesce(pg_catalog.pg_xact_commit_timestamp(t.xmin) <',
-      becomes: 'coalesce(true or pg_catalog.pg_xact_commit_timestamp(t.xmin) <',
+      text: 'const isOlder = `coalesce(',
+      becomes: 'const isOlder = `coalesce(true or ',
     },
   ],
 } satisfies Record<string, readonly Breakage[]>;
