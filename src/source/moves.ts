@@ -122,7 +122,8 @@ export class Moves {
     seat.state = { kind: 'own slot', own, copy };
     seat.outsideSince = undefined;
     subscriber.placed('own slot');
-    if (this.#options.stream.served.includes(subscriber)) subscriber.leave();
+    // Also of a stream that is ending, or not begun yet: two of them must not fill one inbox.
+    subscriber.leave();
     // It may have been the one that was waited for.
     this.#options.stream.progressed();
     if (!this.#options.stream.streaming) this.#options.stream.restart();

@@ -3,7 +3,7 @@
 // else remembers it, and the target may be dead.
 import { ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, parseLsn } from '../model/lsn.ts';
-import { publicationName, slotCopyName, slotName } from '../postgres/object-names.ts';
+import { slotCopyName, slotName } from '../postgres/object-names.ts';
 import type { Session } from '../postgres/session.ts';
 import { asOwner, type OwnerSession } from './ownership/as-owner.ts';
 
@@ -40,12 +40,13 @@ export async function makeCopy(owner: OwnerSession, target: string): Promise<New
   const [row] = await asOwner(owner, () =>
     session.query(
       `update replicator.slots set state = 'created',
-         publication_oid = (select oid from pg_catalog.pg_publication where pubname = $2),
+         -- of what the slot of all holds changes, which may have been another since
+         publication_oid = (select publication_oid from replicator.slots where slot_name = $2),
          consistent_lsn = (select confirmed_flush_lsn from pg_catalog.pg_replication_slots
                            where slot_name = $1)
        where slot_name = $1 and state = 'creating' returning created_at::text as made_at,
          consistent_lsn::text as lsn`,
-      [slot, publicationName(source)],
+      [slot, slotName(source)],
     ),
   );
   if (row === undefined)

@@ -314,6 +314,19 @@ test('a publication that does not send everything is noticed, also once it does 
   await stopCleanly(replicator);
   replicator = startReplicator(config);
   await replicator.waitForLog(({ code }) => code === 'PUBLICATION_CHANGED');
+  // Nor does a slot of its own hold what was not sent.
+  const from = replicator.logs.length;
+  expect(await runCli(['pause', 'a:b', '-c', config])).toMatchObject({ code: 0 });
+  await replicator.waitForLog(({ msg }) => msg === 'detached', { from });
+  expect(await runCli(['resume', 'a:b', '-c', config])).toMatchObject({ code: 0 });
+  await eventually(
+    async () =>
+      expect((await statusOf(config)).subscriptions).toMatchObject([
+        { healthy: false, lastError: { code: 'PUBLICATION_CHANGED' } },
+      ]),
+    { timeoutMs: 30_000 },
+  );
+  expect(replicator.logs.slice(from).filter(({ state }) => state === 'catching_up')).toEqual([]);
   await stopCleanly(replicator);
   await tearDown(config);
 });
