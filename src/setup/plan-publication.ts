@@ -28,7 +28,8 @@ export async function* planPublication(
   );
   const wanted = tablesOfSource(config.subscriptions, source, await listTables(session));
   if (found[0] === undefined) {
-    const tables = [...wanted, marker].map((table) => `  table ${quoteTable(table)}`);
+    // Without ONLY those that inherit from one would go in, and out, with it.
+    const tables = [...wanted, marker].map((table) => `  table only ${quoteTable(table)}`);
     yield {
       database: source,
       // A partitioned table's changes come as its own, so that partitions may differ elsewhere.
@@ -59,6 +60,6 @@ async function* dropUnwanted(
     if (!labels.has(tableLabel(table)))
       yield {
         database: session.database.name,
-        sql: `alter publication ${quoteIdentifier(publication)} drop table ${quoteTable(table)}`,
+        sql: `alter publication ${quoteIdentifier(publication)} drop table only ${quoteTable(table)}`,
       };
 }

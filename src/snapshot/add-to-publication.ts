@@ -31,7 +31,7 @@ export async function addToPublication(
     const published = await publishedTables(source, publication);
     if (!published.some((other) => tableLabel(other) === tableLabel(table)))
       await source.query(
-        `alter publication ${quoteIdentifier(publication)} add table ${quoteTable(table)}`,
+        `alter publication ${quoteIdentifier(publication)} add table only ${quoteTable(table)}`,
       );
     const { lsn } = await source.one<{ lsn: string }>(
       'select pg_catalog.pg_current_wal_insert_lsn()::text as lsn',

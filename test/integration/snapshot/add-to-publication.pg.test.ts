@@ -24,3 +24,21 @@ test('a transaction that has written is not waited for without end', async () =>
   }
   await database.drop();
 }, 15_000);
+
+test('a table joins without those that inherit from it, also where one of them is published', async () => {
+  const database = await createDatabase(await sharedServer(newest), 'inherited');
+  await database.query(`create table p (id int); create table c () inherits (p);
+    create table d () inherits (p); create publication replicator_b for table c`);
+  {
+    await using source = await Session.connect(databaseConfig(database), {
+      purpose: 'copy',
+      name: 'b',
+    });
+    await addToPublication(source, { schema: 'public', name: 'p' }, 'without a lock');
+  }
+  expect(await database.query('select tablename from pg_publication_tables order by 1')).toEqual([
+    { tablename: 'c' },
+    { tablename: 'p' },
+  ]);
+  await database.drop();
+});
