@@ -63,12 +63,20 @@ export async function beginAnew(
       [subscription.source, formatLsn(lsn), epoch, owner ?? null, timeline],
     );
     await target.query('delete from replicator.tables where source = $1', [subscription.source]);
-    for (const { table, syncs } of wanted.values())
-      await target.query(
-        `insert into replicator.tables
-           (source, table_schema, table_name, sync, copied_at, copied, lost, resync)
-         values ($1, $2, $3, $4, $5, false, true, true)`,
-        [subscription.source, table.schema, table.name, syncs[0], formatLsn(lsn)],
-      );
+    const tables = [...wanted.values()];
+    // At once: the lease is held meanwhile, and whoever holds it may not be silent for long.
+    await target.query(
+      `insert into replicator.tables
+         (source, table_schema, table_name, sync, copied_at, copied, lost, resync)
+       select $1, u.schema, u.name, u.sync, $2, false, true, true
+       from unnest($3::text[], $4::text[], $5::text[]) as u(schema, name, sync)`,
+      [
+        subscription.source,
+        formatLsn(lsn),
+        tables.map(({ table }) => table.schema),
+        tables.map(({ table }) => table.name),
+        tables.map(({ syncs }) => syncs[0]),
+      ],
+    );
   });
 }
