@@ -264,6 +264,9 @@ export class Replicator {
     await using source = await Session.connect(databaseOf(config, subscription.source), {
       purpose: 'copy',
       name,
+      // To read a whole table, of which few rows are wanted, takes as long as it takes.
+      replyTimeoutMs: 24 * 60 * 60_000,
+      askAfterMs: 15_000,
     });
     const result = await joinTables({
       config,

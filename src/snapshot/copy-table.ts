@@ -56,8 +56,9 @@ export async function copyTable(table: TableName, options: CopyOptions): Promise
     if (!(await isEmpty(target, table))) throw notEmpty(target, table);
     await source.transaction(async () => {
       await source.query(`set transaction snapshot ${quoteLiteral(snapshot.name)}`);
+      await expectNotRewritten(source, table);
       const positions = await readPositions(options);
-      await streamRows(described, options);
+      await streamRows(described, await generatedColumns(target, table), options);
       if (options.contenders.length > 0) {
         await copyMemory(table, source, target);
         await copyVersions(described, options);
@@ -65,6 +66,34 @@ export async function copyTable(table: TableName, options: CopyOptions): Promise
       await recordCopied(table, positions, options);
     }, 'begin isolation level repeatable read read only');
   });
+}
+
+/**
+ * ALTER TABLE that writes a table anew, and TRUNCATE, leave nothing of it to older snapshots:
+ * https://www.postgresql.org/docs/current/mvcc-caveats.html. The catalog's file is the snapshot's, the function's is
+ * that of now. Throws SERVER_BUSY: another snapshot shows all.
+ */
+async function expectNotRewritten(source: Session, table: TableName): Promise<void> {
+  const name = quoteTable(table);
+  await source.query(`lock table ${name} in access share mode`);
+  const rewritten = await source.query(
+    `select from pg_catalog.pg_class c
+     where (c.oid = $1::regclass or c.oid in (select relid from pg_catalog.pg_partition_tree($1::regclass)))
+       and nullif(c.relfilenode, 0) is distinct from pg_catalog.pg_relation_filenode(c.oid)`,
+    [name],
+  );
+  if (rewritten.length === 0) return;
+  throw new ReplicatorError(
+    'SERVER_BUSY',
+    `${source.database.name}: ${tableLabel(table)} was written anew since the snapshot of its copy`,
+  );
+}
+
+/** Of the target: it fills them itself. */
+async function generatedColumns(target: Session, table: TableName): Promise<ReadonlySet<string>> {
+  const [there] = await describeTables(target, [table]);
+  const generated = there?.columns.filter((column) => column.generated) ?? [];
+  return new Set(generated.map(({ name }) => name));
 }
 
 /**
@@ -152,10 +181,14 @@ export function notEmpty(target: Session, ...tables: TableName[]): ReplicatorErr
   );
 }
 
-async function streamRows(table: CatalogTable, options: CopyOptions): Promise<void> {
+async function streamRows(
+  table: CatalogTable,
+  generatedThere: ReadonlySet<string>,
+  options: CopyOptions,
+): Promise<void> {
   const { source, target, onProgress } = options;
   const columns = table.columns
-    .filter(({ generated }) => !generated)
+    .filter(({ name, generated }) => !generated && !generatedThere.has(name))
     .map(({ name }) => quoteIdentifier(name))
     .join(', ');
   if (columns === '') return await repeatRows(table, options);

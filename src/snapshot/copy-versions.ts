@@ -3,7 +3,7 @@
 // and the versions that such a change could still meet go along one by one.
 import { latenessMs } from '../model/version.ts';
 import type { CatalogTable } from '../postgres/catalog.ts';
-import { quoteTable } from '../postgres/identifiers.ts';
+import { quoteLiteral, quoteTable } from '../postgres/identifiers.ts';
 import { givenKeyHash, hashedKey, rowKeyHash } from '../postgres/key-hash.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
 import { ownXid } from '../postgres/own-xid.ts';
@@ -18,7 +18,7 @@ export interface CopyVersionsOptions {
   readonly contenders: readonly string[];
 }
 
-/** So many rows at a time. */
+/** So many rows at a time: with a change far behind, it is every row. */
 const rowsPerStatement = 50_000;
 
 /** In the transaction that copies, with the snapshot set at the source. */
@@ -32,16 +32,16 @@ export async function copyVersions(
   const key = hashedKey(table);
   if (key === undefined) return;
   const earliest = await earliestToCome(source, target, contenders);
-  const found = await source.query(
-    `select ${key.map(({ quoted }, i) => `t.${quoted} as k${i}`).join(', ')},
+  await source.query(
+    `declare versions no scroll cursor for select ${key.map(({ quoted }, i) => `t.${quoted} as k${i}`).join(', ')},
             v.commit_time::text as commit_time, v.rank::text as rank
      from ${table.partitioned ? '' : 'only '}${quoteTable(table)} t,
           lateral replicator.version_of(t.xmin, ${table.oid}, ${rowKeyHash(key)}) v
-     where ${rowStamp(table.oid)} >= $1::timestamptz and v.commit_time >= $1::timestamptz`,
-    [earliest],
+     where ${rowStamp(table.oid)} >= ${quoteLiteral(earliest)} and v.commit_time >= ${quoteLiteral(earliest)}`,
   );
-  for (let start = 0; start < found.length; start += rowsPerStatement) {
-    const rows = found.slice(start, start + rowsPerStatement);
+  for (;;) {
+    const rows = await source.query(`fetch ${rowsPerStatement} from versions`);
+    if (rows.length === 0) break;
     await target.query(
       `insert into replicator.manifests as m
          (xid, relation, rank, stamp, key_hashes, commit_times, ranks)
@@ -62,6 +62,7 @@ export async function copyVersions(
       ],
     );
   }
+  await source.query('close versions');
 }
 
 /**

@@ -76,12 +76,12 @@ async function decideCopy(
 ): Promise<Verdict | 'refuse'> {
   const sourceEmpty = await isEmpty(source, table);
   if (await isEmpty(target, table)) {
+    const sourceCopied = await wasCopied(source, table);
     // The source has no rows of its own: whoever has them fills the target first.
-    if (sourceEmpty || (await wasCopied(source, table))) {
-      await letOthersCopy(config, subscription, table);
-      return sourceEmpty ? 'empty' : 'copied';
-    }
-    await letEarlierCopy(config, subscription, table);
+    if (sourceEmpty || sourceCopied) await letOthersCopy(config, subscription, table);
+    if (sourceEmpty) return 'empty';
+    // Where nobody has any more, one of those fills it that were filled themselves.
+    await letEarlierCopy(config, subscription, table, { ofCopies: sourceCopied });
     await refuseOtherWriters(config, subscription, table, { from: source, to: target });
     return 'copy';
   }

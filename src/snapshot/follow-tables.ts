@@ -2,6 +2,7 @@
 // another table under the old name is not taken for it.
 import type { Logger } from 'pino';
 import { ReplicatorError } from '../model/errors.ts';
+import { type Lsn, parseLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { publicationName } from '../postgres/object-names.ts';
 import { type PublishedTable, publishedTables } from '../postgres/publication.ts';
@@ -14,6 +15,8 @@ interface Parties {
 }
 
 interface Followed extends TableName {
+  readonly copied: boolean;
+  readonly copiedAt: Lsn;
   /** Null until its first attach after it joined. */
   readonly sourceOid: string | null;
   readonly membership: string | null;
@@ -31,8 +34,14 @@ export type TargetOids = ReadonlyMap<number, string>;
  * time: it misses changes that nobody will send, and must join anew. Labels of those are given back,
  * each with whether a person asked for a copy.
  */
-export async function followTables(subscription: string, parties: Parties): Promise<LostTables> {
-  const { source, target, log } = parties;
+export async function followTables(
+  subscription: string,
+  parties: Parties & {
+    /** What the target has passed by of the source. */
+    readonly progress: Lsn;
+  },
+): Promise<LostTables> {
+  const { source, target, log, progress } = parties;
   const records = await readFollowed(target, source.database.name);
   const published = await publishedTables(source, publicationName(source.database.name));
   const here = new Map(published.map((table) => [table.oid, table]));
@@ -42,7 +51,7 @@ export async function followTables(subscription: string, parties: Parties): Prom
   );
   await rename(records, here, parties);
   for (const record of records) {
-    const reason = lossOf(record, here, there);
+    const reason = lossOf(record, { progress, here, there });
     if (reason === undefined) continue;
     log.warn({ subscription, table: tableLabel(record) }, `table ${reason}: it must join anew`);
     await target.query(
@@ -59,11 +68,19 @@ export async function followTables(subscription: string, parties: Parties): Prom
   return new Map(lost.map((table) => [tableLabel(table), table.resync === 'true']));
 }
 
+interface Known {
+  readonly progress: Lsn;
+  readonly here: ReadonlyMap<string, PublishedTable>;
+  readonly there: ReadonlyMap<string, TableName>;
+}
+
 function lossOf(
-  { sourceOid, membership, targetOid }: Followed,
-  here: ReadonlyMap<string, PublishedTable>,
-  there: ReadonlyMap<string, TableName>,
+  { copied, copiedAt, sourceOid, membership, targetOid }: Followed,
+  { progress, here, there }: Known,
 ): string | undefined {
+  // By a process that did not know yet that another source's copy had brought it.
+  if (copied && sourceOid === null && copiedAt < progress)
+    return 'lacks changes that were passed by since it was copied';
   if (sourceOid === null || targetOid === null) return undefined;
   const published = here.get(sourceOid);
   if (published === undefined)
@@ -149,15 +166,19 @@ async function readFollowed(target: Session, source: string): Promise<Followed[]
     source_oid: string | null;
     membership: string | null;
     target_oid: string | null;
+    copied: string;
+    copied_at: string;
   }>(
     `select table_schema as schema, table_name as name, source_oid::text, membership::text,
-            target_oid::text
+            target_oid::text, copied::text, copied_at::text
      from replicator.tables where source = $1 and not lost order by 1, 2`,
     [source],
   );
-  return rows.map(({ schema, name, source_oid, membership, target_oid }) => ({
+  return rows.map(({ schema, name, source_oid, membership, target_oid, copied, copied_at }) => ({
     schema,
     name,
+    copied: copied === 'true',
+    copiedAt: parseLsn(copied_at),
     sourceOid: source_oid,
     membership,
     targetOid: target_oid,

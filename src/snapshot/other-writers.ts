@@ -3,7 +3,6 @@
 import type { Config, SubscriptionConfig } from '../config/config.ts';
 import { matchTables } from '../config/match-tables.ts';
 import { ReplicatorError } from '../model/errors.ts';
-import { zeroLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { waitForTargets } from '../observability/wait-for-targets.ts';
 import { Session } from '../postgres/session.ts';
@@ -51,16 +50,17 @@ export async function letOthersCopy(
   if (owner !== undefined) throw waitFor(subscription, table, owner.name);
 }
 
-/** Of several masters with rows of their own, the first in the file fills the target. */
+/** Of several masters with rows of their own, or else of those with copies, the first in the file fills the target. */
 export async function letEarlierCopy(
   config: Config,
   subscription: SubscriptionConfig,
   table: TableName,
+  { ofCopies }: { readonly ofCopies: boolean },
 ): Promise<void> {
   const order = [...config.databases.keys()];
   const earlier = (await filledSources(config, subscription, table)).find(
     ({ name, fills }) =>
-      fills &&
+      (fills || ofCopies) &&
       order.indexOf(name) < order.indexOf(subscription.source) &&
       config.subscriptions.some((s) => s.source === subscription.source && s.target === name),
   );
@@ -71,7 +71,8 @@ const catchUpMs = 10_000;
 
 /**
  * What the target has passed by of the other sources will not be sent again, so the copied database must have as much of
- * them. What it only passed by itself it has not stored yet, but does at a mark. Throws TIMEOUT where it is behind.
+ * them. What it only passed by itself it has not stored yet, but does at a mark. Throws TIMEOUT where it is behind,
+ * SERVER_BUSY while one of them has no place on the target yet.
  */
 export async function untilNotBehind(
   config: Config,
@@ -81,8 +82,11 @@ export async function untilNotBehind(
   const has = await readProgress(from, others);
   const passed = await readProgress(to, others);
   for (const [name, lsn] of has) {
+    const reached = passed.get(name);
+    // It would begin where the other's slot is by then, which may be behind what is copied.
+    if (reached === undefined) throw notSetUpYet(from, to, name);
     const database = config.databases.get(name);
-    if (database === undefined || lsn >= (passed.get(name) ?? zeroLsn)) continue;
+    if (database === undefined || lsn >= reached) continue;
     const pair = { source: name, target: from.database.name, syncs: [] };
     await using other = await Session.connect(database, {
       purpose: 'copy',
@@ -94,6 +98,14 @@ export async function untilNotBehind(
     ]);
     await waitForTargets({ subscriptions: [pair] }, sessions, catchUpMs);
   }
+}
+
+function notSetUpYet({ database: from }: Session, { database: to }: Session, other: string): Error {
+  return new ReplicatorError(
+    'SERVER_BUSY',
+    `${from.name}:${to.name}: waits until ${other}:${to.name} is set up`,
+    { hint: `goes on by itself; whoever replicates ${other} sets it up` },
+  );
 }
 
 function waitFor(

@@ -125,6 +125,18 @@ test('a target that is added later is copied, although the slot is older', async
   await finish(again, second);
 });
 
+test('a target is filled by a copy where the one that it came from is gone', async () => {
+  await everywhere(ddl);
+  await a.query(fill('t', 1_000));
+  const first = configOf({ a: source(a), b: target(b) }, 'if_empty');
+  await stopCleanly(await start(first, ['a:b']));
+  const second = configOf({ b: source(b), c: target(c) }, 'if_empty');
+  const replicator = await start(second, ['b:c']);
+  await untilEqual(a, c, 't');
+  await finish(replicator, second);
+  await tearDown(first);
+});
+
 test('a table that is added later is copied at the next start', async () => {
   await everywhere(ddl, [a, b]);
   await a.query(fill('t', 10));

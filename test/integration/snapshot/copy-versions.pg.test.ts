@@ -1,10 +1,12 @@
 // A copied row must lose against whatever its original would lose against, and against nothing else.
+import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { rowKeyHash } from '../../../src/postgres/key-hash.ts';
 import { Session } from '../../../src/postgres/session.ts';
 import { schemaStatements } from '../../../src/setup/schema.ts';
 import { copyTable } from '../../../src/snapshot/copy-table.ts';
 import { exportSnapshot } from '../../../src/snapshot/exported-snapshot.ts';
+import { followTables } from '../../../src/snapshot/follow-tables.ts';
 import { createDatabase, type TestDatabase } from '../../support/database.ts';
 import { databaseConfig } from '../../support/database-config.ts';
 import { newest, oldest, sharedServer } from '../../support/servers-for-tests.ts';
@@ -46,21 +48,24 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
        order by 1`,
     );
 
-  async function copy(): Promise<void> {
-    const config = (name: string) => databaseConfig(databases.get(name) as TestDatabase, { name });
+  const config = (name: string) => databaseConfig(databases.get(name) as TestDatabase, { name });
+
+  /** `between`: done on the source once the snapshot is taken. */
+  async function copy(between = ''): Promise<void> {
     await using snapshot = await exportSnapshot(config('a'), `copy_versions_${major}`);
     await using source = await Session.connect(config('a'), { purpose: 'copy', name: 'a' });
     await using target = await Session.connect(config('b'), { purpose: 'copy', name: 'b' });
     await target.query(`select pg_replication_origin_create('replicator_a__b');
       select pg_replication_origin_session_setup('replicator_a__b');
       insert into replicator.progress (source, origin, lsn) values ('a', 'replicator_a__b', '0/1')`);
+    await databases.get('a')?.query(between);
     await copyTable(
       { schema: 'public', name: 't' },
       {
         source,
         target,
         snapshot,
-        feeds: [{ source: 'a', sync: 's' }],
+        feeds: ['a', 'c'].map((name) => ({ source: name, sync: 's' })),
         contenders: ['a', 'c', 'b'],
         onProgress: () => {},
       },
@@ -93,5 +98,35 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     await copy();
     expect(await versions('b')).toMatchObject([{ known: 'f' }]);
     expect(await databases.get('b')?.query('select from replicator.manifests')).toEqual([]);
+  });
+
+  test('a table that is written anew since the snapshot is not taken for an empty one', async () => {
+    await databases.get('a')?.query('insert into t values (1)');
+    await expect(copy('alter table t alter id type bigint')).rejects.toMatchObject({
+      code: 'SERVER_BUSY',
+    });
+    expect(await databases.get('b')?.query('select from replicator.tables')).toEqual([]);
+  });
+
+  test('a column that the target fills by itself is not copied', async () => {
+    await databases.get('a')?.query(`insert into t values (1, 'of a')`);
+    await databases.get('b')?.query(`
+      alter table t drop v, add v text generated always as ('of b') stored`);
+    await copy();
+    expect(await databases.get('b')?.query('select * from t')).toEqual([{ id: '1', v: 'of b' }]);
+  });
+
+  test('what a source has passed by since another one was copied is not taken for complete', async () => {
+    await progress('a', 'c', 'now()');
+    await databases.get('a')?.query(`update replicator.progress set lsn = '0/100'`);
+    await copy();
+    const ofC = { ...config('a'), name: 'c' };
+    await using source = await Session.connect(ofC, { purpose: 'copy', name: 'c' });
+    await using target = await Session.connect(config('b'), { purpose: 'copy', name: 'b' });
+    const parties = { source, target, log: pino({ level: 'silent' }) };
+    expect([...(await followTables('c:b', { ...parties, progress: 0x100n }))]).toEqual([]);
+    expect([...(await followTables('c:b', { ...parties, progress: 0x101n }))]).toEqual([
+      ['public.t', false],
+    ]);
   });
 });
