@@ -49,6 +49,12 @@ const bySqlstateClass: Readonly<Record<string, ErrorCode>> = {
   P0: 'DATA_REJECTED',
 };
 
+// Of these the words name no more than objects, settings, sizes and files. The others quote values, or may:
+// 22 and 23; 42601, 42602 and 54, as a tsquery or a jsonpath that is refused; 55P04, a label of an enum; 38, 39,
+// HV, P0 and classes of their own in words of a function's author; XX000, that of extensions which give none.
+const ownWords =
+  /^(08|0A|0L|21|25|26|28|2B|3B|3D|3F|40|42(?!601|602)|53|55(?!P04)|57|58|F0|RP|XX001|XX002)/;
+
 const tlsCodes =
   /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|ERR_OSSL)/;
 
@@ -65,7 +71,7 @@ export function sqlstateOf(error: unknown): string | undefined {
 
 /**
  * A driver's error as ours. `where` names the database and what was being done there. The server's
- * own words are kept only for classes that never quote row values; DETAIL never is.
+ * words are kept only where they never quote row values; DETAIL never is.
  */
 export function fromPostgres(error: unknown, where: string): ReplicatorError {
   if (error instanceof ReplicatorError) return error;
@@ -73,10 +79,11 @@ export function fromPostgres(error: unknown, where: string): ReplicatorError {
   const sqlstate = sqlstateOf(error);
   if (sqlstate !== undefined) {
     const code = bySqlstate[sqlstate] ?? bySqlstateClass[sqlstate.slice(0, 2)] ?? 'INTERNAL';
-    const said = quotesRowValues(sqlstate) ? describe(error) : error.message;
+    const isSafe = speaksForItself(error, sqlstate);
+    const said = isSafe ? error.message : describe(error);
     const hint = remedy(error, sqlstate);
     return new ReplicatorError(code, `${where}: ${said} (SQLSTATE ${sqlstate})`, {
-      cause: withoutValues(error, sqlstate),
+      cause: isSafe ? error : undefined,
       sqlstate,
       ...(hint !== undefined && { hint }),
     });
@@ -93,9 +100,17 @@ export function fromPostgres(error: unknown, where: string): ReplicatorError {
   return new ReplicatorError('CONNECTION_LOST', `${where}: ${error.message}`, { cause: error });
 }
 
-/** Data exceptions and constraint violations quote the value in their primary message. */
-function quotesRowValues(sqlstate: string): boolean {
-  return sqlstate.startsWith('22') || sqlstate.startsWith('23') || sqlstate.startsWith('P0');
+/** Whether it is in words of the server's own, or of ours, that have no row values. */
+function speaksForItself(error: Error, sqlstate: string): boolean {
+  return ownWords.test(sqlstate) && !isOfUsersFunction(error);
+}
+
+/** What language it is in is told in any locale: `PL/pgSQL function public.complain() line 1 at RAISE`. */
+function isOfUsersFunction(error: Error): boolean {
+  const { where } = error as { where?: string };
+  return (where ?? '')
+    .split('\n')
+    .some((line) => line.includes('PL/') && !line.includes('replicator.'));
 }
 
 function describe(error: Error): string {
@@ -106,7 +121,9 @@ function describe(error: Error): string {
     facts.column === undefined ? undefined : `column ${facts.column}`,
     facts.constraint === undefined ? undefined : `constraint ${facts.constraint}`,
   ].filter((part) => part !== undefined);
-  return parts.length === 0 ? 'a value was refused' : `a row was refused by ${parts.join(', ')}`;
+  return parts.length === 0
+    ? 'refused, the log of the server says why'
+    : `a row was refused by ${parts.join(', ')}`;
 }
 
 /** A column that must not be null and got no value: mostly it is one that the source has no more. */
@@ -116,8 +133,4 @@ function remedy(error: Error, sqlstate: string): string | undefined {
     return undefined;
   const name = tableLabel({ schema, name: table });
   return `alter table ${name} alter column ${quoteIdentifier(column)} drop not null`;
-}
-
-function withoutValues(error: Error, sqlstate: string): Error | undefined {
-  return quotesRowValues(sqlstate) ? undefined : error;
 }

@@ -59,14 +59,20 @@ test('neither in the output, nor in the process list, nor in our tables', async 
     create table uniques (id int primary key, v text);
     create table checks (id int primary key, v text);
     create table moods (id int primary key, v mood);
-    create table raising (id int primary key, v text);`;
+    create table raising (id int primary key, v text);
+    create table raising_own (id int primary key, v text);
+    create table raising_known (id int primary key, v text);`;
   await source.query(tables);
   await target.query(`${tables}
     alter table checks add constraint c check (v not like '%secret%');
     create function complain() returns trigger language plpgsql as $$
-      begin raise exception 'no %', new.v using detail = new.v, hint = new.v; end $$;
-    create trigger complain before insert on raising for each row execute function complain();
-    alter table raising enable always trigger complain`);
+      begin
+        raise exception 'no %', new.v
+          using errcode = tg_argv[0], detail = new.v, hint = new.v;
+      end $$;
+    ${complaining('raising', 'P0001')}
+    ${complaining('raising_own', 'MY001')}
+    ${complaining('raising_known', '42501')}`);
 
   let output = '';
   const run = async (command: string, ...flags: string[]) => {
@@ -79,7 +85,10 @@ test('neither in the output, nor in the process list, nor in our tables', async 
   // refused by the target while it is applied, and mended there
   const failures = [
     { table: 'checks', mend: 'alter table checks drop constraint c' },
-    { table: 'raising', mend: 'drop trigger complain on raising' },
+    ...['raising', 'raising_own', 'raising_known'].map((table) => ({
+      table,
+      mend: `drop trigger complain on ${table}`,
+    })),
     { table: 'moods', mend: `alter type mood add value '${marker}'` },
     { table: 'uniques', mend: 'delete from uniques' },
   ];
@@ -111,11 +120,19 @@ test('neither in the output, nor in the process list, nor in our tables', async 
   await server.query('postgres', `alter role app password '${password}'`);
   await run('teardown', '--yes');
 
-  for (const code of ['UNIQUE_VIOLATION', 'DATA_REJECTED', 'AUTHENTICATION'])
+  for (const code of ['UNIQUE_VIOLATION', 'DATA_REJECTED', 'AUTHENTICATION', 'MY001', '42501'])
     expect(output).toContain(code);
   for (const secret of [password, encodeURIComponent(password), marker, markerBytes])
     expect(output).not.toContain(secret);
 }, 120_000);
+
+/** A trigger that refuses every row, with that SQLSTATE. */
+function complaining(table: string, sqlstate: string): string {
+  return `
+    create trigger complain before insert on ${table}
+      for each row execute function complain('${sqlstate}');
+    alter table ${table} enable always trigger complain;`;
+}
 
 /** Every row of schema replicator, and what the server shows of our sessions. */
 async function ourTables(): Promise<string> {

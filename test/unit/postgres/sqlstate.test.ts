@@ -58,17 +58,48 @@ test.each<[string, ErrorCode]>([
 });
 
 describe('row values', () => {
-  test.each(['22001', '22P02', '23505', '23514', 'P0001'])('%s: are never repeated', (sqlstate) => {
+  test.each([
+    ...['22001', '22P02', '23505', '23514', '44000', '42601', '42602', '54000', '55P04'],
+    ...['P0001', '38000', '39P01', 'HV000', 'MY001', 'XX000'],
+  ])('%s: are never repeated', (sqlstate) => {
     const facts = { schema: 'public', table: 't', column: 'c', constraint: 't_pkey' };
     const error = fromPostgres(serverError(sqlstate, facts), 'b (apply)');
     expect(JSON.stringify({ message: error.message, cause: error.cause })).not.toContain('secret');
     expect(error.message).toContain('table public.t, column c, constraint t_pkey');
   });
 
+  test.each([
+    'PL/pgSQL function public.complain() line 1 at RAISE',
+    'PL/pgSQL-Funktion public.complain() Zeile 1 bei RAISE\nSQL-Anweisung "select 1"',
+    'PL/Python function "complain"',
+  ])('nor what a function of a user says under a state of the server: %s', (where) => {
+    const error = fromPostgres(serverError('40001', { where }), 'b');
+    expect(error.message).toBe('b: refused, the log of the server says why (SQLSTATE 40001)');
+    expect(error.cause).toBeUndefined();
+  });
+
   test('an error that names nothing still says what it is', () => {
     expect(fromPostgres(serverError('22003'), 'b').message).toBe(
-      'b: a value was refused (SQLSTATE 22003)',
+      'b: refused, the log of the server says why (SQLSTATE 22003)',
     );
+  });
+});
+
+describe('what the server says in words of its own is kept', () => {
+  test.each([
+    ...['08006', '0A000', '25006', '28000', '3D000', '3F000', '40P01', '42P01', '42501'],
+    ...['53400', '55000', '55006', '57014', '58030', 'F0000', 'RP001', 'XX001'],
+  ])('%s', (sqlstate) => {
+    expect(fromPostgres(serverError(sqlstate), 'b').message).toBe(
+      `b: the server said "secret" (SQLSTATE ${sqlstate})`,
+    );
+  });
+
+  test.each([
+    'PL/pgSQL function replicator.advance(text,pg_lsn) line 11 at RAISE',
+    'slot "s", output plugin "pgoutput", in the change callback, associated LSN 0/1',
+  ])('with %s', (where) => {
+    expect(fromPostgres(serverError('RP001', { where }), 'b').message).toContain('secret');
   });
 });
 
