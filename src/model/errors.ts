@@ -23,7 +23,11 @@ export const errorKinds = {
 
   UNREACHABLE: kind('timed', 69, 'is the server up, and host, port and network right?'),
   CONNECTION_LOST: kind('timed', 69, 'the connection is made again by itself'),
-  TOO_MANY_CONNECTIONS: kind('timed', 69, 'raise max_connections or close idle sessions'),
+  TOO_MANY_CONNECTIONS: kind(
+    'timed',
+    69,
+    'raise max_connections, or max_wal_senders, or close idle sessions',
+  ),
   AUTHENTICATION: kind('manual', 77, 'check user, password and pg_hba.conf'),
   DATABASE_MISSING: kind('manual', 78, 'create the database or correct dbname'),
   TLS: kind('manual', 78, 'check sslmode, sslrootcert and the server certificate'),
@@ -31,7 +35,7 @@ export const errorKinds = {
 
   SERVER_BUSY: kind('timed', 75, 'the server asked to try again'),
   LOCK_TIMEOUT: kind('timed', 75, 'another session holds a lock; the batch is tried again'),
-  RESOURCES: kind('timed', 75, 'free disk space or memory on the server'),
+  RESOURCES: kind('timed', 75, 'the server lacks something, or its disk fails: see its log'),
   READ_ONLY: kind('timed', 75, 'the server is read-only or a standby; it must accept writes'),
 
   SLOT_ACTIVE: kind('timed', 75, 'another session uses this slot or origin; it is waited for'),

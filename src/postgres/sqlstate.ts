@@ -20,6 +20,7 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '428C9': 'SCHEMA_DRIFT',
   '42804': 'SCHEMA_DRIFT',
   '42846': 'SCHEMA_DRIFT',
+  '42883': 'SCHEMA_DRIFT',
   '3F000': 'SCHEMA_DRIFT',
   '0A000': 'SCHEMA_DRIFT',
   '23505': 'UNIQUE_VIOLATION',
@@ -42,11 +43,26 @@ const bySqlstateClass: Readonly<Record<string, ErrorCode>> = {
   '08': 'CONNECTION_LOST',
   '22': 'DATA_REJECTED',
   '23': 'DATA_REJECTED',
+  // A function of the user's raised it.
+  '38': 'DATA_REJECTED',
+  '39': 'DATA_REJECTED',
+  P0: 'DATA_REJECTED',
   '40': 'SERVER_BUSY',
   '53': 'RESOURCES',
+  '54': 'DATA_REJECTED',
   '57': 'CONNECTION_LOST',
-  // A trigger or function of the user's raised it.
-  P0: 'DATA_REJECTED',
+  '58': 'RESOURCES',
+};
+
+/** Where that of the code says nothing of it. */
+const hintBySqlstate: Readonly<Record<string, string>> = {
+  '42883': 'create the function or operator on both databases',
+  '53100': 'free disk space on the server',
+  '53200': 'free memory on the server, or raise max_locks_per_transaction there',
+  '53400':
+    'raise max_replication_slots, from 18 on for origins max_active_replication_origins, or drop what nobody uses',
+  '54000': 'the value is too long for an index or a type of the target: mend the row or the table',
+  '54001': 'raise max_stack_depth, or mend the trigger that calls itself',
 };
 
 // Of these the words name no more than objects, settings, sizes and files. The others quote values, or may:
@@ -78,10 +94,10 @@ export function fromPostgres(error: unknown, where: string): ReplicatorError {
   if (!(error instanceof Error)) return new ReplicatorError('INTERNAL', `${where}: ${error}`);
   const sqlstate = sqlstateOf(error);
   if (sqlstate !== undefined) {
-    const code = bySqlstate[sqlstate] ?? bySqlstateClass[sqlstate.slice(0, 2)] ?? 'INTERNAL';
+    const code = codeFor(error, sqlstate);
     const isSafe = speaksForItself(error, sqlstate);
     const said = isSafe ? error.message : describe(error);
-    const hint = remedy(error, sqlstate);
+    const hint = remedy(error, sqlstate) ?? hintBySqlstate[sqlstate];
     return new ReplicatorError(code, `${where}: ${said} (SQLSTATE ${sqlstate})`, {
       cause: isSafe ? error : undefined,
       sqlstate,
@@ -98,6 +114,12 @@ export function fromPostgres(error: unknown, where: string): ReplicatorError {
       cause: error,
     });
   return new ReplicatorError('CONNECTION_LOST', `${where}: ${error.message}`, { cause: error });
+}
+
+/** A state of its own that a function of a user's raises is no bug of ours. */
+function codeFor(error: Error, sqlstate: string): ErrorCode {
+  const code = bySqlstate[sqlstate] ?? bySqlstateClass[sqlstate.slice(0, 2)];
+  return code ?? (isOfUsersFunction(error) ? 'DATA_REJECTED' : 'INTERNAL');
 }
 
 /** Whether it is in words of the server's own, or of ours, that have no row values. */

@@ -136,7 +136,7 @@ const refusals: Refusal[] = [
     keys: { user: 'full_up' },
     line: 'too many connections for role "full_up" (SQLSTATE 53300)',
     code: ['TOO_MANY_CONNECTIONS', 69],
-    hint: 'raise max_connections or close idle sessions',
+    hint: 'raise max_connections, or max_wal_senders, or close idle sessions',
   },
   {
     what: 'a wrong password',

@@ -29,8 +29,15 @@ test.each<[string, ErrorCode]>([
   ['40P01', 'SERVER_BUSY'],
   ['42501', 'PRIVILEGE'],
   ['42703', 'SCHEMA_DRIFT'],
+  ['38000', 'DATA_REJECTED'],
+  ['39P01', 'DATA_REJECTED'],
+  ['42883', 'SCHEMA_DRIFT'],
   ['42P01', 'SCHEMA_DRIFT'],
   ['53100', 'RESOURCES'],
+  ['53400', 'RESOURCES'],
+  ['54000', 'DATA_REJECTED'],
+  ['54001', 'DATA_REJECTED'],
+  ['58030', 'RESOURCES'],
   ['53300', 'TOO_MANY_CONNECTIONS'],
   ['55006', 'SLOT_ACTIVE'],
   ['55P03', 'LOCK_TIMEOUT'],
@@ -55,6 +62,22 @@ test.each<[string, ErrorCode]>([
   const error = fromPostgres(serverError(sqlstate), 'b (apply)');
   expect(error).toMatchObject({ code, sqlstate });
   expect(error.message).toMatch(/^b \(apply\): .* \(SQLSTATE \w{5}\)$/);
+});
+
+test.each([
+  ['53100', 'free disk space'],
+  ['53200', 'max_locks_per_transaction'],
+  ['53300', 'max_wal_senders'],
+  ['53400', 'max_replication_slots'],
+  ['54000', 'too long for an index'],
+  ['23505', 'holds the same unique value'],
+])('what mends %s: %s', (sqlstate, hint) => {
+  expect(fromPostgres(serverError(sqlstate), 'b').hint).toContain(hint);
+});
+
+test('a state that only a function of a user has is no bug of ours', () => {
+  const where = 'PL/pgSQL function public.complain() line 1 at RAISE';
+  expect(fromPostgres(serverError('MY001', { where }), 'b').code).toBe('DATA_REJECTED');
 });
 
 describe('row values', () => {
