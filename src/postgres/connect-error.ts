@@ -63,14 +63,20 @@ function serverRefusal(
   }
 }
 
-/** The driver's own errors have no code; waiting mends all but one of them. */
+/** The driver's own errors have no code. */
 function driverRefusal(error: unknown, { connectTimeoutMs }: DatabaseConfig): Refusal {
-  const said = error instanceof Error ? error.message : '';
+  const { message: said, code } = originalOf(error);
   if (said.includes('does not support SSL'))
     return {
       code: 'TLS',
       what: 'the server has no TLS, which sslmode demands',
       hint: 'set ssl = on at the server; sslmode: disable sends everything readable',
+    };
+  if (/^SASL|authentication/.test(said))
+    return {
+      code: 'AUTHENTICATION',
+      what: `authentication failed: ${said}`,
+      hint: 'let pg_hba.conf ask for scram-sha-256, md5, password, cert or trust',
     };
   if (said === 'timeout expired') {
     const limit = formatDuration(connectTimeoutMs);
@@ -82,7 +88,15 @@ function driverRefusal(error: unknown, { connectTimeoutMs }: DatabaseConfig): Re
   } as const;
   if (said.includes('establishing an SSL'))
     return { ...strange, what: 'the answer is not that of a PostgreSQL server' };
-  return { ...strange, what: 'the connection was closed before it was ready' };
+  const isClosed =
+    code === 'ECONNRESET' || code === 'EPIPE' || /^connection (closed|terminated)/i.test(said);
+  return { ...strange, what: isClosed ? 'the connection was closed before it was ready' : said };
+}
+
+/** A stream of changes has made it one of ours already. */
+function originalOf(error: unknown): Error & { code?: unknown } {
+  const original = error instanceof ReplicatorError ? error.cause : error;
+  return original instanceof Error ? original : new Error('connection closed');
 }
 
 /** https://nodejs.org/api/tls.html#x509-certificate-error-codes */

@@ -72,7 +72,7 @@ const ownWords =
   /^(08|0A|0L|21|25|26|28|2B|3B|3D|3F|40|42(?!601|602)|53|55(?!P04)|57|58|F0|RP|XX001|XX002)/;
 
 const tlsCodes =
-  /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|ERR_OSSL)/;
+  /^(ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|CRL_|DEPTH_ZERO|ERROR_IN_C|HOSTNAME_MISMATCH|INVALID_|PATH_LENGTH|SELF_SIGNED|UNABLE_TO_)/;
 
 function codeOf(error: object): string | undefined {
   return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
@@ -109,7 +109,7 @@ export function fromPostgres(error: unknown, where: string): ReplicatorError {
     return new ReplicatorError('TLS', `${where}: ${error.message}`, { cause: error });
   // Of a connection that there was; what it means for one that is being made, connectError says.
   const isBroken = code === 'ECONNRESET' || code === 'EPIPE';
-  if (code !== undefined && /^(E[A-Z]+)$/.test(code) && !isBroken)
+  if (code !== undefined && /^E(AI_)?[A-Z]+$/.test(code) && !isBroken)
     return new ReplicatorError('UNREACHABLE', `${where}: ${error.message || code}`, {
       cause: error,
     });
