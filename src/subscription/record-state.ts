@@ -49,6 +49,8 @@ export class StateRecorder {
         purpose: 'status',
         name: this.#source.name,
         replyTimeoutMs: 5_000,
+        // Else the server would go on with it when we have given it up: behind a standby that is away, or a lock.
+        settings: { synchronous_commit: 'local', lock_timeout: '2s' },
       });
       for (const [target, latest] of this.#latest) {
         const [state, error] = latest;

@@ -6,12 +6,16 @@ import { schemaStatements } from '../../../src/setup/schema.ts';
 import { StateRecorder } from '../../../src/subscription/record-state.ts';
 import { createDatabase } from '../../support/database.ts';
 import { databaseConfig } from '../../support/database-config.ts';
+import { holdLock } from '../../support/hold-lock.ts';
+import { startServer } from '../../support/postgres-server.ts';
 import { newest, sharedServer } from '../../support/servers-for-tests.ts';
+
+const tables = `${schemaStatements.join(';\n')};
+  insert into replicator.subscriptions (target) values ('b')`;
 
 test('a state that is recorded when an earlier one has just been written', async () => {
   const database = await createDatabase(await sharedServer(newest), 'record state');
-  await database.query(`${schemaStatements.join(';\n')};
-    insert into replicator.subscriptions (target) values ('b')`);
+  await database.query(tables);
   const recorder = new StateRecorder(databaseConfig(database), pino({ enabled: false }));
   {
     await using reader = await Session.connect(databaseConfig(database), {
@@ -32,3 +36,33 @@ test('a state that is recorded when an earlier one has just been written', async
   }
   await database.drop();
 });
+
+const working = `select wait_event from pg_stat_activity
+  where application_name like 'replicator/%' and datname = current_database()`;
+
+test('a synchronous standby that is away does not hold it up', async () => {
+  const server = await startServer({ major: newest, name: 'record-state' });
+  const database = await createDatabase(server, 'record state');
+  await database.query(tables);
+  await server.set('synchronous_standby_names', 'away');
+  const recorder = new StateRecorder(databaseConfig(database), pino({ enabled: false }));
+  recorder.record('b', 'waiting', undefined);
+  await recorder.flush();
+  expect(await database.query('select state from replicator.subscriptions')).toEqual([
+    { state: 'waiting' },
+  ]);
+  expect(await database.query(working)).toEqual([]);
+  await server.remove();
+}, 60_000);
+
+test('a lock that somebody holds is not waited for by a session that was given up', async () => {
+  const database = await createDatabase(await sharedServer(newest), 'record state');
+  await database.query(tables);
+  const recorder = new StateRecorder(databaseConfig(database), pino({ enabled: false }));
+  const lock = await holdLock(database, 'select from replicator.subscriptions for update');
+  recorder.record('b', 'waiting', undefined);
+  await recorder.flush();
+  expect(await database.query(working)).toEqual([]);
+  await lock.release();
+  await database.drop();
+}, 60_000);
