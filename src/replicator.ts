@@ -96,7 +96,7 @@ export class Replicator {
     // Last, so that what was applied until now is still confirmed.
     this.#stopReading.abort();
     await Promise.all([...reading, comparing]);
-    await Promise.all(sources.map(({ recorder }) => recorder.flush()));
+    await Promise.all(sources.map(({ recorder }) => recorder.close()));
     await Promise.all(sources.map(({ ownership }) => ownership.close()));
     log.info('stopped');
   }
@@ -113,7 +113,7 @@ export class Replicator {
 
   #build(database: DatabaseConfig): SourceWithTargets {
     const { config, log } = this.#options;
-    const recorder = new StateRecorder(database, log);
+    const recorder = new StateRecorder(database, () => ownership.isFresh, log);
     const ownership = new Ownership({
       database,
       owner: this.#owner,

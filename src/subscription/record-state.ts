@@ -14,14 +14,22 @@ const recordQuery = `
       error_at = case when $3::text is null then error_at else now() end
   where target = $1`;
 
+/** What could not be written is tried again after so long. */
+const againMs = 2_000;
+
 export class StateRecorder {
   readonly #source: DatabaseConfig;
+  readonly #isOurs: () => boolean;
   readonly #log: Logger;
   readonly #latest = new Map<string, [SubscriptionState, ReplicatorError | undefined]>();
   #writing: Promise<void> | undefined;
+  #again: NodeJS.Timeout | undefined;
+  #closed = false;
 
-  constructor(source: DatabaseConfig, log: Logger) {
+  /** `isOurs`: whether no other process can have the source by now, and have recorded something newer. */
+  constructor(source: DatabaseConfig, isOurs: () => boolean, log: Logger) {
     this.#source = source;
+    this.#isOurs = isOurs;
     this.#log = log;
   }
 
@@ -35,15 +43,34 @@ export class StateRecorder {
     await this.#writing;
   }
 
+  /** The same, and nothing is tried again any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#again);
+    await this.#writing;
+  }
+
   // Also what is recorded while the session of an earlier write is being closed.
   async #writeAll(): Promise<void> {
     await Promise.resolve();
-    while (this.#latest.size > 0 && (await this.#write()));
+    clearTimeout(this.#again);
+    let failure: ReplicatorError | undefined;
+    while (this.#latest.size > 0 && failure === undefined) failure = await this.#write();
     this.#writing = undefined;
+    // What a person must mend first is written with the next state.
+    if (failure?.retry === 'timed') this.#tryLater();
   }
 
-  // Not worth holding anything up: what cannot be written is written with the next state.
-  async #write(): Promise<boolean> {
+  #tryLater(): void {
+    if (this.#closed) return;
+    this.#again = setTimeout(() => {
+      if (this.#isOurs()) this.#writing ??= this.#writeAll();
+      else this.#tryLater();
+    }, againMs).unref();
+  }
+
+  // Not worth holding anything up.
+  async #write(): Promise<ReplicatorError | undefined> {
     try {
       await using session = await Session.connect(this.#source, {
         purpose: 'status',
@@ -61,13 +88,11 @@ export class StateRecorder {
         );
         if (this.#latest.get(target) === latest) this.#latest.delete(target);
       }
-      return true;
-    } catch (error) {
-      this.#log.debug(
-        { source: this.#source.name, code: asReplicatorError(error).code },
-        'state not recorded',
-      );
-      return false;
+      return undefined;
+    } catch (thrown) {
+      const error = asReplicatorError(thrown);
+      this.#log.debug({ source: this.#source.name, code: error.code }, 'state not recorded');
+      return error;
     }
   }
 }

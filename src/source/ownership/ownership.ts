@@ -56,6 +56,11 @@ export class Ownership {
     return this.#term !== undefined;
   }
 
+  /** Whether it is ours for certain: no other process can have taken it by now. */
+  get isFresh(): boolean {
+    return this.#term?.isFresh === true;
+  }
+
   /** Waits until the source is ours, and known to be so at this time. Throws when `stop` is aborted. */
   async term(stop: AbortSignal): Promise<Term> {
     while (true) {
