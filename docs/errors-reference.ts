@@ -62,7 +62,8 @@ looks again after five seconds, then less and less often, at least every minute,
 **Exit** is the exit code of a one-shot command that ends with the error. \`replicator run\` does not
 end because of what a server does.
 
-A message names databases, tables, columns, constraints and the SQLSTATE, never values of rows.
+A message names databases, tables, columns, constraints and the SQLSTATE, never values of rows. Where the words of
+a server may quote them, only its own log has its words.
 `;
 
 export function errorsReference(): string {
