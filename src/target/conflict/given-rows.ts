@@ -19,7 +19,7 @@ import { encodeTimeArray } from '../apply/time-array.ts';
 export class Given {
   readonly values: (Buffer | string)[];
   readonly #table: TargetTable;
-  #arrays: GivenArrays;
+  readonly #arrays: GivenArrays[number][];
   #scalars = 0;
 
   constructor(
@@ -56,7 +56,7 @@ export class Given {
   /** Before any `parameter`. */
   add(name: string, array: Buffer, type = 'text'): void {
     this.values.push(array);
-    this.#arrays = [...this.#arrays, { name, type }];
+    this.#arrays.push({ name, type });
   }
 
   /** The commit time of each row's first change, before any `parameter`; gives its SQL. */
