@@ -17,7 +17,7 @@ export async function waitForTargets(
   sessions: ReadonlyMap<string, Session>,
   timeoutMs: number,
 ): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   const goals = new Map<string, Lsn>();
   for (const { source } of config.subscriptions) {
     const session = sessions.get(source);
@@ -35,12 +35,12 @@ export async function waitForTargets(
     );
     behind = behind.filter((_, i) => still[i]);
     if (behind.length === 0) break;
-    if (Date.now() >= deadline)
+    if (performance.now() >= deadline)
       throw new ReplicatorError(
         'TIMEOUT',
         `after ${timeoutMs / 1000} s still behind: ${behind.map(subscriptionName).join(', ')}`,
       );
-    await sleep(Math.min(pollMs, Math.max(1, deadline - Date.now())));
+    await sleep(Math.min(pollMs, Math.max(1, deadline - performance.now())));
   }
   const targets = new Set(config.subscriptions.map(({ target }) => target));
   await Promise.all([...targets].map(async (target) => await secure(sessions.get(target))));

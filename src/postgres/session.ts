@@ -25,7 +25,7 @@ export class Session {
   #asking = false;
   readonly #lost = new AbortController();
   readonly #prepared = new Set<string>();
-  #lastByteAt = Date.now();
+  #lastByteAt = performance.now();
   #bytesRead = 0;
   #pending = 0;
   #pendingGroups = 0;
@@ -166,7 +166,7 @@ export class Session {
   }
 
   async #reply<T>(reply: Promise<T>): Promise<T> {
-    this.#lastByteAt = Date.now();
+    this.#lastByteAt = performance.now();
     this.#pending += 1;
     this.#watchdog ??= this.#watch();
     try {
@@ -186,7 +186,7 @@ export class Session {
     return setInterval(() => {
       // Not by listening for data: COPY streams insist on being the only listener.
       const bytesRead = socketOf(this.#client)?.bytesRead ?? 0;
-      if (bytesRead !== this.#bytesRead) this.#lastByteAt = Date.now();
+      if (bytesRead !== this.#bytesRead) this.#lastByteAt = performance.now();
       this.#bytesRead = bytesRead;
       if (this.#silentMs >= this.#replyTimeoutMs) this.#giveUp();
       else if (this.#silentMs >= this.#askAfterMs) void this.#ask();
@@ -195,11 +195,11 @@ export class Session {
 
   /** How long a reply has been waited for. */
   get #silentMs(): number {
-    return this.#pending === 0 ? 0 : Date.now() - this.#lastByteAt;
+    return this.#pending === 0 ? 0 : performance.now() - this.#lastByteAt;
   }
 
   #giveUp(): void {
-    this.#lose(new Error(`no reply for ${this.#silentMs} ms`));
+    this.#lose(new Error(`no reply for ${Math.round(this.#silentMs)} ms`));
     destroySocket(this.#client);
   }
 

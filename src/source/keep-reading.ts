@@ -22,13 +22,13 @@ export async function keepReading(
   let attempt = 0;
   const trouble = new Trouble();
   while (!stop.aborted) {
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     try {
       await reader.run(stop, await term(stop));
     } catch (thrown) {
       if (stop.aborted) return;
       const error = asReplicatorError(thrown);
-      if (Date.now() - startedAt > steadyMs) {
+      if (performance.now() - startedAt > steadyMs) {
         attempt = 0;
         trouble.end();
       }

@@ -44,7 +44,7 @@ export class Moves {
 
   /** What is due for the target by now. */
   async tend(seat: Seat): Promise<void> {
-    seat.observe(Date.now());
+    seat.observe(performance.now());
     const { state, subscriber } = seat;
     if (seat.spentCopy !== undefined) return await this.#removeSpent(seat, seat.spentCopy);
     switch (state.kind) {
@@ -73,7 +73,7 @@ export class Moves {
 
   #mustDetach(seat: Seat): boolean {
     const { subscriber, awaySince, restUntil } = seat;
-    const now = Date.now();
+    const now = performance.now();
     if (now < restUntil) return false;
     if (subscriber.paused || seat.mustLeave) return true;
     if (awaySince !== undefined && now - awaySince > awayMs) return true;
@@ -100,7 +100,7 @@ export class Moves {
       if (seat.trouble !== code)
         log.warn({ subscription: subscriber.name, code, hint }, `not detached: ${message}`);
       seat.trouble = code;
-      seat.restUntil = Date.now() + retryMs;
+      seat.restUntil = performance.now() + retryMs;
       // All begin again where it stands: the others wait for a moment, and lose nothing.
       if (subscriber.attachment !== 0) this.#options.stream.restart();
     }
@@ -130,7 +130,7 @@ export class Moves {
   }
 
   #mayJoin({ state, subscriber, restUntil }: Seat): boolean {
-    if (state.kind !== 'own slot' || Date.now() < restUntil) return false;
+    if (state.kind !== 'own slot' || performance.now() < restUntil) return false;
     if (subscriber.paused || subscriber.full || this.#options.stream.paused) return false;
     if (!this.#options.stream.streaming || !state.own.reader.served.includes(subscriber))
       return false;
@@ -169,7 +169,7 @@ export class Moves {
     this.#options.stream.dismiss(state.handover);
     state.own.reader.dropEnd();
     seat.state = { kind: 'own slot', own: state.own, copy: state.copy };
-    seat.restUntil = Date.now() + joinAgainMs;
+    seat.restUntil = performance.now() + joinAgainMs;
   }
 
   // A target that has only just joined may lack what the slot of all has let go: it has its copy.
@@ -200,7 +200,7 @@ export class Moves {
     if (!this.#options.stream.paused) return;
     const { served } = this.#options.stream;
     if (!served.some(({ idle }) => idle)) return;
-    const now = Date.now();
+    const now = performance.now();
     for (const { subscriber, fullSince, restUntil } of this.#options.seats)
       if (
         served.includes(subscriber) &&

@@ -33,8 +33,8 @@ export class Seat {
   state: SeatState = { kind: 'stream' };
   /** Not needed any more; to be removed. */
   spentCopy: SlotCopy | undefined;
-  /** Epoch milliseconds; undefined while it is connected. */
-  awaySince: number | undefined = Date.now();
+  /** By performance.now(), as all times here; undefined while it is connected. */
+  awaySince: number | undefined = performance.now();
   /** Its queue was over its bound and has not been below half of it since. */
   fullSince: number | undefined;
   /** Since when the stream serves others and not this one. */

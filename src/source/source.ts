@@ -236,7 +236,7 @@ export class Source {
     while (!this.#over.aborted) {
       try {
         await this.#moving.add(async () => {
-          if (Date.now() >= this.#lookDue) await this.#look();
+          if (performance.now() >= this.#lookDue) await this.#look();
           for (const seat of this.#seats) await this.#moves.tend(seat);
           this.#moves.endHoldUp();
         });
@@ -244,7 +244,7 @@ export class Source {
         // The stream finds out as well, and says it.
         const { code, message } = asReplicatorError(thrown);
         this.#options.log.debug({ source: this.#options.database.name, code }, message);
-        this.#lookDue = Date.now() + lookMs;
+        this.#lookDue = performance.now() + lookMs;
       }
       await this.#pause(tickMs);
     }
@@ -253,9 +253,10 @@ export class Source {
   async #look(): Promise<void> {
     const { heartbeatMs } = this.#options;
     await this.#watch.look();
-    this.#lookDue = Date.now() + lookMs;
-    if (heartbeatMs === undefined || !this.#stream.streaming || Date.now() < this.#beatDue) return;
-    this.#beatDue = Date.now() + heartbeatMs;
+    this.#lookDue = performance.now() + lookMs;
+    if (heartbeatMs === undefined || !this.#stream.streaming || performance.now() < this.#beatDue)
+      return;
+    this.#beatDue = performance.now() + heartbeatMs;
     const { session } = await this.#writing();
     await session.query('update replicator.marker set marked = marked + 1');
   }

@@ -17,7 +17,7 @@ export class Inbox {
   /** End of the last transaction that arrived whole, or that the target had before. */
   #receivedLsn: Lsn = zeroLsn;
   #passedLsn: Lsn = zeroLsn;
-  #passedAt = Date.now();
+  #passedAt = performance.now();
   #seenTime: bigint | undefined;
   #urgent = false;
   #queuedParts = false;
@@ -88,12 +88,12 @@ export class Inbox {
     const due =
       this.#urgent ||
       this.#passedLsn - progress > passBytes ||
-      Date.now() - this.#passedAt > passMs;
+      performance.now() - this.#passedAt > passMs;
     return due ? { lsn: this.#passedLsn, seenTime: this.#seenTime } : undefined;
   }
 
   stored(progress: Lsn): void {
-    this.#passedAt = Date.now();
+    this.#passedAt = performance.now();
     if (progress >= this.#passedLsn) this.#urgent = false;
   }
 

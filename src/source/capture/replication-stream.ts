@@ -57,7 +57,7 @@ export class ReplicationStream {
   #paused = false;
   #resting: NodeJS.Timeout | undefined;
   #sentAt = 0;
-  #lastByteAt = Date.now();
+  #lastByteAt = performance.now();
   #bytesRead = 0;
 
   private constructor(database: DatabaseConfig, config: pg.ClientConfig, options: StreamOptions) {
@@ -113,9 +113,9 @@ export class ReplicationStream {
   /** For a watchdog that asks at intervals; the server speaks twice per wal_sender_timeout. */
   get silentMs(): number {
     const { bytesRead } = this.#connection.stream;
-    if (bytesRead !== this.#bytesRead) this.#lastByteAt = Date.now();
+    if (bytesRead !== this.#bytesRead) this.#lastByteAt = performance.now();
     this.#bytesRead = bytesRead;
-    return Date.now() - this.#lastByteAt;
+    return performance.now() - this.#lastByteAt;
   }
 
   /** Stops reading; the server then waits, but still reads our status. */
@@ -126,7 +126,7 @@ export class ReplicationStream {
 
   resume(): void {
     this.#paused = false;
-    this.#lastByteAt = Date.now();
+    this.#lastByteAt = performance.now();
     this.#readOn();
   }
 

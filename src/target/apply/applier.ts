@@ -58,7 +58,7 @@ export class Applier {
   readonly #writer: Writer;
   readonly #parts: ApplyParts;
   readonly #division = new Division();
-  #forgetAt = Date.now() + forgetPauseMs * Math.random();
+  #forgetAt = performance.now() + forgetPauseMs * Math.random();
   readonly #ahead: BatchAhead;
   /** The last batch went in one go, so it is likely that the next one does. */
   #smooth = true;
@@ -272,8 +272,8 @@ export class Applier {
   /** What decides nothing any more, from time to time. */
   async #forget(): Promise<void> {
     const { contenders, conflictRetentionMs } = this.#options;
-    if (contenders.length === 0 || Date.now() < this.#forgetAt) return;
-    this.#forgetAt = Date.now() + forgetPauseMs;
+    if (contenders.length === 0 || performance.now() < this.#forgetAt) return;
+    this.#forgetAt = performance.now() + forgetPauseMs;
     await this.#connection.untilAlone();
     const forget = [forgetVersions(contenders), forgetConflicts(conflictRetentionMs)];
     await this.session.group([begin, contend, ...forget, commit]);

@@ -118,14 +118,14 @@ export class StandbyWatch {
 
   #judge({ progress, walLsn, standbys }: Look): void {
     const last = this.#marks.at(-1)?.progress ?? this.#securedLsn;
-    if (progress !== last) this.#marks.push({ progress, walLsn, seenAt: Date.now() });
+    if (progress !== last) this.#marks.push({ progress, walLsn, seenAt: performance.now() });
     if (this.#marks.length > mostMarks) this.#marks = this.#marks.filter((_, i) => i % 2 === 1);
     const before = this.#securedLsn;
     for (let [mark] = this.#marks; mark !== undefined; [mark] = this.#marks) {
       const { walLsn: needed } = mark;
       const lacking = standbys.filter(({ flushedLsn }) => (flushedLsn ?? 0n) < needed);
       if (lacking.length > 0) {
-        if (Date.now() - mark.seenAt > patienceMs) this.#tell(lacking);
+        if (performance.now() - mark.seenAt > patienceMs) this.#tell(lacking);
         break;
       }
       this.#securedLsn = mark.progress;

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ReplicatorError } from '../../../src/model/errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { asReplicatorError, ReplicatorError } from '../../../src/model/errors.ts';
 import { Session } from '../../../src/postgres/session.ts';
 import { createDatabase, type TestDatabase } from '../../support/database.ts';
 import { databaseConfig } from '../../support/database-config.ts';
@@ -212,6 +213,25 @@ test('a peer that falls silent is given up, and whoever waits is told', async ()
     expect(session.lost.reason).toBeInstanceOf(ReplicatorError);
     await session.close();
   } finally {
+    await proxy.close();
+  }
+});
+
+test('a clock that is set back meanwhile does not make it wait longer', async () => {
+  const major = majors[0] ?? 18;
+  const proxy = await createProxy(databaseOn(major).server.port);
+  const now = Date.now;
+  try {
+    const session = await open(major, { port: proxy.port, replyTimeoutMs: 300 });
+    // until the bytes of its begin are seen
+    await sleep(300);
+    proxy.blackhole(true);
+    const reply = session.query('select 1').catch(asReplicatorError);
+    vi.spyOn(Date, 'now').mockImplementation(() => now() - 3_600_000);
+    expect(await Promise.race([reply, sleep(5_000)])).toMatchObject({ code: 'CONNECTION_LOST' });
+    session.destroy();
+  } finally {
+    vi.restoreAllMocks();
     await proxy.close();
   }
 });
