@@ -17,6 +17,8 @@ for (const [signal, code] of [
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 70);
 });
+// There is nobody left to tell, and the daemon goes on.
+process.stderr.on('error', () => {});
 
 let exitCode: number;
 try {

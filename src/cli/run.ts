@@ -5,10 +5,11 @@ import type { Config } from '../config/config.ts';
 import { didYouMean } from '../config/did-you-mean.ts';
 import { nameLabel } from '../config/label.ts';
 import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
+import { LogOutput } from '../observability/log-output.ts';
 import { createLogger } from '../observability/logger.ts';
 import { Replicator } from '../replicator.ts';
 import type { Command, Flags } from './command.ts';
-import { endProgress, formatBytes, printProgress } from './output.ts';
+import { endProgress, formatBytes, printError, printProgress } from './output.ts';
 
 /**
  * By how much the heap may grow over what was alive in it until it is collected. Of what is read little is alive a
@@ -31,7 +32,10 @@ export const run: Command = {
   async handler({ flags, loadConfig }) {
     setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
     const config = await loadConfig();
-    const log = createLogger(config.log.level);
+    const output = new LogOutput(1, (why) =>
+      printError(`replicator: log lines cannot be written: ${why}`),
+    );
+    const log = createLogger(config.log.level, output);
     for (const warning of config.warnings) log.warn(warning);
     const daemon = new Daemon({ config, log, sourcesOf: (next) => sourcesOf(flags, next) });
     process.on('SIGHUP', async () => {
