@@ -1,11 +1,12 @@
 // One connection to one database, which cannot hang for ever: a peer that went silent is noticed.
 import type { Socket } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
 import type { DatabaseConfig } from '../config/config.ts';
 import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
 import { clientConfig, newerSettings, type SessionOptions } from './client-config.ts';
 import { connectError } from './connect-error.ts';
 import { quoteIdentifier } from './identifiers.ts';
+import { newClient } from './new-client.ts';
 import { fromPostgres } from './sqlstate.ts';
 import {
   type GroupResult,
@@ -43,9 +44,7 @@ export class Session {
 
   /** Throws ReplicatorError; never leaves a half-open connection behind. */
   static async connect(database: DatabaseConfig, options: SessionOptions): Promise<Session> {
-    const client = new pg.Client(await clientConfig(database, options));
-    // Without a listener a reset between two queries would end the process.
-    client.on('error', () => {});
+    const client = newClient(await clientConfig(database, options));
     try {
       await client.connect();
       const session = new Session(database, client, options);

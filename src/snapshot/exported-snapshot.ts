@@ -1,12 +1,13 @@
 // A snapshot of a source that is exactly as of one WAL position. Only creating a slot gives that,
 // so a temporary one is made; it goes with its connection.
-import pg from 'pg';
+import type pg from 'pg';
 import type { DatabaseConfig } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { type Lsn, parseLsn } from '../model/lsn.ts';
 import { clientConfig, newerSettings } from '../postgres/client-config.ts';
 import { connectError } from '../postgres/connect-error.ts';
 import { quoteIdentifier } from '../postgres/identifiers.ts';
+import { newClient } from '../postgres/new-client.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
 
 export interface ExportedSnapshot extends AsyncDisposable {
@@ -22,9 +23,7 @@ export async function exportSnapshot(
   slot: string,
 ): Promise<ExportedSnapshot> {
   const config = await clientConfig(database, { purpose: 'copy', name: database.name });
-  const client = new pg.Client({ ...config, replication: 'database' } as pg.ClientConfig);
-  // A loss shows when the snapshot is used.
-  client.on('error', () => {});
+  const client = newClient({ ...config, replication: 'database' } as pg.ClientConfig);
   await client.connect().catch((error) => {
     throw connectError(error, database);
   });

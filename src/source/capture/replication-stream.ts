@@ -10,9 +10,10 @@ import { connectError } from '../../postgres/connect-error.ts';
 import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
 import type { ServerFacts } from '../../postgres/server-facts.ts';
 import { fromPostgres } from '../../postgres/sqlstate.ts';
+import { takeOver } from '../../postgres/take-over.ts';
 import { MessageSplitter } from './message-splitter.ts';
 import { encodeStandbyStatus, type StandbyStatus } from './standby-status.ts';
-import { bufferBytes, streamSocket, takeOver } from './stream-socket.ts';
+import { bufferBytes, streamSocket } from './stream-socket.ts';
 
 export interface StreamOptions {
   readonly slot: string;

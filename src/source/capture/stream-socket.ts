@@ -5,8 +5,6 @@ import { Socket } from 'node:net';
 /** What one read gives at most. */
 export const bufferBytes = 256 * 1024;
 
-export type ReadBytes = (bytes: Buffer) => void;
-
 /** Not connected yet, as the driver wants it. What its `data` events give is valid during them only. */
 export function streamSocket(): Socket {
   const buffer = Buffer.allocUnsafeSlow(bufferBytes);
@@ -20,17 +18,4 @@ export function streamSocket(): Socket {
   // Known to the constructor, though not to its types.
   const socket = new Socket({ onread } as ConstructorParameters<typeof Socket>[0]);
   return socket;
-}
-
-/**
- * From now on `read` is given what a socket has read, and the driver nothing. Returns how to give the
- * driver something all the same. Before the first byte, or the driver would be left with half a message.
- */
-export function takeOver(socket: Socket, read: ReadBytes): ReadBytes {
-  const driver = socket.listeners('data') as ReadBytes[];
-  for (const listener of driver) socket.off('data', listener);
-  socket.on('data', read);
-  return (bytes) => {
-    for (const listener of driver) listener.call(socket, bytes);
-  };
 }

@@ -1,10 +1,11 @@
 // Which timelines a source has come through, asked as standbys ask for it.
 // https://www.postgresql.org/docs/current/protocol-replication.html#PROTOCOL-REPLICATION-TIMELINE-HISTORY
-import pg from 'pg';
+import type pg from 'pg';
 import type { DatabaseConfig } from '../../config/config.ts';
 import { type Lineage, parseTimelineHistory, type TimelineHistory } from '../../model/timeline.ts';
 import { clientConfig } from '../../postgres/client-config.ts';
 import { connectError } from '../../postgres/connect-error.ts';
+import { newClient } from '../../postgres/new-client.ts';
 import { fromPostgres, sqlstateOf } from '../../postgres/sqlstate.ts';
 
 /** The history is asked of the source only when somebody needs it, and once. */
@@ -31,8 +32,7 @@ async function readTimelineHistory(
 ): Promise<TimelineHistory> {
   if (timeline === 1n) return new Map();
   const config = await clientConfig(database, { purpose: 'control', name: database.name });
-  const client = new pg.Client({ ...config, replication: 'database' } as pg.ClientConfig);
-  client.on('error', () => {});
+  const client = newClient({ ...config, replication: 'database' } as pg.ClientConfig);
   await client.connect().catch((error) => {
     throw connectError(error, database);
   });

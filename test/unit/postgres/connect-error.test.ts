@@ -1,7 +1,9 @@
 // Why a connection could not be made, from what the driver says of it.
+import { type AddressInfo, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import type { DatabaseConfig } from '../../../src/config/config.ts';
 import { connectError } from '../../../src/postgres/connect-error.ts';
+import { Session } from '../../../src/postgres/session.ts';
 import { fromPostgres } from '../../../src/postgres/sqlstate.ts';
 import { databaseConfig } from '../../support/database-config.ts';
 
@@ -56,4 +58,20 @@ test('a server that does not answer', () => {
     code: 'UNREACHABLE',
     message: `${where}no answer within 10s (connect_timeout)`,
   });
+});
+
+test('a demand for GSSAPI refuses the connection, and does not end the process', async () => {
+  const demand = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 7]);
+  const listener = createServer((client) => {
+    client.on('error', () => undefined);
+    client.once('data', () => client.write(demand));
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const { port } = listener.address() as AddressInfo;
+  const connected = Session.connect(
+    { ...database, host: '127.0.0.1', port, connectTimeoutMs: 2_000 },
+    { purpose: 'status', name: 'b' },
+  );
+  await expect(connected).rejects.toMatchObject({ code: 'AUTHENTICATION' });
+  listener.close();
 });
