@@ -1,6 +1,7 @@
 // `replicator wait`: for scripts, tests and cut-overs.
 import { parseDurationMs } from '../config/units.ts';
 import { ReplicatorError } from '../model/errors.ts';
+import { Deadline } from '../observability/deadline.ts';
 import { waitForTargets } from '../observability/wait-for-targets.ts';
 import { connectAll } from '../setup/set-up.ts';
 import type { Command } from './command.ts';
@@ -15,9 +16,11 @@ export const wait: Command = {
   },
   async handler({ flags, loadConfig }) {
     const config = await loadConfig();
-    const timeoutMs = timeoutOf(flags['timeout']);
-    await using sessions = await connectAll(config, [...config.databases.keys()]);
-    await waitForTargets(config, sessions.byName, timeoutMs);
+    const deadline = new Deadline(timeoutOf(flags['timeout']));
+    // What is connected after that ends with the process.
+    const names = [...config.databases.keys()];
+    await using sessions = await deadline.bound(connectAll(config, names), 'still connecting');
+    await waitForTargets(config, sessions.byName, deadline);
     return 0;
   },
 };

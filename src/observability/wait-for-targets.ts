@@ -1,12 +1,14 @@
 // Until every target has what was committed on every source before now.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '../config/config.ts';
+import type { Config, SubscriptionConfig } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, parseLsn } from '../model/lsn.ts';
 import { subscriptionName } from '../postgres/object-names.ts';
 import type { Session } from '../postgres/session.ts';
+import type { Deadline } from './deadline.ts';
 
 const pollMs = 25;
+const silence = 'is a synchronous standby away, or a table of schema replicator locked?';
 
 /**
  * Writes the marker on each source, which makes progress be stored on each target even when there
@@ -15,35 +17,39 @@ const pollMs = 25;
 export async function waitForTargets(
   config: Pick<Config, 'subscriptions'>,
   sessions: ReadonlyMap<string, Session>,
-  timeoutMs: number,
+  deadline: Deadline,
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
   const goals = new Map<string, Lsn>();
   for (const { source } of config.subscriptions) {
     const session = sessions.get(source);
-    if (!goals.has(source) && session !== undefined) goals.set(source, await mark(session));
+    if (goals.has(source) || session === undefined) continue;
+    goals.set(
+      source,
+      await deadline.bound(mark(session), `${source} has not committed the marker`, silence),
+    );
   }
   let behind = config.subscriptions;
+  const areBehind = () => `still behind: ${behind.map(subscriptionName).join(', ')}`;
+  const isBehind = async (subscription: SubscriptionConfig) => {
+    const goal = goals.get(subscription.source);
+    const target = sessions.get(subscription.target);
+    if (goal === undefined || target === undefined) return true;
+    return (await progressOf(target, subscription.source)) < goal;
+  };
   while (behind.length > 0) {
-    const still = await Promise.all(
-      behind.map(async (subscription) => {
-        const goal = goals.get(subscription.source);
-        const target = sessions.get(subscription.target);
-        if (goal === undefined || target === undefined) return true;
-        return (await progressOf(target, subscription.source)) < goal;
-      }),
-    );
+    const still = await deadline.bound(Promise.all(behind.map(isBehind)), areBehind());
     behind = behind.filter((_, i) => still[i]);
-    if (behind.length === 0) break;
-    if (performance.now() >= deadline)
-      throw new ReplicatorError(
-        'TIMEOUT',
-        `after ${timeoutMs / 1000} s still behind: ${behind.map(subscriptionName).join(', ')}`,
-      );
-    await sleep(Math.min(pollMs, Math.max(1, deadline - performance.now())));
+    if (behind.length > 0) await deadline.bound(sleep(pollMs), areBehind());
   }
   const targets = new Set(config.subscriptions.map(({ target }) => target));
-  await Promise.all([...targets].map(async (target) => await secure(sessions.get(target))));
+  const securing = [...targets].map((target) =>
+    deadline.bound(
+      secure(sessions.get(target)),
+      `${target} has not made durable what it has`,
+      silence,
+    ),
+  );
+  await Promise.all(securing);
 }
 
 /** A position at or after the end of every commit that has returned on the source. */

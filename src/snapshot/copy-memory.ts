@@ -2,6 +2,7 @@
 // a new one must remember it too, or an older change that is still to come would bring them back there.
 
 import type { TableName } from '../model/relation.ts';
+import { Deadline } from '../observability/deadline.ts';
 import { waitForTargets } from '../observability/wait-for-targets.ts';
 import { quoteTable } from '../postgres/identifiers.ts';
 import type { Session } from '../postgres/session.ts';
@@ -29,7 +30,11 @@ const ownStreamTimeoutMs = 60_000;
 export async function untilRemembered(source: Session): Promise<void> {
   const { name } = source.database;
   const own = { source: name, target: name, syncs: [] };
-  await waitForTargets({ subscriptions: [own] }, new Map([[name, source]]), ownStreamTimeoutMs);
+  await waitForTargets(
+    { subscriptions: [own] },
+    new Map([[name, source]]),
+    new Deadline(ownStreamTimeoutMs),
+  );
 }
 
 /** As the source's session sees it. The target's greater versions stay. */

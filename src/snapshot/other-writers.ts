@@ -4,6 +4,7 @@ import type { Config, SubscriptionConfig } from '../config/config.ts';
 import { matchTables } from '../config/match-tables.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
+import { Deadline } from '../observability/deadline.ts';
 import { waitForTargets } from '../observability/wait-for-targets.ts';
 import { Session } from '../postgres/session.ts';
 import { isEmpty, readProgress, wasCopied } from './copy-table.ts';
@@ -96,7 +97,7 @@ export async function untilNotBehind(
       [pair.source, other],
       [pair.target, from],
     ]);
-    await waitForTargets({ subscriptions: [pair] }, sessions, catchUpMs);
+    await waitForTargets({ subscriptions: [pair] }, sessions, new Deadline(catchUpMs));
   }
 }
 

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Config, SubscriptionConfig } from '../config/config.ts';
 import { asReplicatorError } from '../model/errors.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
+import { Deadline } from '../observability/deadline.ts';
 import { waitForTargets } from '../observability/wait-for-targets.ts';
 import { subscriptionName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
@@ -114,7 +115,7 @@ export class ComparisonRunner {
       [pair.source, first],
       [pair.target, second],
     ]);
-    await waitForTargets({ subscriptions }, sessions, catchUpMs);
+    await waitForTargets({ subscriptions }, sessions, new Deadline(catchUpMs));
   }
 
   async #connect(name: string, subscription: SubscriptionConfig): Promise<Session> {

@@ -262,6 +262,15 @@ test('wait gives up with 75 when nobody replicates, and names who is behind', as
   await tearDown(config);
 });
 
+test('wait gives up in time also where a source does not commit', async () => {
+  const lock = await holdLock(a, 'lock table replicator.marker');
+  const late = await runCli(['wait', '-c', config, '--timeout', '1s']);
+  expect(late.code).toBe(75);
+  expect(late.stderr).toContain('after 1 s a has not committed the marker');
+  await lock.release();
+  await finish();
+});
+
 test('wait ends with 69 when a database is unreachable', async () => {
   await proxy.refuse(true);
   proxy.cut();
