@@ -1,13 +1,9 @@
 // The state of everything, asked of the databases themselves, so that it is true also when the
 // daemon is down.
 import type { Config, DatabaseConfig, SubscriptionConfig } from '../config/config.ts';
-import { mergeSyncs } from '../config/merge-syncs.ts';
 import { asReplicatorError, givenUpError, type ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
-import { tableLabel } from '../model/relation.ts';
-import { listTables } from '../postgres/catalog.ts';
-import { publicationName, subscriptionName } from '../postgres/object-names.ts';
-import { publishedTables } from '../postgres/publication.ts';
+import { subscriptionName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
 import { readSourceStatus, type SourceStatus } from './read-source-status.ts';
 import { readStandbyStatus } from './read-standby-status.ts';
@@ -19,6 +15,7 @@ import type {
   Status,
   SubscriptionStatus,
 } from './status.ts';
+import { type JoinedTable, waitingTables } from './waiting-tables.ts';
 
 interface Answer {
   readonly session: Session | undefined;
@@ -91,7 +88,7 @@ async function describe(
   const slot = from?.source?.slots.find(({ target }) => target === subscription.target);
   const state = stateOf(from, to, recorded);
   const lag = lagOf(from?.source, slot?.target ?? null, progress);
-  const joined = to?.target?.tables.get(subscription.source) ?? new Set<string>();
+  const joined = to?.target?.tables.get(subscription.source) ?? [];
   const conflictCounts = to?.target?.conflictCounts.get(subscription.source) ?? [];
   const broken = givenUp(subscription, recorded?.givenUpAt ?? null) ?? recorded?.error ?? null;
   return {
@@ -109,8 +106,8 @@ async function describe(
     truncates: progress?.truncates ?? 0,
     conflicts: conflictCounts.reduce((sum, { count }) => sum + count, 0),
     conflictCounts,
-    tables: joined.size,
-    waitingTables: await waitingTables(subscription, from?.session, joined, state),
+    tables: joined.length,
+    waitingTables: await knownToWait(subscription, from?.session, joined, state),
     lastError: broken ?? unreachable(from) ?? unreachable(to),
   };
 }
@@ -179,19 +176,13 @@ function lagOf(
   return { lagBytes, lagSeconds, flushedLsn };
 }
 
-async function waitingTables(
+async function knownToWait(
   subscription: SubscriptionConfig,
   session: Session | undefined,
-  joined: ReadonlySet<string>,
+  joined: readonly JoinedTable[],
   state: string,
 ): Promise<string[]> {
-  const isJoining = joined.size === 0 && state !== 'streaming' && state !== 'catching_up';
+  const isJoining = joined.length === 0 && state !== 'streaming' && state !== 'catching_up';
   if (session === undefined || isJoining) return [];
-  const wanted = mergeSyncs(subscription, await listTables(session));
-  // One that was dropped and made anew has its name there still, but nothing of it is sent.
-  const names = await publishedTables(session, publicationName(subscription.source));
-  const published = new Set(names.map(tableLabel));
-  return [...wanted.values()]
-    .map(({ table }) => tableLabel(table))
-    .filter((label) => !joined.has(label) || !published.has(label));
+  return await waitingTables(subscription, session, joined);
 }

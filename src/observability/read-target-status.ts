@@ -1,8 +1,8 @@
 // What a database says of itself as a target: how far each source is applied, and which tables.
 import { type Lsn, parseLsn } from '../model/lsn.ts';
-import { tableLabel } from '../model/relation.ts';
 import type { Session } from '../postgres/session.ts';
 import type { ConflictTypeCount } from './status.ts';
+import { type JoinedTable, joinedTables } from './waiting-tables.ts';
 
 export interface AppliedProgress {
   readonly lsn: Lsn;
@@ -21,8 +21,8 @@ export interface AppliedProgress {
 export interface TargetStatus {
   /** By source. */
   readonly progress: ReadonlyMap<string, AppliedProgress>;
-  /** Labels of the tables that have joined, by source. */
-  readonly tables: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Those that have joined, by source. */
+  readonly tables: ReadonlyMap<string, readonly JoinedTable[]>;
   /** By source. */
   readonly conflictCounts: ReadonlyMap<string, readonly ConflictTypeCount[]>;
   /** The oldest delete that is remembered, as timestamptz text. */
@@ -51,15 +51,6 @@ export async function readTargetStatus(session: Session): Promise<TargetStatus> 
   const oldest = await session.one(
     'select min(commit_time)::text as oldest from replicator.tombstones',
   );
-  const joined = await session.query(
-    'select source, table_schema as schema, table_name as name from replicator.tables where not lost',
-  );
-  const tables = new Map<string, Set<string>>();
-  for (const row of joined) {
-    const source = row['source'] ?? '';
-    const label = tableLabel({ schema: row['schema'] ?? '', name: row['name'] ?? '' });
-    tables.set(source, (tables.get(source) ?? new Set()).add(label));
-  }
   return {
     progress: new Map(
       rows.map((row) => [
@@ -76,7 +67,7 @@ export async function readTargetStatus(session: Session): Promise<TargetStatus> 
         },
       ]),
     ),
-    tables,
+    tables: await joinedTables(session),
     conflictCounts: await readConflictCounts(session),
     oldestTombstone: oldest['oldest'] ?? null,
   };
