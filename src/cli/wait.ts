@@ -2,6 +2,7 @@
 import { parseDurationMs } from '../config/units.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { Deadline } from '../observability/deadline.ts';
+import { waitForTables } from '../observability/wait-for-tables.ts';
 import { waitForTargets } from '../observability/wait-for-targets.ts';
 import { connectAll } from '../setup/set-up.ts';
 import type { Command } from './command.ts';
@@ -21,6 +22,7 @@ export const wait: Command = {
     const names = [...config.databases.keys()];
     await using sessions = await deadline.bound(connectAll(config, names), 'still connecting');
     await waitForTargets(config, sessions.byName, deadline);
+    await waitForTables(config, sessions.byName, deadline);
     return 0;
   },
 };

@@ -11,10 +11,12 @@ import type { PostgresServer } from '../support/postgres-server.ts';
 import { createProxy, type TcpProxy } from '../support/proxy.ts';
 import {
   digestOf,
+  rowsOf,
   stopCleanly,
   tearDown,
   untilStreaming,
   waitForAll,
+  waitForAllBut,
 } from '../support/replication.ts';
 import {
   killReplicators,
@@ -260,6 +262,22 @@ test('wait gives up with 75 when nobody replicates, and names who is behind', as
   expect(late.stderr).toContain('still behind: a:b');
   expect(await runCli(['wait', '-c', config, '--timeout', '500'])).toMatchObject({ code: 64 });
   await tearDown(config);
+});
+
+test('wait names a table that is not replicated, or waits until it has joined', async () => {
+  for (const database of [a, b]) await database.query('create table later (id int primary key)');
+  await waitForAllBut('a:b: public.later', config);
+  const [waited] = await Promise.all([runCli(['wait', '-c', config]), replicator.signal('SIGHUP')]);
+  expect(waited).toMatchObject({ code: 0, stderr: '' });
+  await a.query('insert into later values (1)');
+  await waitForAll(config);
+  expect(await rowsOf(b, 'later')).toEqual(['(1)']);
+  // Its changes go on under another name.
+  await a.query('alter table later rename to renamed; insert into renamed values (2)');
+  await waitForAll(config);
+  expect(await rowsOf(b, 'later')).toEqual(['(1)', '(2)']);
+  expect((await status()).one.waitingTables).toEqual([]);
+  await finish();
 });
 
 test('wait gives up in time also where a source does not commit', async () => {

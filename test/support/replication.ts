@@ -29,6 +29,13 @@ export async function waitForAll(config: string, timeout = '30s'): Promise<void>
   expect(result).toMatchObject({ code: 0, stderr: '' });
 }
 
+/** The same of what is replicated; `tables`, such as `a:b: public.t`, are not. */
+export async function waitForAllBut(tables: string, config: string): Promise<void> {
+  const result = await runCli(['wait', '-c', config, '--timeout', '10s']);
+  expect(result.stderr).toContain(`after 10 s not replicated: ${tables}\n`);
+  expect(result.code).toBe(75);
+}
+
 /** `replicator teardown`, which must say that it left nothing. */
 export async function tearDown(config: string): Promise<CliResult> {
   const result = await runCli(['teardown', '-c', config]);
