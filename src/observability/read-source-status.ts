@@ -25,6 +25,8 @@ export interface SourceStatus {
       readonly paused: boolean;
       /** Null also when a person knows and wants it to begin anew. */
       readonly givenUpAt: string | null;
+      /** It was given up. Another is kept only by a slot of its own. */
+      readonly placeLost: boolean;
       readonly error: LastError | null;
     }
   >;
@@ -134,6 +136,7 @@ async function readRecorded(
   const states = await session.query(
     `select target, state, error_code, error_message, error_hint, error_at::text as error_at,
             paused::text as paused,
+            (given_up_at is not null)::text as place_lost,
             case when resync_wished_at is null then given_up_at::text end as given_up_at
      from replicator.subscriptions`,
   );
@@ -151,6 +154,7 @@ async function readRecorded(
           state: row['state'] ?? '',
           paused: row['paused'] === 'true',
           givenUpAt: row['given_up_at'] ?? null,
+          placeLost: row['place_lost'] === 'true',
           error: lastError(row),
         },
       ]),

@@ -2,9 +2,9 @@
 // daemon is down.
 import type { Config, DatabaseConfig, SubscriptionConfig } from '../config/config.ts';
 import { asReplicatorError, givenUpError, type ReplicatorError } from '../model/errors.ts';
-import { formatLsn, type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
 import { subscriptionName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
+import { lagOf } from './lag.ts';
 import { readSourceStatus, type SourceStatus } from './read-source-status.ts';
 import { readStandbyStatus } from './read-standby-status.ts';
 import { readTargetStatus, type TargetStatus } from './read-target-status.ts';
@@ -87,7 +87,9 @@ async function describe(
   const progress = to?.target?.progress.get(subscription.source);
   const slot = from?.source?.slots.find(({ target }) => target === subscription.target);
   const state = stateOf(from, to, recorded);
-  const lag = lagOf(from?.source, slot?.target ?? null, progress);
+  // Of the slot of all it does not take part any more.
+  const slotOf = slot?.target ?? (recorded?.placeLost === true ? undefined : null);
+  const lag = lagOf(from?.source, slotOf, progress);
   const joined = to?.target?.tables.get(subscription.source) ?? [];
   const conflictCounts = to?.target?.conflictCounts.get(subscription.source) ?? [];
   const broken = givenUp(subscription, recorded?.givenUpAt ?? null) ?? recorded?.error ?? null;
@@ -158,22 +160,6 @@ function stateOf(
   if (main?.active !== true && !copying && state !== 'failed') return 'down';
   const isAway = to?.target === undefined && (state === 'streaming' || state === 'catching_up');
   return isAway ? 'waiting' : state;
-}
-
-function lagOf(
-  source: SourceStatus | undefined,
-  slotOf: string | null,
-  progress: { lsn: Lsn; commitTime: number | null } | undefined,
-): Pick<SubscriptionStatus, 'lagBytes' | 'lagSeconds' | 'flushedLsn'> {
-  if (progress === undefined) return { lagBytes: null, lagSeconds: null, flushedLsn: null };
-  const flushedLsn = formatLsn(progress.lsn);
-  if (source === undefined) return { lagBytes: null, lagSeconds: null, flushedLsn };
-  // While idle, progress is stored only now and then; the walsender knows how far its targets are.
-  const reached = maxLsn(progress.lsn, source.appliedLsn.get(slotOf) ?? zeroLsn);
-  const lagBytes = source.walLsn > reached ? Number(source.walLsn - reached) : 0;
-  const caughtUp = lagBytes === 0 || progress.commitTime === null;
-  const lagSeconds = caughtUp ? 0 : Math.max(0, source.now - (progress.commitTime ?? 0));
-  return { lagBytes, lagSeconds, flushedLsn };
 }
 
 async function knownToWait(

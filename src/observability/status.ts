@@ -9,7 +9,9 @@ export interface SubscriptionStatus {
   readonly healthy: boolean;
   /** It has a slot of its own on the source: it was away, paused or too slow, and has not caught up. */
   readonly detached: boolean;
+  /** Null where one of the two databases does not answer, or knows nothing of the other. */
   readonly lagBytes: number | null;
+  /** Null also when it is behind and nothing was applied yet. */
   readonly lagSeconds: number | null;
   readonly flushedLsn: string | null;
   readonly appliedAt: string | null;

@@ -78,6 +78,9 @@ test('at give_up_at the place of the target is given up, loudly; the others go o
         { subscription: 'a:c', state: 'streaming' },
       ],
     });
+    // The others have it all; what this one lacks is told all the same, now and while it waits to begin anew.
+    const lag = async () => (await status()).subscriptions[0].lagBytes;
+    expect(await lag()).toBeGreaterThan(30_000_000);
     // Nobody begins again where there is a gap, whatever a person says or restarts.
     await world.want('resume');
     await replicator.stop();
@@ -93,6 +96,7 @@ test('at give_up_at the place of the target is given up, loudly; the others go o
       state: 'failed',
       lastError: { code: 'COPY_REFUSED' },
     });
+    expect(await lag()).toBeGreaterThan(30_000_000);
     await world.target.database.query('truncate t, log');
     await world.untilArrived('behind the gap');
     await world.settle();
