@@ -151,8 +151,9 @@ function showTables({
     const line = describeStandby(standby);
     print(standby.active ? line : colour('yellow', line));
   }
-  for (const { database, reachable } of databases)
+  for (const { database, reachable, error } of databases)
     if (!reachable) print(colour('red', `database ${database} is unreachable`));
+    else if (error !== null) print(colour('red', `database ${database} does not tell: ${error}`));
 }
 
 function describeStandby({ database, slotName, active, behindBytes }: StandbyStatus): string {

@@ -22,6 +22,8 @@ interface Answer {
   readonly source: SourceStatus | undefined;
   readonly target: TargetStatus | undefined;
   readonly standbys: readonly StandbyStatus[];
+  /** It answers, be it that it refuses what it is asked. */
+  readonly reachable: boolean;
   readonly error: ReplicatorError | undefined;
 }
 
@@ -51,9 +53,9 @@ export async function readStatus(config: Config): Promise<Status> {
         heldDeletes(config, database, target),
       ),
       standbys: [...answers.values()].flatMap(({ standbys }) => standbys),
-      databases: [...answers].map(([database, { error }]) => ({
+      databases: [...answers].map(([database, { reachable, error }]) => ({
         database,
-        reachable: error === undefined,
+        reachable,
         error: error?.message ?? null,
       })),
     };
@@ -69,11 +71,12 @@ async function ask(database: DatabaseConfig, giveUpBytes: number | undefined): P
     const source = await readSourceStatus(session, giveUpBytes);
     const target = await readTargetStatus(session);
     const standbys = await readStandbyStatus(session, database);
-    return { session, source, target, standbys, error: undefined };
+    return { session, source, target, standbys, reachable: true, error: undefined };
   } catch (error) {
+    const reachable = session?.lost.aborted === false;
     await session?.close();
-    const ours = asReplicatorError(error);
-    return { session: undefined, source: undefined, target: undefined, standbys: [], error: ours };
+    const nothing = { session: undefined, source: undefined, target: undefined, standbys: [] };
+    return { ...nothing, reachable, error: asReplicatorError(error) };
   }
 }
 

@@ -93,7 +93,14 @@ export interface Status {
   readonly differences: readonly Difference[];
   readonly heldDeletes: readonly HeldDeletes[];
   readonly standbys: readonly StandbyStatus[];
-  readonly databases: readonly { database: string; reachable: boolean; error: string | null }[];
+  readonly databases: readonly DatabaseStatus[];
+}
+
+export interface DatabaseStatus {
+  readonly database: string;
+  readonly reachable: boolean;
+  /** Why nothing is known of it: it is not reachable, or does not tell. */
+  readonly error: string | null;
 }
 
 /** PostgreSQL's own columns of pg_replication_slots, and what they add up to. */

@@ -58,4 +58,16 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     await b.query('update replicator.progress set seen_time = now()');
     expect(await held()).toEqual([]);
   });
+
+  test('a database that answers and does not tell is not called unreachable', async () => {
+    await b.query('alter table replicator.progress rename column seen_time to seen');
+    const { databases, subscriptions } = await readStatus(config);
+    await b.query('alter table replicator.progress rename column seen to seen_time');
+    const error = expect.stringContaining('column "seen_time" does not exist');
+    expect(databases).toEqual([
+      { database: 'a', reachable: true, error: null },
+      { database: 'b', reachable: true, error },
+    ]);
+    expect(subscriptions[0]?.lastError).toMatchObject({ message: error });
+  });
 });
