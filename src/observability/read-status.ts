@@ -1,7 +1,7 @@
 // The state of everything, asked of the databases themselves, so that it is true also when the
 // daemon is down.
 import type { Config, DatabaseConfig, SubscriptionConfig } from '../config/config.ts';
-import { asReplicatorError, givenUpError, type ReplicatorError } from '../model/errors.ts';
+import { asReplicatorError, givenUpError, ReplicatorError } from '../model/errors.ts';
 import { subscriptionName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
 import { lagOf } from './lag.ts';
@@ -95,13 +95,19 @@ async function describe(
   const lag = lagOf(from?.source, slotOf, progress);
   const joined = to?.target?.tables.get(subscription.source) ?? [];
   const conflictCounts = to?.target?.conflictCounts.get(subscription.source) ?? [];
+  // It alone is wrong, say by syncs that disagree; the others are shown.
+  const waiting = await knownToWait(subscription, from?.session, joined, state).catch(
+    (error: unknown) => asReplicatorError(error),
+  );
+  const failure = waiting instanceof ReplicatorError ? waiting : undefined;
   const broken = givenUp(subscription, recorded?.givenUpAt ?? null) ?? recorded?.error ?? null;
   return {
     subscription: subscriptionName(subscription),
     source: subscription.source,
     target: subscription.target,
     state,
-    healthy: state === 'streaming' || state === 'copying' || state === 'paused',
+    healthy:
+      failure === undefined && (state === 'streaming' || state === 'copying' || state === 'paused'),
     detached: slot !== undefined,
     ...lag,
     appliedAt: progress?.appliedAt ?? null,
@@ -112,8 +118,8 @@ async function describe(
     conflicts: conflictCounts.reduce((sum, { count }) => sum + count, 0),
     conflictCounts,
     tables: joined.length,
-    waitingTables: await knownToWait(subscription, from?.session, joined, state),
-    lastError: broken ?? unreachable(from) ?? unreachable(to),
+    waitingTables: waiting instanceof ReplicatorError ? [] : waiting,
+    lastError: broken ?? lastErrorOf(from?.error ?? to?.error ?? failure),
   };
 }
 
@@ -140,9 +146,9 @@ function givenUp(subscription: SubscriptionConfig, at: string | null): LastError
   return { code, message, hint, at };
 }
 
-function unreachable(answer: Answer | undefined): LastError | null {
-  if (answer?.error === undefined) return null;
-  const { code, message, hint } = answer.error;
+function lastErrorOf(error: ReplicatorError | undefined): LastError | null {
+  if (error === undefined) return null;
+  const { code, message, hint } = error;
   return { code, message, hint, at: new Date().toISOString() };
 }
 

@@ -1,6 +1,6 @@
 // What targets say of conflicts, and of deletes that they cannot forget.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Config } from '../../../src/config/config.ts';
+import type { Config, SyncConfig } from '../../../src/config/config.ts';
 import { readStatus } from '../../../src/observability/read-status.ts';
 import { schemaStatements } from '../../../src/setup/schema.ts';
 import { createDatabase, type TestDatabase } from '../../support/database.ts';
@@ -69,5 +69,30 @@ describe.each(majors)('PostgreSQL %i', (major) => {
       { database: 'b', reachable: true, error },
     ]);
     expect(subscriptions[0]?.lastError).toMatchObject({ message: error });
+  });
+
+  test('syncs that disagree are told of their subscription, not instead of all', async () => {
+    await a.query('create table t (id int primary key)');
+    await b.query(`insert into replicator.tables (source, table_schema, table_name, sync, copied_at, copied)
+      values ('a', 'public', 't', 's', '0/1', false)`);
+    const disagree = (sync: SyncConfig) => [
+      sync,
+      { ...sync, name: 'o', truncate: 'ignore' as const },
+    ];
+    const subscriptions = config.subscriptions.map((each) =>
+      each.source === 'a' ? { ...each, syncs: each.syncs.flatMap(disagree) } : each,
+    );
+    const { subscriptions: told } = await readStatus({ ...config, subscriptions });
+    expect(told).toMatchObject([
+      {
+        healthy: false,
+        waitingTables: [],
+        lastError: {
+          code: 'CONFIGURATION',
+          message: expect.stringContaining('differ in truncate'),
+        },
+      },
+      { lastError: null },
+    ]);
   });
 });
