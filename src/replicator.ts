@@ -177,7 +177,8 @@ export class Replicator {
       connect: async () => {
         const stop = this.#stopApplying.signal;
         if (source === target) await this.#setup.untilMadeForOwn(source.name, stop);
-        else if (!reading().mustResync(self)) await this.#setup.ensure(source.name, target.name);
+        else if (!reading().mustResync(self))
+          await this.#setup.ensure(source.name, target.name, stop);
         const term = await ownership.term(stop);
         const { epoch, lineage, lost } = term;
         // Whether it is paused, and from which slot it is served.
@@ -247,7 +248,8 @@ export class Replicator {
     });
     const parties = { config, subscription, source: from, target: to };
     await expectEmptied(parties);
-    await this.#setup.remake(subscription.source, subscription.target);
+    const stop = this.#stopApplying.signal;
+    await this.#setup.remake(subscription.source, subscription.target, stop);
     await source.resync(self, async (lsn) => await beginAnew(parties, { ...term.identity, lsn }));
     self.leave();
   }
@@ -268,6 +270,8 @@ export class Replicator {
       replyTimeoutMs: 24 * 60 * 60_000,
       askAfterMs: 15_000,
     });
+    if (applier.lost.aborted) source.destroy();
+    applier.lost.addEventListener('abort', () => source.destroy(), { signal: source.lost });
     const result = await joinTables({
       config,
       subscription,

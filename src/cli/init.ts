@@ -1,8 +1,8 @@
 // `replicator init [--dry-run]`: makes what the servers need, or prints it as SQL.
-import { executeSetup, planSetup } from '../setup/plan.ts';
+import { connectAll } from '../setup/open-sessions.ts';
+import { executePlan, isMissingAnything, planSetup } from '../setup/plan.ts';
 import { refuseErrors } from '../setup/refuse-errors.ts';
-import { connectAll, isMissingAnything } from '../setup/set-up.ts';
-import { lockSetup } from '../setup/setup-lock.ts';
+import { whileSetupLocked } from '../setup/setup-lock.ts';
 import type { SetupStep } from '../setup/setup-step.ts';
 import type { Command } from './command.ts';
 import { colour, print, printData, printError } from './output.ts';
@@ -14,23 +14,26 @@ export const init: Command = {
   async handler({ flags, loadConfig, format }) {
     const config = await loadConfig();
     await using sessions = await connectAll(config, [...config.databases.keys()]);
-    await lockSetup(sessions.byName);
-    if (await isMissingAnything(config, sessions))
-      await refuseErrors(config, [...config.databases.keys()]);
+    const { byName } = sessions;
+    const isDryRun = flags['dry-run'] === true;
     const steps: SetupStep[] = [];
-    if (flags['dry-run'] === true)
-      for await (const step of planSetup(config, sessions.byName)) steps.push(step);
-    else
-      await executeSetup(config, sessions.byName, {
-        onStep: (step) => {
-          steps.push(step);
-          if (format === 'table') printStep(step);
-        },
-        onWait: printError,
-      });
+    const setUp = async () => {
+      if (await isMissingAnything(config, byName)) await refuseErrors(config, [...byName.keys()]);
+      const plan = planSetup(config, byName);
+      if (isDryRun) for await (const step of plan) steps.push(step);
+      else
+        await executePlan(plan, byName, {
+          onStep: (step) => {
+            steps.push(step);
+            if (format === 'table') printStep(step);
+          },
+          onWait: printError,
+        });
+    };
+    await whileSetupLocked(byName, setUp, printError);
     if (format !== 'table')
       printData(format, { steps: steps.map(({ database, sql }) => ({ database, sql })) });
-    else if (flags['dry-run'] === true) for (const step of steps) printStep(step);
+    else if (isDryRun) for (const step of steps) printStep(step);
     if (steps.length === 0) printError('nothing to do: everything is set up');
     return 0;
   },

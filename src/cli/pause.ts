@@ -1,6 +1,6 @@
 // `replicator pause|resume <sync | source:target>`: recorded on the sources, so also without a daemon.
 import { subscriptionName } from '../postgres/object-names.ts';
-import { connectAll } from '../setup/set-up.ts';
+import { connectAll } from '../setup/open-sessions.ts';
 import { sessionOf } from '../setup/setup-step.ts';
 import { recordWish } from '../subscription/record-wish.ts';
 import type { Command } from './command.ts';

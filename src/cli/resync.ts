@@ -8,7 +8,7 @@ import { tableLabel } from '../model/relation.ts';
 import { listTables } from '../postgres/catalog.ts';
 import { subscriptionName } from '../postgres/object-names.ts';
 import type { Session } from '../postgres/session.ts';
-import { connectAll } from '../setup/set-up.ts';
+import { connectAll } from '../setup/open-sessions.ts';
 import { sessionOf } from '../setup/setup-step.ts';
 import { askToResync } from '../subscription/record-wish.ts';
 import type { Command } from './command.ts';

@@ -1,7 +1,7 @@
 // `replicator teardown`: removes every trace of ours from the databases, and shows that it did.
 import { createInterface } from 'node:readline/promises';
 import type { Config } from '../config/config.ts';
-import { connectAll } from '../setup/set-up.ts';
+import { connectAll } from '../setup/open-sessions.ts';
 import { findTraces, refuseActive, removeTraces, type Trace } from '../setup/teardown.ts';
 import type { Command } from './command.ts';
 import { formatBytes, print, printData, printError, printTable } from './output.ts';

@@ -4,7 +4,7 @@ import { ReplicatorError } from '../model/errors.ts';
 import { Deadline } from '../observability/deadline.ts';
 import { waitForTables } from '../observability/wait-for-tables.ts';
 import { waitForTargets } from '../observability/wait-for-targets.ts';
-import { connectAll } from '../setup/set-up.ts';
+import { connectAll } from '../setup/open-sessions.ts';
 import type { Command } from './command.ts';
 
 const defaultTimeoutMs = 30_000;

@@ -1,7 +1,8 @@
 // What has to be made on the servers, as a list of SQL that can be printed or executed. It is
 // computed from what is there, so running it twice makes nothing twice.
 import type { Config } from '../config/config.ts';
-import { describeLongestTransaction } from './longest-transaction.ts';
+import { tellWhoHoldsUp } from '../postgres/longest-transaction.ts';
+import type { Session } from '../postgres/session.ts';
 import { planOrigins } from './plan-origins.ts';
 import { planPublication } from './plan-publication.ts';
 import { planRanks } from './plan-ranks.ts';
@@ -18,16 +19,32 @@ export async function* planSetup(
   config: Config,
   sessions: SetupSessions,
 ): AsyncGenerator<SetupStep> {
+  yield* planGround(config, sessions);
+  for (const session of sessions.values()) yield* planOwnSource(config, session);
+  yield* planOrigins(config, sessions);
+}
+
+/** What everything else stands on. */
+export async function* planGround(
+  config: Config,
+  sessions: SetupSessions,
+): AsyncGenerator<SetupStep> {
   for (const session of sessions.values()) yield* planSchema(session);
   yield* planRanks(config, sessions);
-  for (const session of sessions.values()) {
-    const source = session.database.name;
-    if (!config.subscriptions.some((subscription) => subscription.source === source)) continue;
-    // Decoding looks the publication up as it was at each change, so it must be older than the slot.
-    yield* planPublication(config, session);
-    yield* planSlot(session);
-  }
-  yield* planOrigins(config, sessions);
+}
+
+/** What a database needs so that it can be read, if the file has it as a source. */
+export async function* planOwnSource(config: Config, session: Session): AsyncGenerator<SetupStep> {
+  if (!config.subscriptions.some(({ source }) => source === session.database.name)) return;
+  // Decoding looks the publication up as it was at each change, so it must be older than the slot.
+  yield* planPublication(config, session);
+  yield* planSlot(session);
+}
+
+/** Whether the plan has any step. */
+export async function isMissingAnything(config: Config, sessions: SetupSessions): Promise<boolean> {
+  const { done } = await planSetup(config, sessions).next();
+  return done !== true;
 }
 
 export interface SetupReport {
@@ -37,27 +54,15 @@ export interface SetupReport {
   readonly onWait: (why: string) => void;
 }
 
-const patienceMs = 5_000;
-
-/** Executes the plan. */
-export async function executeSetup(
-  config: Config,
+export async function executePlan(
+  plan: AsyncGenerator<SetupStep>,
   sessions: SetupSessions,
   { onStep, onWait }: SetupReport,
 ): Promise<void> {
-  for await (const step of planSetup(config, sessions)) {
+  for await (const step of plan) {
     onStep(step);
     const session = sessionOf(sessions, step.database);
-    const waiting = setInterval(() => {
-      describeLongestTransaction(session.database).then(
-        (why) => why !== undefined && onWait(why),
-        () => {},
-      );
-    }, patienceMs);
-    try {
-      await session.query(step.sql, (await step.values?.()) ?? []);
-    } finally {
-      clearInterval(waiting);
-    }
+    using _telling = tellWhoHoldsUp(session.database, onWait);
+    await session.query(step.sql, (await step.values?.()) ?? []);
   }
 }

@@ -1,24 +1,63 @@
 // Several processes may set up the same databases at the same time, one beside each database for
-// instance: here they wait for each other.
+// instance, and so may the subscriptions of one process: here they wait for each other.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { tellWhoHoldsUp } from '../postgres/longest-transaction.ts';
+import type { Session } from '../postgres/session.ts';
 import type { SetupSessions } from './setup-step.ts';
 
 const pauseMs = 100;
 
+const key = `pg_catalog.hashtext('replicator'), pg_catalog.hashtext('setup')`;
+
 /**
- * Held until the sessions are closed. Always taken in the order of names, so that two processes cannot
- * wait for each other; and not waited for in the server, where a waiting statement would hold up
- * CREATE INDEX CONCURRENTLY.
+ * Gives what `work` gives, for which nobody else sets these databases up. `onWait` is told who holds up another
+ * setup that is waited for. That is not done in the server, where a waiting statement would hold up CREATE INDEX
+ * CONCURRENTLY.
  */
-export async function lockSetup(sessions: SetupSessions): Promise<void> {
-  const inOrder = [...sessions].sort(([a], [b]) => (a < b ? -1 : 1));
-  for (const [, session] of inOrder)
-    while (true) {
-      const { locked } = await session.one(
-        `select pg_catalog.pg_try_advisory_lock(
-           pg_catalog.hashtext('replicator'), pg_catalog.hashtext('setup'))::text as locked`,
-      );
-      if (locked === 'true') break;
-      await sleep(pauseMs);
+export async function whileSetupLocked<T>(
+  sessions: SetupSessions,
+  work: () => Promise<T>,
+  onWait: (why: string) => void,
+): Promise<T> {
+  await lockSetup([...sessions.values()], onWait);
+  try {
+    return await work();
+  } finally {
+    await unlock([...sessions.values()]);
+  }
+}
+
+async function lockSetup(
+  sessions: readonly Session[],
+  onWait: (why: string) => void,
+): Promise<void> {
+  let busy = await tryLock(sessions);
+  while (busy !== undefined) {
+    const waitedFor = busy;
+    using _telling = tellWhoHoldsUp(waitedFor.database, onWait);
+    while (busy === waitedFor) {
+      // Not for as long as another one, so that not always the same gives way.
+      await sleep(pauseMs * (0.5 + Math.random()));
+      busy = await tryLock(sessions);
     }
+  }
+}
+
+/** The one whose database somebody else sets up. No lock is kept then: others need not wait for what waits. */
+async function tryLock(sessions: readonly Session[]): Promise<Session | undefined> {
+  for (const [i, session] of sessions.entries()) {
+    const { locked } = await session.one(
+      `select pg_catalog.pg_try_advisory_lock(${key})::text as locked`,
+    );
+    if (locked === 'true') continue;
+    await unlock(sessions.slice(0, i));
+    return session;
+  }
+  return undefined;
+}
+
+async function unlock(sessions: readonly Session[]): Promise<void> {
+  // One that is gone has none.
+  for (const session of sessions)
+    await session.query(`select pg_catalog.pg_advisory_unlock(${key})`).catch(() => {});
 }

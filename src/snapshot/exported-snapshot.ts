@@ -1,13 +1,14 @@
 // A snapshot of a source that is exactly as of one WAL position. Only creating a slot gives that,
 // so a temporary one is made; it goes with its connection.
 import type pg from 'pg';
-import type { DatabaseConfig } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { type Lsn, parseLsn } from '../model/lsn.ts';
 import { clientConfig, newerSettings } from '../postgres/client-config.ts';
 import { connectError } from '../postgres/connect-error.ts';
 import { quoteIdentifier } from '../postgres/identifiers.ts';
+import { tellWhoHoldsUp } from '../postgres/longest-transaction.ts';
 import { newClient } from '../postgres/new-client.ts';
+import type { Session } from '../postgres/session.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
 
 export interface ExportedSnapshot extends AsyncDisposable {
@@ -17,18 +18,25 @@ export interface ExportedSnapshot extends AsyncDisposable {
   readonly consistentLsn: Lsn;
 }
 
-/** Waits for every transaction that is running on the source: only then is there such a point. */
+/**
+ * Waits for every transaction that is running on the source: only then is there such a point. Breaks off when the
+ * source's session is lost.
+ */
 export async function exportSnapshot(
-  database: DatabaseConfig,
+  { database, lost }: Session,
   slot: string,
+  onWait: (why: string) => void = () => {},
 ): Promise<ExportedSnapshot> {
   const config = await clientConfig(database, { purpose: 'copy', name: database.name });
   const client = newClient({ ...config, replication: 'database' } as pg.ClientConfig);
   await client.connect().catch((error) => {
     throw connectError(error, database);
   });
+  lost.addEventListener('abort', () => client.end(), { once: true });
   try {
+    lost.throwIfAborted();
     await client.query(newerSettings);
+    using _telling = tellWhoHoldsUp(database, onWait);
     const result = await client.query(
       `CREATE_REPLICATION_SLOT ${quoteIdentifier(slot)} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT`,
     );

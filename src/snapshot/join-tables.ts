@@ -131,7 +131,9 @@ async function copyAll(tables: readonly TableOptions[], options: JoinOptions): P
   await untilNotBehind(config, othersOf(contested, options), { from: source, to: target });
   // Slots are shared by the cluster, so the name says whose it is.
   const slot = `replicator_copy_${subscription.source}__${subscription.target}`;
-  await using snapshot = await exportSnapshot(source.database, slot);
+  await using snapshot = await exportSnapshot(source, slot, (why) =>
+    log.warn({ subscription: nameOf(options) }, why),
+  );
   await copyOwnMemory(contested, options);
   for (const found of tables) {
     const { table } = found;

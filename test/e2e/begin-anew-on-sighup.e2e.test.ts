@@ -1,6 +1,7 @@
 // SIGHUP reads the file again: databases come and go while the process stays, and a master that has lost
 // its slot is taken out and added again.
 import { copyFileSync, writeFileSync } from 'node:fs';
+import pg from 'pg';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -9,6 +10,7 @@ import type { PostgresServer } from '../support/postgres-server.ts';
 import { stopCleanly, tearDown, untilEqual, untilStreaming } from '../support/replication.ts';
 import {
   killReplicators,
+  type LogLine,
   type ReplicatorProcess,
   startReplicator,
 } from '../support/replicator-process.ts';
@@ -130,6 +132,50 @@ test('a master whose slot is lost is taken out, and filled from the others when 
   expect(await a.query('select count(*)::text as n from t')).toEqual([{ n: '45' }]);
   await stopCleanly(replicator);
 });
+
+test.each([
+  {
+    what: 'a set-up',
+    role: source,
+    isWaiting: ({ sql }: LogLine) => String(sql).includes('create_logical_replication_slot'),
+    pair: 'c:b',
+  },
+  {
+    what: 'a copy',
+    role: target,
+    isWaiting: ({ subscription, state }: LogLine) => subscription === 'a:c' && state === 'copying',
+    pair: 'a:c',
+  },
+])(
+  '$what that waits for a transaction of a user holds nothing up',
+  async ({ role, isWaiting, pair }) => {
+    const all = fileOf({ a: source(a), b: target(b), c: role(c) });
+    config = fileOf({ a: source(a), b: target(b) });
+    replicator = startReplicator(config);
+    await untilStreaming(replicator, ['a:b']);
+
+    const user = new pg.Client({ connectionString: a.url });
+    user.on('error', () => {});
+    await user.connect();
+    await user.query(`begin; insert into t values (0, 'not yet')`);
+    await insert(a, 1, 10);
+    const added = reload(all);
+    await replicator.waitForLog(isWaiting, { from: added });
+    const again = reload(all);
+    await untilStreaming(replicator, ['a:b'], { from: again });
+    await insert(a, 11, 20);
+    await untilEqual(a, b, 't');
+    const isTold = ({ level, msg }: LogLine) =>
+      level === 'warn' && msg?.includes(': waiting for a transaction') === true;
+    await replicator.waitForLog(isTold, { from: again });
+    await user.query('commit');
+    await user.end();
+    await untilStreaming(replicator, [pair], { from: again });
+    await untilEqual(a, b, 't');
+    if (role === target) await untilEqual(a, c, 't');
+    await stopCleanly(replicator);
+  },
+);
 
 async function loseSlot(database: TestDatabase, slot: string): Promise<void> {
   await eventually(async () => {

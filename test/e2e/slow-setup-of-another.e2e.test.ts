@@ -24,17 +24,17 @@ test('a subscription that is set up does not wait for the setup of another', asy
   const fresh = await createDatabase(await sharedServer(newest), 'slow setup fresh');
   for (const database of [a, b]) await database.query('create table t (id int primary key)');
   for (const database of [fresh, b]) await database.query('create table u (id int primary key)');
-  const databases = { fresh: { url: fresh.url }, a: { url: a.url }, b: { url: b.url } };
-  const relgroups = { u: { tables: ['public.u'] }, t: { tables: ['public.t'] } };
-  const dbgroups = { new: { fresh: 'source', b: 'target' }, old: { a: 'source', b: 'target' } };
+  const databases = { a: { url: a.url }, b: { url: b.url } };
+  const relgroups = { t: { tables: ['public.t'] } };
+  const dbgroups = { old: { a: 'source', b: 'target' } };
   const old = { relgroup: 't', dbgroup: 'old' };
   const before = writeConfig({ databases, relgroups, dbgroups, syncs: { old } });
   expect(await runCli(['init', '-c', before])).toMatchObject({ code: 0 });
 
   const config = writeConfig({
-    databases,
-    relgroups,
-    dbgroups,
+    databases: { fresh: { url: fresh.url }, ...databases },
+    relgroups: { u: { tables: ['public.u'] }, ...relgroups },
+    dbgroups: { new: { fresh: 'source', b: 'target' }, ...dbgroups },
     syncs: { new: { relgroup: 'u', dbgroup: 'new' }, old },
   });
   const replicator = await (async () => {
@@ -46,6 +46,8 @@ test('a subscription that is set up does not wait for the setup of another', asy
     await writer.query('insert into public.u values (1)');
     const started = startReplicator(config);
     await untilStreaming(started, ['a:b'], { timeoutMs: 10_000 });
+    // Whoever takes a source ends what reads its slots, and not what is making them.
+    await started.waitForLog(({ msg, source }) => msg === 'took the source' && source === 'fresh');
     await writer.query('commit');
     return started;
   })();
@@ -56,6 +58,7 @@ test('a subscription that is set up does not wait for the setup of another', asy
   expect(await rowsOf(b, 't')).toEqual(['(1)']);
   expect(await rowsOf(b, 'u')).toEqual(['(2)']);
   await stopCleanly(replicator);
+  expect(replicator.logs.filter(({ code }) => code !== undefined)).toEqual([]);
   await tearDown(config);
   for (const database of [a, b, fresh]) await database.drop();
 });

@@ -2,9 +2,9 @@
 import type { Config, DatabaseConfig, Role, SyncConfig } from '../../../src/config/config.ts';
 import { deriveOwnStreams, deriveSubscriptions } from '../../../src/config/resolve-syncs.ts';
 import { quoteIdentifier } from '../../../src/postgres/identifiers.ts';
-import { executeSetup } from '../../../src/setup/plan.ts';
+import { connectAll } from '../../../src/setup/open-sessions.ts';
+import { executePlan, planSetup } from '../../../src/setup/plan.ts';
 import type { Finding } from '../../../src/setup/preflight/finding.ts';
-import { connectAll } from '../../../src/setup/set-up.ts';
 import type { TestDatabase } from '../../support/database.ts';
 import type { PostgresServer } from '../../support/postgres-server.ts';
 
@@ -86,7 +86,10 @@ export async function dropRole(database: TestDatabase, name: string, last = true
 
 export async function init(config: Config): Promise<void> {
   await using sessions = await connectAll(config, [...config.databases.keys()]);
-  await executeSetup(config, sessions.byName, { onStep: () => {}, onWait: () => {} });
+  await executePlan(planSetup(config, sessions.byName), sessions.byName, {
+    onStep: () => {},
+    onWait: () => {},
+  });
 }
 
 /** Slots go with their database, origins do not. */

@@ -52,8 +52,8 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
 
   /** `between`: done on the source once the snapshot is taken. */
   async function copy(between = ''): Promise<void> {
-    await using snapshot = await exportSnapshot(config('a'), `copy_versions_${major}`);
     await using source = await Session.connect(config('a'), { purpose: 'copy', name: 'a' });
+    await using snapshot = await exportSnapshot(source, `copy_versions_${major}`);
     await using target = await Session.connect(config('b'), { purpose: 'copy', name: 'b' });
     await target.query(`select pg_replication_origin_create('replicator_a__b');
       select pg_replication_origin_session_setup('replicator_a__b');
