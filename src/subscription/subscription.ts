@@ -45,7 +45,7 @@ export class Subscription implements Subscriber {
   #paused = false;
   /** The session is to end, for another one. */
   #reconnect = false;
-  /** Ends the wait for the next attempt. */
+  /** Ends the wait for the next attempt, also one that is still to begin. */
   #hurry = new AbortController();
   /** What its target has, and has left the queue, whether or not it is on disk there. */
   #progress: Lsn | undefined;
@@ -223,9 +223,9 @@ export class Subscription implements Subscriber {
 
   /** True when it was ended before its time. */
   async #wait(pauseMs: number, stop: AbortSignal): Promise<boolean> {
-    this.#hurry = new AbortController();
     const over = AbortSignal.any([stop, this.#hurry.signal]);
     await sleep(pauseMs, undefined, { signal: over }).catch(() => {});
+    this.#hurry = new AbortController();
     return over.aborted;
   }
 

@@ -26,11 +26,13 @@ class ScriptedTarget {
   refuses: (batch: Batch) => boolean = () => false;
   onAbandon = () => {};
   isAway = false;
+  onConnect: () => void = () => {};
   /** What was said to be the next batch. */
   #ahead: Batch | undefined;
   #lost = new AbortController();
 
   connect(): Applier {
+    this.onConnect();
     if (this.isAway) throw new ReplicatorError('UNREACHABLE', 'away');
     this.#lost = new AbortController();
     this.#ahead = undefined;
@@ -296,4 +298,19 @@ test('a target that is lost with a full queue no longer holds up its source', as
   // The source is paused, so nothing that arrives will show that it is still full.
   expect(subscription.full).toBe(false);
   expect(subscription.attachment).toBe(0);
+});
+
+test('who resumes while an attempt is under way need not wait for the next one', async () => {
+  const target = new ScriptedTarget();
+  const subscription = await start(target);
+  target.onConnect = () => {
+    target.onConnect = () => {};
+    subscription.resume();
+    throw new ReplicatorError('PRIVILEGE', 'not granted yet');
+  };
+  const { attachment } = subscription;
+  target.progress = 0n;
+  target.loseConnection();
+  // By itself it would try again after five seconds.
+  await vi.waitFor(() => expect(subscription.attachment).toBeGreaterThan(attachment), 2_000);
 });
