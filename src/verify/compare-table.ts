@@ -16,6 +16,8 @@ export interface TableDifference {
   readonly differing: number;
   /** Keys of the rows above, each a JSON array of the key columns' texts; the first so many. */
   readonly keys: DifferingKeys;
+  /** There are no others. */
+  readonly allKeys: boolean;
 }
 
 export interface DifferingKeys {
@@ -65,12 +67,13 @@ export async function compareTable(
   return found.difference;
 }
 
-/** Looks at the rows of an earlier result again: what was only on its way is gone from it. */
+/** Looks at the rows of an earlier result again, at all where it names not all: what was only on its way is gone. */
 export async function compareAgain(
   first: Session,
   second: Session,
-  { table, keys }: TableDifference,
+  { table, keys, allKeys }: TableDifference,
 ): Promise<TableDifference> {
+  if (!allKeys) return await compareTable(first, second, table);
   const expressions = await expressionsFor(first, second, table);
   const value = [...keys.onlyFirst, ...keys.onlySecond, ...keys.differing];
   const condition = { sql: `${expressions.key} = any($1::text[])`, value };
@@ -183,12 +186,14 @@ class Collector {
     differing: [] as string[],
   };
 
+  #keptAll = true;
+
   constructor(table: TableName) {
     this.#table = table;
   }
 
   get difference(): TableDifference {
-    return { table: this.#table, ...this.#counts, keys: this.#keys };
+    return { table: this.#table, ...this.#counts, keys: this.#keys, allKeys: this.#keptAll };
   }
 
   compare(first: Rows, second: Rows): void {
@@ -205,5 +210,6 @@ class Collector {
     if (rows <= 0) return;
     this.#counts[kind] += rows;
     if (this.#keys[kind].length < keptKeys) this.#keys[kind].push(key);
+    else this.#keptAll = false;
   }
 }
