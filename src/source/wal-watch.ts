@@ -1,6 +1,7 @@
 // How much WAL a source keeps because of our slots, and for whom it keeps it no longer.
 import type { Lsn } from '../model/lsn.ts';
 import type { Look, SlotReading } from './look.ts';
+import type { Seat } from './seat.ts';
 
 export interface SlotLimits {
   readonly warnBytes: number;
@@ -26,9 +27,23 @@ export function tooCostly({ slots, walLsn }: Look, { giveUpBytes }: SlotLimits):
   });
 }
 
-/** The slot of all is so far behind that whoever holds it must get a slot of his own. */
-export function isHeldBack({ slots, walLsn }: Look, { giveUpBytes }: SlotLimits): boolean {
+/** Those that must not hold the slot of all any longer: who stands at its end when that is too far behind. */
+export function thoseWhoMustLeave(
+  { slots, walLsn }: Look,
+  { giveUpBytes }: SlotLimits,
+  seats: readonly Seat[],
+): readonly Seat[] {
   const main = slots.find(({ target }) => target === undefined);
-  if (giveUpBytes === undefined || main?.found !== true) return false;
-  return walLsn - main.confirmedLsn >= giveUpBytes;
+  if (giveUpBytes === undefined || main?.found !== true) return [];
+  if (walLsn - main.confirmedLsn < giveUpBytes) return [];
+  const least = leastOf(seats.filter(({ state }) => state.kind === 'stream'));
+  return least === undefined ? [] : [least];
+}
+
+function leastOf(seats: readonly Seat[]): Seat | undefined {
+  const securedLsn = ({ subscriber }: Seat) => subscriber.securedLsn ?? 0n;
+  let least = seats[0];
+  for (const seat of seats)
+    if (least === undefined || securedLsn(seat) < securedLsn(least)) least = seat;
+  return least;
 }

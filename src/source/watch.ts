@@ -7,7 +7,7 @@ import type { Moves } from './moves.ts';
 import type { OwnerSession } from './ownership/as-owner.ts';
 import type { Seat } from './seat.ts';
 import { dropRemainder, giveUpCopy } from './slot-copies.ts';
-import { isHeldBack, retainedBytes, type SlotLimits, tooCostly } from './wal-watch.ts';
+import { retainedBytes, type SlotLimits, thoseWhoMustLeave, tooCostly } from './wal-watch.ts';
 
 export interface WatchOptions {
   /** The source's name. */
@@ -114,18 +114,7 @@ export class Watch {
       this.#options.moves.loseOwnSlot(seat, 'given up');
       await giveUpCopy(await this.#options.writing(), seat.subscriber.target);
     }
-    const last = isHeldBack(look, limits) ? this.#leastOfStream() : undefined;
-    for (const seat of this.#options.seats) seat.mustLeave = seat === last;
-  }
-
-  /** The one that holds back the slot of all. */
-  #leastOfStream(): Seat | undefined {
-    let least: Seat | undefined;
-    for (const seat of this.#options.seats) {
-      if (seat.state.kind !== 'stream') continue;
-      const lsn = seat.subscriber.securedLsn ?? 0n;
-      if (least === undefined || lsn < (least.subscriber.securedLsn ?? 0n)) least = seat;
-    }
-    return least;
+    const leaving = thoseWhoMustLeave(look, limits, this.#options.seats);
+    for (const seat of this.#options.seats) seat.mustLeave = leaving.includes(seat);
   }
 }

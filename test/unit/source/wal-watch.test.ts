@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
+import type { Lsn } from '../../../src/model/lsn.ts';
 import type { Look, SlotReading } from '../../../src/source/look.ts';
-import { isHeldBack, tooCostly } from '../../../src/source/wal-watch.ts';
+import { Seat } from '../../../src/source/seat.ts';
+import type { Subscriber } from '../../../src/source/subscriber.ts';
+import { thoseWhoMustLeave, tooCostly } from '../../../src/source/wal-watch.ts';
 
 const limits = { warnBytes: 10, giveUpBytes: 100 };
 
@@ -46,7 +49,15 @@ test('never is never, but what the server has taken away is gone', () => {
   expect(tooCostly(look(slot(undefined, {}), behind, lost), never)).toEqual([lost]);
 });
 
-test('the slot of all is held back by what it was confirmed to', () => {
-  expect(isHeldBack(look(slot(undefined, { confirmedLsn: 901n })), limits)).toBe(false);
-  expect(isHeldBack(look(slot(undefined, { confirmedLsn: 900n })), limits)).toBe(true);
+function seat(target: string, securedLsn: Lsn): Seat {
+  return new Seat({ target, securedLsn } as Subscriber);
+}
+
+test('who stands at the end of the slot of all must leave it when that is too far behind', () => {
+  const [b, c] = [seat('b', 900n), seat('c', 901n)];
+  const near = look(slot(undefined, { confirmedLsn: 901n }));
+  expect(thoseWhoMustLeave(near, limits, [c, b])).toEqual([]);
+  const far = look(slot(undefined, { confirmedLsn: 900n }));
+  expect(thoseWhoMustLeave(far, limits, [c, b])).toEqual([b]);
+  expect(thoseWhoMustLeave(far, { ...limits, giveUpBytes: undefined }, [c, b])).toEqual([]);
 });
