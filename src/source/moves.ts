@@ -58,7 +58,8 @@ export class Moves {
         if (state.handover.failed) this.#endJoin(seat);
         return;
       case 'joined':
-        if (!this.#options.stream.served.includes(subscriber)) this.takeOwnSlot(seat, state.copy);
+        if (!this.#options.stream.served.includes(subscriber) || this.#mustNotHoldStream(seat))
+          this.takeOwnSlot(seat, state.copy);
         else if ((subscriber.securedLsn ?? 0n) >= this.#options.stream.confirmedLsn) {
           // From here on it has a place in the stream of all, whatever comes.
           seat.state = { kind: 'stream' };
@@ -72,11 +73,10 @@ export class Moves {
   }
 
   #mustDetach(seat: Seat): boolean {
-    const { subscriber, awaySince, restUntil } = seat;
+    const { subscriber, restUntil } = seat;
     const now = performance.now();
     if (now < restUntil) return false;
-    if (subscriber.paused || seat.mustLeave) return true;
-    if (awaySince !== undefined && now - awaySince > awayMs) return true;
+    if (this.#mustNotHoldStream(seat)) return true;
     const isOutside =
       this.servesOthersThan(subscriber) && !this.#options.stream.served.includes(subscriber);
     seat.outsideSince = isOutside ? (seat.outsideSince ?? now) : undefined;
@@ -84,6 +84,12 @@ export class Moves {
     // Ready for the stream, which is past its place.
     if (subscriber.attachment !== 0) return true;
     return now - seat.outsideSince > outsideMs;
+  }
+
+  /** Whoever else there is, and also while it still has its copy. */
+  #mustNotHoldStream({ subscriber, mustLeave, awaySince }: Seat): boolean {
+    if (subscriber.paused || mustLeave) return true;
+    return awaySince !== undefined && performance.now() - awaySince > awayMs;
   }
 
   async #detach(seat: Seat): Promise<void> {
