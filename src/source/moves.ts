@@ -135,8 +135,8 @@ export class Moves {
     if (!this.#options.stream.streaming) this.#options.stream.restart();
   }
 
-  #mayJoin({ state, subscriber, restUntil }: Seat): boolean {
-    if (state.kind !== 'own slot' || performance.now() < restUntil) return false;
+  #mayJoin({ state, subscriber, mustLeave, restUntil }: Seat): boolean {
+    if (state.kind !== 'own slot' || mustLeave || performance.now() < restUntil) return false;
     if (subscriber.paused || subscriber.full || this.#options.stream.paused) return false;
     if (!this.#options.stream.streaming || !state.own.reader.served.includes(subscriber))
       return false;

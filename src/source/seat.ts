@@ -39,7 +39,7 @@ export class Seat {
   fullSince: number | undefined;
   /** Since when the stream serves others and not this one. */
   outsideSince: number | undefined;
-  /** It holds back the slot of all further than may be. */
+  /** It is so far behind that it may not hold the slot of all. */
   mustLeave = false;
   /** Why it could not be detached, last. */
   trouble: string | undefined;
@@ -72,6 +72,11 @@ export class Seat {
 
   get isDetached(): boolean {
     return this.state.kind === 'own slot' || this.state.kind === 'joining';
+  }
+
+  /** The copy holds its place, alone or until it has all that the slot of all has let go. */
+  get hasCopy(): boolean {
+    return this.isDetached || this.state.kind === 'joined';
   }
 
   observe(now: number): void {

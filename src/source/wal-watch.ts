@@ -27,17 +27,25 @@ export function tooCostly({ slots, walLsn }: Look, { giveUpBytes }: SlotLimits):
   });
 }
 
-/** Those that must not hold the slot of all any longer: who stands at its end when that is too far behind. */
+/**
+ * Those that must not hold the slot of all: who stands at its end when that is too far behind, and
+ * whoever still has a copy that is. From there they can be given up, while the others lose nothing.
+ */
 export function thoseWhoMustLeave(
   { slots, walLsn }: Look,
   { giveUpBytes }: SlotLimits,
   seats: readonly Seat[],
 ): readonly Seat[] {
-  const main = slots.find(({ target }) => target === undefined);
-  if (giveUpBytes === undefined || main?.found !== true) return [];
-  if (walLsn - main.confirmedLsn < giveUpBytes) return [];
-  const least = leastOf(seats.filter(({ state }) => state.kind === 'stream'));
-  return least === undefined ? [] : [least];
+  if (giveUpBytes === undefined) return [];
+  const behind = slots.filter(
+    ({ found, confirmedLsn }) => found && walLsn - confirmedLsn >= giveUpBytes,
+  );
+  const isBehind = (of: string | undefined) => behind.some(({ target }) => target === of);
+  const holders = isBehind(undefined) ? seats.filter(({ holdsStream }) => holdsStream) : [];
+  const last = leastOf(holders);
+  return seats.filter(
+    (seat) => seat === last || (seat.hasCopy && isBehind(seat.subscriber.target)),
+  );
 }
 
 function leastOf(seats: readonly Seat[]): Seat | undefined {

@@ -103,6 +103,7 @@ export class Watch {
     const { limits, log } = this.#options;
     for (const { target, slot, restartLsn } of tooCostly(look, limits)) {
       const seat = this.#options.seats.find(({ subscriber }) => subscriber.target === target);
+      // One that has only just joined goes back to its copy first.
       if (seat === undefined || !seat.isDetached) continue;
       const { name } = seat.subscriber;
       const bytes = String(look.walLsn - restartLsn);

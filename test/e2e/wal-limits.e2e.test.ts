@@ -106,3 +106,52 @@ test('at give_up_at the place of the target is given up, loudly; the others go o
     await server.remove();
   }
 }, 180_000);
+
+test('it is given up also when it applies all, and its standby is away; no other one suffers', async () => {
+  const server = await startServer({ major: newest, name: 'wal-limits' });
+  const standby = 'standby_that_is_away';
+  try {
+    await server.query(
+      'postgres',
+      `select pg_create_physical_replication_slot('${standby}', true)`,
+    );
+    await using world = await createOneWay(
+      {
+        server,
+        file: { slots: { warn_at: '10MB', give_up_at: '30MB' } },
+        target: { standby_slots: [standby] },
+      },
+      ['b', 'c'],
+    );
+    const replicator = await world.start();
+    await world.settle();
+    // So much it has, and no more from now on.
+    await server.query(
+      'postgres',
+      `select pg_replication_slot_advance('${standby}', pg_current_wal_flush_lsn())`,
+    );
+    await world.want('pause');
+    await world.untilCopies(['b']);
+    const confirmed = await world.confirmedLsn();
+    await world.settle(['c']);
+    expect(await world.isConfirmedSoon(confirmed + 1n)).toBe(true);
+    const from = replicator.logs.length;
+    await world.want('resume');
+    await replicator.waitForLog(
+      (line) => line['subscription'] === 'a:b' && line['state'] === 'streaming',
+      { from },
+    );
+    // In the stream of all, which lets nothing go before the standby has it.
+    expect(await world.copies()).toEqual(['b']);
+    await fillWal(world, server, 40);
+    await world.untilCopies([]);
+    const givenUp = replicator.logs.filter(({ code }) => code === 'GIVEN_UP');
+    expect(new Set(givenUp.map((line) => line['subscription']))).toEqual(new Set(['a:b']));
+    const detached = replicator.logs.filter(({ msg }) => msg === 'detached');
+    expect(detached.map((line) => line['subscription'])).toEqual(['a:b']);
+    await world.settle(['c']);
+    await server.query('postgres', `select pg_drop_replication_slot('${standby}')`);
+  } finally {
+    await server.remove();
+  }
+}, 120_000);

@@ -21,6 +21,8 @@ export interface Scenario {
   sslrootcert?: string;
   /** Further keys of the file. */
   file?: Record<string, unknown>;
+  /** Further keys of database `b` there. */
+  target?: Record<string, unknown>;
   /** Of the daemon. */
   nodeArgs?: string[];
 }
@@ -63,7 +65,7 @@ export class OneWay implements AsyncDisposable {
 
   /** One more file for the same databases, through these proxies instead of the usual ones. */
   writeConfig(proxies: Readonly<Record<string, TcpProxy>> = {}): string {
-    const { sslrootcert } = this.#scenario;
+    const { sslrootcert, target } = this.#scenario;
     const databases: Record<string, { url: string }> = {};
     const roles: Record<string, string> = {};
     for (const [name, { database, proxy }] of this.#sites) {
@@ -73,7 +75,7 @@ export class OneWay implements AsyncDisposable {
         url.hostname = 'localhost';
         url.search = String(new URLSearchParams({ sslmode: 'verify-full', sslrootcert }));
       }
-      databases[name] = { url: url.href };
+      databases[name] = { url: url.href, ...(name === 'b' && target) };
       roles[name] = name === 'a' ? 'source' : 'target';
     }
     return writeConfig({

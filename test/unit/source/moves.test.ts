@@ -13,6 +13,7 @@ class ScriptedSubscriber {
   readonly name = 'a:b';
   readonly target = 'b';
   readonly securedLsn = 90n;
+  readonly appliedLsn = 90n;
   readonly full = false;
   readonly crowded = false;
   present = true;
@@ -29,9 +30,11 @@ let subscriber: ScriptedSubscriber;
 let seat: Seat;
 let moves: Moves;
 let opened: string[];
+const admit = vi.fn();
 
 beforeEach(() => {
   vi.useFakeTimers();
+  admit.mockClear();
   opened = [];
   subscriber = new ScriptedSubscriber();
   seat = new Seat(subscriber as unknown as Subscriber);
@@ -40,8 +43,10 @@ beforeEach(() => {
     streaming: true,
     paused: false,
     confirmedLsn: 100n,
+    receivedLsn: 100n,
     served,
     progressed: () => {},
+    admit,
   } as unknown as SourceReader;
   moves = new Moves({
     seats: [seat],
@@ -83,6 +88,18 @@ test.each([
   expect(seat.holdsStream).toBe(false);
   expect(subscriber.attachment).toBe(0);
   expect(subscriber.placed).toHaveBeenLastCalledWith('own slot');
+});
+
+test('one that is further behind than may be does not join', async () => {
+  moves.takeOwnSlot(seat, copy);
+  seat.mustLeave = true;
+  await moves.tend(seat);
+  expect(seat.state.kind).toBe('own slot');
+  expect(admit).not.toHaveBeenCalled();
+  seat.mustLeave = false;
+  await moves.tend(seat);
+  expect(seat.state.kind).toBe('joining');
+  expect(admit).toHaveBeenCalledOnce();
 });
 
 test('a target that is away for a minute is detached, also when the clock is set back meanwhile', async () => {

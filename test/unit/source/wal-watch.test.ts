@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import type { Lsn } from '../../../src/model/lsn.ts';
 import type { Look, SlotReading } from '../../../src/source/look.ts';
-import { Seat } from '../../../src/source/seat.ts';
+import { type OwnStream, Seat } from '../../../src/source/seat.ts';
 import type { Subscriber } from '../../../src/source/subscriber.ts';
 import { thoseWhoMustLeave, tooCostly } from '../../../src/source/wal-watch.ts';
 
+const copy = { slot: 'replicator_a__b', madeAt: '' };
 const limits = { warnBytes: 10, giveUpBytes: 100 };
 
 function slot(target: string | undefined, rest: Partial<SlotReading>): SlotReading {
@@ -60,4 +61,23 @@ test('who stands at the end of the slot of all must leave it when that is too fa
   const far = look(slot(undefined, { confirmedLsn: 900n }));
   expect(thoseWhoMustLeave(far, limits, [c, b])).toEqual([b]);
   expect(thoseWhoMustLeave(far, { ...limits, giveUpBytes: undefined }, [c, b])).toEqual([]);
+});
+
+test('it is the one that has only just joined, when that is what stands there', () => {
+  const [b, c] = [seat('b', 890n), seat('c', 1_000n)];
+  b.state = { kind: 'joined', copy };
+  const far = look(slot(undefined, { confirmedLsn: 900n }), slot('b', { confirmedLsn: 890n }));
+  expect(thoseWhoMustLeave(far, limits, [c, b])).toEqual([b]);
+});
+
+test('nor may who has a copy that is so far behind hold the slot of all', () => {
+  const [b, c] = [seat('b', 900n), seat('c', 900n)];
+  const far = look(slot(undefined, {}), slot('b', { confirmedLsn: 900n }));
+  b.state = { kind: 'joined', copy };
+  expect(thoseWhoMustLeave(far, limits, [c, b])).toEqual([b]);
+  b.state = { kind: 'own slot', copy, own: {} as OwnStream };
+  expect(thoseWhoMustLeave(far, limits, [c, b])).toEqual([b]);
+  // Of a copy that is to be removed nobody has need.
+  b.state = { kind: 'stream' };
+  expect(thoseWhoMustLeave(far, limits, [c, b])).toEqual([]);
 });
