@@ -61,7 +61,7 @@ export const errorKinds = {
   DATA_REJECTED: kind('manual', 70, 'the target refused a value; mend the row or the table'),
   CONFLICT: kind('manual', 70, 'see `replicator conflicts`, then `replicator conflicts resolve`'),
   UNIQUE_VIOLATION: kind('manual', 70, 'another row of the target holds the same unique value'),
-  VALUE_TOO_LARGE: kind('manual', 78, 'values over 100 MB on the wire are not replicated'),
+  VALUE_TOO_LARGE: kind('manual', 78, 'over 100 MB only a copy brings it: `replicator resync`'),
   TRUNCATE_REFUSED: kind('manual', 78, 'set `truncate: replicate` or `ignore` for the sync'),
 
   TIMEOUT: kind('timed', 75, 'raise --timeout, or see `replicator status` for what is behind'),

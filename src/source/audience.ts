@@ -53,9 +53,9 @@ export class Audience {
     return this.everybody.some((each) => each.wants(table));
   }
 
-  /** For those that want the table; the others go on. */
-  refuse(table: RelationName, error: ReplicatorError): void {
-    for (const each of this.everybody) if (each.wants(table)) each.refuse(error);
+  /** For those that would take a change of the table; the others go on. */
+  refuse(table: RelationName, commitLsn: Lsn, error: ReplicatorError): void {
+    for (const each of this.everybody) if (each.takes(table, commitLsn)) each.refuse(error);
   }
 
   receive(part: TransactionPart): void {

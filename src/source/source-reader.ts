@@ -261,7 +261,7 @@ export class SourceReader {
       partChanges: this.#options.partChanges,
       wants: (table) => this.#audience.wants(table),
       onPart: (part) => this.#handOn(part),
-      onRefused: (relation, error) => this.#audience.refuse(relation, error),
+      onRefused: (table, commitLsn, error) => this.#audience.refuse(table, commitLsn, error),
       onPassed: (endLsn) => this.#passed(endLsn, false),
     });
     this.#assembler = assembler;

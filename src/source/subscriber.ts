@@ -40,6 +40,8 @@ export interface Subscriber {
   /** Of its tables in the publication, by their oid; another one now means that changes are missing. */
   readonly memberships: ReadonlyMap<number, string>;
   wants(relation: RelationName): boolean;
+  /** A change of the table, of a transaction whose commit record starts there; not one that it has by a copy. */
+  takes(relation: RelationName, commitLsn: Lsn): boolean;
   /** Parts of one transaction come in order, with nothing of another in between. */
   receive(part: TransactionPart): void;
   /**

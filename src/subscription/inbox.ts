@@ -58,6 +58,11 @@ export class Inbox {
     return this.#filter?.wants(relation) === true;
   }
 
+  /** What it would queue of a transaction whose commit record starts there. */
+  takes(relation: RelationName, commitLsn: Lsn): boolean {
+    return commitLsn >= this.#receivedLsn && this.#filter?.takes(relation, commitLsn) === true;
+  }
+
   receive(part: TransactionPart): void {
     if (!this.#isOpen) return;
     // A commit record that starts before our position ends at or before it.

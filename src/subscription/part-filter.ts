@@ -55,6 +55,12 @@ export class PartFilter {
     return this.#joined(relation) !== undefined;
   }
 
+  /** A change of the table, of a transaction whose commit record starts there; not one that it has by a copy. */
+  takes(relation: RelationName, commitLsn: Lsn): boolean {
+    const joined = this.#joined(relation);
+    return joined !== undefined && commitLsn >= joined.copiedAt;
+  }
+
   /** Throws TRUNCATE_REFUSED when the sync says so. */
   changesOf(part: TransactionPart): readonly Change[] {
     const mine = this.#mineOf(part);
@@ -88,9 +94,7 @@ export class PartFilter {
 
   /** As it is; of what a TRUNCATE names, some may be ours. */
   #isMine(change: Change, commitLsn: Lsn): boolean {
-    if (change.kind === 'truncate') return false;
-    const joined = this.#joined(change.relation);
-    return joined !== undefined && commitLsn >= joined.copiedAt;
+    return change.kind !== 'truncate' && this.takes(change.relation, commitLsn);
   }
 
   #truncateOf(change: TruncateChange, commitLsn: Lsn): TruncateChange | undefined {

@@ -127,6 +127,10 @@ export class Subscription implements Subscriber {
     return this.#inbox.wants(relation);
   }
 
+  takes(relation: RelationName, commitLsn: Lsn): boolean {
+    return this.#inbox.takes(relation, commitLsn);
+  }
+
   receive(part: TransactionPart): void {
     try {
       this.#inbox.receive(part);

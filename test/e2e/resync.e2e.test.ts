@@ -199,6 +199,25 @@ test.each<{ what: string; code: string; harm: () => Promise<unknown> }>([
   await stopCleanly(replicator);
 });
 
+// The other target holds the slot of all before it, so the change comes once more, behind the copy.
+test('a value that is too large for the stream is had by a copy', async () => {
+  await setUp();
+  const from = replicator.logs.length;
+  await a.query(`insert into "T 1" select 11, repeat('x', 100 * 1024 * 1024 + 1)`);
+  for (const subscription of ['a:b', 'a:c']) await untilTold('VALUE_TOO_LARGE', subscription, from);
+  await empty(b);
+  await resync('a:b');
+  await a.query('insert into child values (11, 11)');
+  await untilEqual(a, b, 'child', 40_000);
+  await a.query('insert into child values (12, 11)');
+  await untilEqual(a, b, 'child', 40_000);
+  expect(await b.query('select length(v) from "T 1" where id = 11')).toEqual([
+    { length: '104857601' },
+  ]);
+  expect(await rowsOf(c, '"T 1"')).toHaveLength(10);
+  await stopCleanly(replicator);
+});
+
 test('the server invalidated the slot', async () => {
   const own = await startServer({ major: newest, name: 'resync' });
   try {

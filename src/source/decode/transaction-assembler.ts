@@ -13,8 +13,8 @@ export interface AssemblerOptions {
   readonly partBytes: number;
   readonly partChanges: number;
   readonly wants: (relation: Relation) => boolean;
-  /** Nothing behind it may be applied for those that want the relation. */
-  readonly onRefused: (relation: Relation, error: ReplicatorError) => void;
+  /** Nothing behind it may be applied for those that would take this change of the relation. */
+  readonly onRefused: (relation: Relation, commitLsn: Lsn, error: ReplicatorError) => void;
   readonly onPart: (part: TransactionPart) => void;
   /** A transaction ended of which nothing was wanted, or that was itself replicated. */
   readonly onPassed: (endLsn: Lsn) => void;
@@ -100,7 +100,8 @@ export class TransactionAssembler implements DecodedCalls {
   }
 
   refuse(relation: Relation, error: ReplicatorError): void {
-    this.#options.onRefused(relation, error);
+    if (this.#transaction === undefined) throw protocolError('a change outside a transaction');
+    this.#options.onRefused(relation, this.#transaction.commitLsn, error);
   }
 
   commit(endLsn: Lsn): void {

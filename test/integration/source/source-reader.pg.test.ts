@@ -75,6 +75,10 @@ class Target implements Subscriber {
     return true;
   }
 
+  takes(): boolean {
+    return true;
+  }
+
   receive(part: TransactionPart): void {
     this.parts.push(part);
     if (part.endLsn !== undefined) this.interruptedBeforeEnd ??= this.interruptions;

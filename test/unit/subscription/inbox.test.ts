@@ -56,6 +56,19 @@ test('what the target has is dropped; a commit that begins at its position is ne
   expect(waiting()).toEqual([110n]);
 });
 
+test('a change that would be dropped is not one that it takes', () => {
+  inbox.open(new PartFilter(new Map([['public.mine', joinedAt(150n)]])), 200n);
+  expect(inbox.takes(mine, 149n)).toBe(false);
+  expect(inbox.takes(mine, 199n)).toBe(false);
+  expect(inbox.takes(mine, 200n)).toBe(true);
+  inbox.receive(transactionOf(200n, insert()));
+  expect(inbox.takes(mine, 200n)).toBe(false);
+  inbox.open(new PartFilter(new Map([['public.mine', joinedAt(300n)]])), 200n);
+  expect(inbox.takes(mine, 299n)).toBe(false);
+  expect(inbox.takes(mine, 300n)).toBe(true);
+  expect(inbox.takes(other, 300n)).toBe(false);
+});
+
 test('what was received once is dropped when it is sent again', () => {
   inbox.receive(transactionOf(200n, insert()));
   inbox.receive(transactionOf(200n, insert()));

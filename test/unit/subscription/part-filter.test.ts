@@ -45,6 +45,13 @@ test.each([
   expect(kept.map(({ relation }) => relation.name)).toEqual(names);
 });
 
+test('it takes what it lets through, and wants a table also before that', () => {
+  const filter = filterOf();
+  const taken = (lsn: bigint) => [early, late, other].map((table) => filter.takes(table, lsn));
+  expect(taken(499n)).toEqual([true, false, false]);
+  expect(taken(500n)).toEqual([true, true, false]);
+});
+
 test('when all belongs to it the list is not copied', () => {
   const part = transactionOf(500n, [insert(early), insert(late)]);
   expect(filterOf().changesOf(part)).toBe(part.changes);

@@ -58,7 +58,7 @@ class Transactions {
     partChanges: 7,
     wants: () => true,
     onPart: (part) => this.#parts.push(part),
-    onRefused: (_, error) => expect.fail(error.message),
+    onRefused: (_relation, _lsn, error) => expect.fail(error.message),
     onPassed: (endLsn) => this.#parts.push(endLsn),
   });
   readonly #decoder = new PgoutputDecoder(this.#assembler);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { InsertChange } from '../../../../src/model/change.ts';
+import { ReplicatorError } from '../../../../src/model/errors.ts';
 import type { TableName } from '../../../../src/model/relation.ts';
 import type { TransactionPart } from '../../../../src/model/transaction.ts';
 import { Tuple } from '../../../../src/model/tuple.ts';
@@ -8,11 +9,13 @@ import { headOf, relationOf } from '../../../support/model-values.ts';
 
 const table = relationOf('t');
 const unwanted = relationOf('unwanted', ['id*'], 16_390);
+const tooLarge = new ReplicatorError('VALUE_TOO_LARGE', 'too large');
 const marker = { ...relationOf('marker', ['only_row*'], 16_391), schema: 'replicator' };
 
 function assemble(options: { partBytes?: number; partChanges?: number } = {}) {
   const out: (TransactionPart | bigint)[] = [];
   const asked: string[] = [];
+  const refused: bigint[] = [];
   const assembler = new TransactionAssembler({
     partBytes: options.partBytes ?? 1e9,
     partChanges: options.partChanges ?? 1e9,
@@ -21,7 +24,7 @@ function assemble(options: { partBytes?: number; partChanges?: number } = {}) {
       return name === 't';
     },
     onPart: (part) => out.push(part),
-    onRefused: () => {},
+    onRefused: (_relation, commitLsn) => refused.push(commitLsn),
     onPassed: (lsn) => out.push(lsn),
   });
   for (const relation of [table, unwanted, marker]) assembler.relation(relation);
@@ -30,7 +33,7 @@ function assemble(options: { partBytes?: number; partChanges?: number } = {}) {
     const relation = assembler.wants(oid);
     if (relation !== undefined) assembler.change(insertOf(id), 10);
   };
-  return { assembler, insert, out, asked };
+  return { assembler, insert, out, asked, refused };
 }
 
 function insertOf(id: string): InsertChange {
@@ -159,6 +162,17 @@ test('a relation that is only repeated stays the same object, a changed one does
   expect(assembler.wants(table.oid)).toBe(changed);
 });
 
+test('a change is refused with the position that its parts go by', () => {
+  const { assembler, insert, out, refused } = assemble({ partChanges: 1 });
+  assembler.begin(headOf(100n));
+  for (const id of ['1', '2']) insert(id);
+  assembler.refuse(table, tooLarge);
+  insert('3');
+  assembler.commit(110n);
+  expect(refused).toEqual([100n]);
+  expect(out).toMatchObject([1, 2, 3].map(() => ({ transaction: { commitLsn: 100n } })));
+});
+
 test.each<[string, (assembler: TransactionAssembler) => void]>([
   [
     'a second BEGIN',
@@ -168,6 +182,7 @@ test.each<[string, (assembler: TransactionAssembler) => void]>([
     },
   ],
   ['a change outside of any transaction', (assembler) => assembler.change(insertOf('1'), 1)],
+  ['a refusal outside of any transaction', (assembler) => assembler.refuse(table, tooLarge)],
   ['a relation that was never described', (assembler) => void assembler.wants(99)],
 ])('refused: %s', (_, call) => {
   expect(() => call(assemble().assembler)).toThrow(expect.objectContaining({ code: 'PROTOCOL' }));
