@@ -1,6 +1,7 @@
 // Where a source's transactions arrive for one target: dropped if it has them already or they are
 // not its own, and queued otherwise. Remembers how far the source has been seen.
-import { type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
+import { ReplicatorError } from '../model/errors.ts';
+import { formatLsn, type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
 import type { RelationName } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 import type { PartFilter } from './part-filter.ts';
@@ -21,6 +22,8 @@ export class Inbox {
   #seenTime: bigint | undefined;
   #urgent = false;
   #queuedParts = false;
+  /** Of the transaction that has begun to arrive, and whose end is to come. */
+  #openLsn: Lsn | undefined;
 
   /** Empties it; what the target has up to `progress` will be dropped when it comes again. */
   open(filter: PartFilter, progress: Lsn): void {
@@ -31,6 +34,7 @@ export class Inbox {
     this.#passedLsn = progress;
     this.#seenTime = undefined;
     this.#queuedParts = false;
+    this.#openLsn = undefined;
     this.#urgent = false;
   }
 
@@ -67,8 +71,10 @@ export class Inbox {
     if (!this.#isOpen) return;
     // A commit record that starts before our position ends at or before it.
     if (this.#filter === undefined || part.transaction.commitLsn < this.#receivedLsn) return;
+    this.#expectInOrder(part);
     const changes = this.#filter.changesOf(part);
     const last = part.endLsn !== undefined;
+    this.#openLsn = last ? undefined : part.transaction.commitLsn;
     if (changes.length > 0 || (last && (this.#queuedParts || part.marked))) {
       const first = !this.#queuedParts;
       const whole = changes === part.changes && first === part.first;
@@ -76,6 +82,14 @@ export class Inbox {
       this.#queuedParts = !last;
     } else if (last) this.passed(part.endLsn, false);
     if (last) this.#receivedLsn = part.endLsn;
+  }
+
+  // The rest of a transaction would be taken for all of it, and what came before would be lost unseen.
+  #expectInOrder({ first, transaction }: TransactionPart): void {
+    const { commitLsn } = transaction;
+    if (this.#openLsn === (first ? undefined : commitLsn)) return;
+    const what = first ? 'began before the end of another' : 'came without its beginning';
+    throw new ReplicatorError('INTERNAL', `the transaction at ${formatLsn(commitLsn)} ${what}`);
   }
 
   passed(lsn: Lsn, urgent: boolean, seenTime?: bigint): void {
@@ -106,6 +120,7 @@ export class Inbox {
   interrupted(): boolean {
     const incomplete = this.#queuedParts;
     this.#queuedParts = false;
+    this.#openLsn = undefined;
     this.queue.dropIncomplete();
     // What was handed out last may be of one before it, of which all the rest waits here.
     return incomplete && !this.queue.beginsInParts;

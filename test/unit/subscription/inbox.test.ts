@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RowChange } from '../../../src/model/change.ts';
 import type { TransactionPart } from '../../../src/model/transaction.ts';
 import { Tuple } from '../../../src/model/tuple.ts';
@@ -112,6 +112,55 @@ test('parts whose end will not come are dropped, and come again whole', () => {
   inbox.receive(part(200n, mine, { endLsn: undefined }));
   inbox.receive(part(200n, mine, { first: false }));
   expect(waiting()).toEqual([160n, undefined, 210n]);
+});
+
+describe('since rows would be missing it refuses of a transaction in parts', () => {
+  const begin = { endLsn: undefined };
+  const middle = { endLsn: undefined, first: false };
+  const end = { first: false };
+
+  function expectRefused(refused: TransactionPart): void {
+    const before = inbox.queue.bytes;
+    expect(() => inbox.receive(refused)).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
+    expect(inbox.queue.bytes).toBe(before);
+  }
+
+  test.each([
+    ['a middle', mine, middle],
+    ['an end', mine, end],
+    // what was missed before it may have been ours
+    ['one without anything for us', other, middle],
+  ])('%s of which the beginning did not come', (_, relation, rest) => {
+    expectRefused(part(200n, relation, rest));
+    inbox.receive(transactionOf(150n, insert()));
+    expectRefused(part(200n, relation, rest));
+  });
+
+  test('what follows when the stream broke off, or it was opened anew', () => {
+    inbox.receive(part(200n, mine, begin));
+    inbox.interrupted();
+    expectRefused(part(200n, mine, end));
+    inbox.receive(part(200n, other, begin));
+    inbox.open(new PartFilter(new Map([['public.mine', joinedAt(0n)]])), 100n);
+    expectRefused(part(200n, mine, end));
+  });
+
+  test.each([
+    ['the beginning', begin],
+    ['the end', end],
+  ])('%s of another one before its end', (_, rest) => {
+    inbox.receive(part(200n, other, begin));
+    expectRefused(part(300n, mine, rest));
+  });
+
+  test('but nothing of one that the target has', () => {
+    inbox.receive(part(50n, mine, middle));
+    inbox.receive(part(50n, mine, end));
+    inbox.receive(part(200n, mine, begin));
+    inbox.receive(part(200n, mine, end));
+    inbox.receive(part(200n, mine, end));
+    expect(waiting()).toEqual([undefined, 210n]);
+  });
 });
 
 test('parts that were already handed out also count as interrupted', () => {
