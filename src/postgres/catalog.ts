@@ -36,8 +36,9 @@ export interface CatalogKey {
   /** Likewise of each column, as that index means it. */
   readonly operators: readonly string[];
   /**
-   * A 64-bit hash that agrees with that equality, schema-qualified; null where SQL can call none. Of
-   * those types where `check` lets that pass, equal values have equal texts.
+   * A 64-bit hash that agrees with that equality, schema-qualified, and gives the same number on every
+   * database; null where SQL can call none. Of those types where `check` lets that pass, equal values
+   * have equal texts.
    */
   readonly hashes: readonly (string | null)[];
   /** The index's collation where it takes different strings for equal, else null. */
@@ -45,7 +46,10 @@ export interface CatalogKey {
 }
 
 export interface CatalogUnique extends CatalogKey {
-  /** A bigint of its own for each unique key of a table, whatever its index is called or rebuilt as. */
+  /**
+   * A bigint of its own for each set of columns, whatever its index is called or rebuilt as. Of their
+   * names, as these are all that databases have in common: a dropped column shifts attnums.
+   */
   readonly seed: string;
   /** All of its columns are NOT NULL, so it finds every row. */
   readonly notNull: boolean;
@@ -104,8 +108,40 @@ export function shapeOf(oid: string): string {
   );
 }
 
+/** SQL of the types whose values those of a pg_type `t` hold: of a domain, an array, a range. */
+export const heldTypes = `
+  select t.typbasetype where t.typtype = 'd'
+  union all select t.typelem where t.typelem <> 0 and t.typlen = -1
+  union all select g.rngsubtype from pg_catalog.pg_range g
+    -- multiranges are known since 14
+    where t.typtype in ('r', 'm') and t.oid in (g.rngtypid, (to_jsonb(g) ->> 'rngmultitypid')::oid)`;
+
+/**
+ * SQL, whether the values of a pg_type `t` are oids, which each database gives by itself, and their
+ * texts names: of enums (hashenumextended), and of regclass and its like (hashoidextended).
+ */
+export const isNamedOid = `(t.typtype = 'e'
+  or t.typnamespace = 'pg_catalog'::regnamespace and t.typname like 'reg%')`;
+
+/** For a WITH clause: those types, and which hold them. Once for all tables, as it takes its time. */
+const namedOids = `named_oids(type) as (
+  select t.oid from pg_catalog.pg_type t where ${isNamedOid}
+  union
+  select t.oid from pg_catalog.pg_type t
+  cross join lateral (${heldTypes}) as held(type)
+  join named_oids n on n.type = held.type)`;
+
+/**
+ * Up to 17 they borrow the hash of another type, which SQL cannot call for them; since 18 each has one of
+ * its own (pg_amproc.dat), whose number is not that of the text.
+ */
+const hashedAsText = ['bool', 'bytea', 'date', 'timestamptz', 'xid8']
+  .map((type) => `'${type}'::regtype`)
+  .join(', ');
+
 // One row per table; columns and keys as JSON, so that one round trip answers for any number.
 const tablesQuery = `
+  with recursive ${namedOids}
   select c.oid::text as oid, n.nspname as schema, c.relname as name,
          (c.relkind = 'p')::text as partitioned, c.relreplident as replica_identity,
          ${shapeOf('c.oid')} as shape,
@@ -148,7 +184,7 @@ const tablesQuery = `
     (select coalesce(json_agg(k.key order by k.primary desc, k.name), '[]') from (
        select i.indisprimary as primary, ic.relname as name, json_build_object(
          'indexName', ic.relname,
-         'seed', pg_catalog.hashtextextended(pg_catalog.int2vectorout(i.indkey)::text, 0)::text,
+         'seed', pg_catalog.hashtextextended(json_agg(a.attname order by a.attname)::text, 0)::text,
          'notNull', bool_and(a.attnotnull),
          -- known since 15
          'nullsNotDistinct',
@@ -159,7 +195,7 @@ const tablesQuery = `
          'columns', json_agg(a.attname order by part.position),
          'operators', json_agg(pg_catalog.format('operator(%I.%s)', opn.nspname, op.oprname)
                                order by part.position),
-         'hashes', json_agg((
+         'hashes', json_agg(case when a.atttypid not in (select type from named_oids) then (
            select pg_catalog.format('%I.%I', hn.nspname, hp.proname)
            from pg_catalog.pg_amop ham
            join pg_catalog.pg_am m on m.oid = ham.amopmethod and m.amname = 'hash'
@@ -167,10 +203,11 @@ const tablesQuery = `
              and hap.amproclefttype = ham.amoplefttype and hap.amprocrighttype = ham.amoprighttype
              and hap.amprocnum = 2
            join pg_catalog.pg_proc hp on hp.oid = hap.amproc
-             -- up to 17 date, timestamptz and others borrow one that SQL cannot call for them
+             -- a borrowed one cannot be called
              and hp.proargtypes[0] = ham.amoplefttype
            join pg_catalog.pg_namespace hn on hn.oid = hp.pronamespace
-           where ham.amopopr = op.oid limit 1) order by part.position),
+           where ham.amopopr = op.oid and ham.amoplefttype not in (${hashedAsText})
+           limit 1) end order by part.position),
          'collations', json_agg((
            select pg_catalog.format('%I.%I', cn.nspname, co.collname)
            from pg_catalog.pg_collation co
@@ -190,7 +227,7 @@ const tablesQuery = `
        join pg_catalog.pg_namespace opn on opn.oid = op.oprnamespace
        where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null
          and i.indexprs is null
-       group by i.indexrelid, i.indkey, i.indisprimary, i.indimmediate, i.indisreplident, ic.relname,
+       group by i.indexrelid, i.indisprimary, i.indimmediate, i.indisreplident, ic.relname,
                 i.indnkeyatts
        having count(*) = i.indnkeyatts) k) as uniques
   from pg_catalog.pg_class c

@@ -1,5 +1,7 @@
 // Tombstones, manifests and claims name a row by a hash of its key that agrees with the equality of
-// the key's index: 1.0 and 1.00 are one numeric, and a collation may take different strings for one.
+// the key's index: 1.0 and 1.00 are one numeric, and a collation may take different strings for one. They
+// are copied to other databases, so it depends on nothing that a database has of its own: neither the oids
+// of enums nor attnums, nor which functions its major has.
 import type { CatalogTable } from './catalog.ts';
 import { quoteIdentifier } from './identifiers.ts';
 
@@ -34,12 +36,19 @@ export function keyHash(
   exprOf: (column: HashedColumn, i: number) => string,
   { seed: first = '0', withNulls = false } = {},
 ): string {
-  return key.reduce((seed, column, i) => {
+  return inOneOrder(key).reduce((seed, [column, i]) => {
     const collate = column.collation === null ? '' : ` collate ${column.collation}`;
     const value = `${exprOf(column, i)}${collate}`;
     const hash = hashOf(column, value, seed);
     return withNulls ? `coalesce(${hash}, pg_catalog.hashint8extended(${seed}, 1))` : hash;
   }, `${first}::bigint`);
+}
+
+/** Its index may have the columns in another order elsewhere. */
+function inOneOrder(key: readonly HashedColumn[]): (readonly [HashedColumn, number])[] {
+  return key
+    .map((column, i) => [column, i] as const)
+    .sort(([a], [b]) => (a.quoted < b.quoted ? -1 : 1));
 }
 
 function hashOf({ hash, castType }: HashedColumn, value: string, seed: string): string {

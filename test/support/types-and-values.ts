@@ -238,6 +238,7 @@ export const typeDefinitions = (major: number): string => `
   create domain kinds.mooded as kinds.moods;
   create type kinds.floats as range (subtype = float8, subtype_diff = float8mi);
   create type kinds.amount as (n numeric, currency text);
+  create type kinds.felt as (m kinds."Mood's", at int);
   create type kinds.amounts as range (subtype = numeric);
   ${
     major >= 12

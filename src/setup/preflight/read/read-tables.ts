@@ -1,7 +1,12 @@
 // The tables that can be published: columns and keys as everywhere else, and what only the checks
 // want to know of them.
 import { type TableName, tableLabel } from '../../../model/relation.ts';
-import { type CatalogTable, describeTables } from '../../../postgres/catalog.ts';
+import {
+  type CatalogTable,
+  describeTables,
+  heldTypes,
+  isNamedOid,
+} from '../../../postgres/catalog.ts';
 import type { Session } from '../../../postgres/session.ts';
 import { readJson } from './read-json.ts';
 import type { RelationFacts } from './read-relations.ts';
@@ -68,28 +73,26 @@ type TableDetails = Pick<
 /**
  * SQL, whether an array, range or composite type holds a type without a hash: PostgreSQL finds that out only
  * when it hashes a value (lookup_type_cache). What is borrowed (varchar of text) it finds by such a cast.
- * Nor may users' own ones hold what key-hash.ts tells apart only where it is not hidden in another type.
+ * Nor may users' own ones hold what key-hash.ts tells apart only where it is not hidden in another type, nor
+ * composite ones an enum: its oid would be hashed, and their texts can differ where they are equal.
  */
 const holdsUnhashable = (type: string): string => `exists (
-  with recursive part(type, inside, hidden) as (
-    select ${type}, false, false
+  with recursive part(type, inside, hidden, composed) as (
+    select ${type}, false, false, false
     union
     select held.type, part.inside or t.typtype <> 'd',
            part.hidden or t.typtype = 'c'
-             or t.typtype in ('r', 'm') and t.typnamespace <> 'pg_catalog'::regnamespace
+             or t.typtype in ('r', 'm') and t.typnamespace <> 'pg_catalog'::regnamespace,
+           part.composed or t.typtype = 'c'
     from part join pg_catalog.pg_type t on t.oid = part.type
-    cross join lateral (
-      select t.typbasetype where t.typtype = 'd'
-      union all select t.typelem where t.typelem <> 0 and t.typlen = -1
-      union all select g.rngsubtype from pg_catalog.pg_range g
-        -- multiranges are known since 14
-        where t.oid in (g.rngtypid, (to_jsonb(g) ->> 'rngmultitypid')::oid)
+    cross join lateral (${heldTypes}
       union all select f.atttypid from pg_catalog.pg_attribute f
         where t.typtype = 'c' and f.attrelid = t.typrelid and f.attnum > 0 and not f.attisdropped
     ) as held(type))
   select from part join pg_catalog.pg_type t on t.oid = part.type
   where part.hidden and (t.oid in ('numeric'::regtype, 'jsonb'::regtype)
                          or t.typelem <> 0 and t.typlen = -1)
+  or part.composed and ${isNamedOid}
   or part.inside and (
     -- a domain over a range is not seen to be one (cache_range_element_properties)
     exists (select from pg_catalog.pg_type base
