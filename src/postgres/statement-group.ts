@@ -2,21 +2,12 @@
 // puts a Sync behind each query, so after a failure its later ones would still run; here the server
 // skips them: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
 import type { Socket } from 'node:net';
-import {
-  bindMessage,
-  closeMessage,
-  executeMessage,
-  joined,
-  type Parameter,
-  parseMessage,
-  syncMessage,
-} from './statement-messages.ts';
+import { type Parameter, StatementMessages } from './statement-messages.ts';
 
 export interface Statement {
   /** SQL; prepared once per connection under `name`, or each time when there is no name. */
   readonly text: string;
   readonly name?: string;
-  /** Strings travel in text format, Buffers in binary format. */
   readonly values?: readonly Parameter[];
 }
 
@@ -67,26 +58,28 @@ export class StatementGroup {
   write(connection: WireConnection): void {
     if (this.#written) return;
     this.#written = true;
-    const pieces = joined(this.#messages());
-    connection.stream.cork();
+    const pieces = this.#messages();
+    if (pieces.length > 1) connection.stream.cork();
     for (const piece of pieces) connection.stream.write(piece);
-    connection.stream.uncork();
+    if (pieces.length > 1) connection.stream.uncork();
   }
 
-  #messages(): Buffer[] {
-    const messages: Buffer[] = [];
+  #messages(): readonly Buffer[] {
+    const messages = new StatementMessages();
     for (const { text, name = '', values = [] } of this.#statements) {
-      if (name === '') messages.push(parseMessage(name, text));
+      if (name === '') messages.parse(name, text);
       else if (!this.#prepared.has(name)) {
         // It may be there from an attempt that failed.
-        messages.push(closeMessage(name), parseMessage(name, text));
+        messages.close(name);
+        messages.parse(name, text);
         this.#prepared.add(name);
         this.#added.add(name);
       }
-      messages.push(...bindMessage(name, values), executeMessage);
+      messages.bind(name, values);
+      messages.execute();
     }
-    messages.push(syncMessage);
-    return messages;
+    messages.sync();
+    return messages.finish();
   }
 
   handleRowDescription(): void {}

@@ -2,26 +2,15 @@
 import { shapeOf } from '../postgres/catalog.ts';
 
 export const schemaFunctions: readonly string[] = [
-  // Compare and swap: replaying a batch, or a second replicator, fails here before it can commit.
-  `create function replicator.advance(
-  source text, expected pg_lsn, next pg_lsn, epoch bigint, commit_time timestamptz,
-  seen_time timestamptz, inserts bigint, updates bigint, deletes bigint, truncates bigint) returns void
+  // Asserted in the server, because the COMMIT behind it is already on its way.
+  `create function replicator.refuse_progress(source text, expected pg_lsn) returns void
 language plpgsql set search_path = '' as $body$
 begin
-  update replicator.progress as p
-  set lsn = advance.next, commit_time = coalesce(advance.commit_time, p.commit_time),
-      seen_time = greatest(p.seen_time, advance.commit_time, advance.seen_time),
-      applied_at = pg_catalog.clock_timestamp(),
-      inserts = p.inserts + advance.inserts, updates = p.updates + advance.updates,
-      deletes = p.deletes + advance.deletes, truncates = p.truncates + advance.truncates
-  where p.source = advance.source and p.lsn = advance.expected and p.epoch = advance.epoch;
-  if not found then
-    raise exception using errcode = 'RP001',
-      message = pg_catalog.format('progress of %s is not at %s', advance.source, advance.expected);
-  end if;
+  raise exception using errcode = 'RP001',
+    message = pg_catalog.format('progress of %s is not at %s', source, expected);
 end $body$`,
 
-  // Asserted in the server, because the COMMIT behind it is already on its way.
+  // Likewise.
   `create function replicator.expect_rows(touched bigint, expected bigint) returns void
 language plpgsql set search_path = '' as $body$
 begin

@@ -158,9 +158,9 @@ export const breakages = {
   'epoch-is-not-compared': [
     endsNoSession,
     {
-      file: 'setup/schema-functions.js',
-      text: 'and p.lsn = advance.expected and p.epoch = advance.epoch;',
-      becomes: 'and p.lsn = advance.expected;',
+      file: 'target/progress/progress.js',
+      text: 'and p.lsn = $2 and p.epoch = $4',
+      becomes: 'and p.lsn = $2 and $4::bigint is not null',
     },
   ],
   /** Whoever stands by never looks at the signs of life. */

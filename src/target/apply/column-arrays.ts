@@ -17,22 +17,28 @@ interface Column {
 export function encodeColumns(rows: readonly Tuple[], columns: readonly Column[]): Buffer[] {
   const slots = slotsOf(rows, columns);
   const { sizes, hasNull } = measure(rows, slots, columns.length);
-  const all = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size, 0));
+  let total = 0;
+  for (const size of sizes) total += size;
+  const all = Buffer.allocUnsafe(total);
+  const arrays: Buffer[] = [];
   let end = 0;
-  const arrays = Array.from(sizes, (size, slot) => {
+  for (const [slot, size] of sizes.entries()) {
     const array = all.subarray(end, end + size);
     end += size;
     writeHeader(array, rows.length, hasNull[slot] as number);
-    return array;
-  });
+    arrays.push(array);
+  }
   fill(arrays, rows, slots);
   return arrays;
 }
 
-/** By column: which array it goes into; -1 for none. */
-function slotsOf(rows: readonly Tuple[], columns: readonly Column[]): Int32Array {
+/**
+ * By column: which array it goes into; -1 for none. No typed arrays here: for a single row it would take longer to make
+ * them than to fill them.
+ */
+function slotsOf(rows: readonly Tuple[], columns: readonly Column[]): number[] {
   const { length } = rows[0] ?? { length: 0 };
-  const slots = new Int32Array(length).fill(-1);
+  const slots = new Array<number>(length).fill(-1);
   for (const [slot, { index }] of columns.entries()) slots[index] = slot;
   if (rows.some((row) => row.length !== length) || columns.some(({ index }) => index >= length))
     throw notSent();
@@ -41,11 +47,11 @@ function slotsOf(rows: readonly Tuple[], columns: readonly Column[]): Int32Array
 
 function measure(
   rows: readonly Tuple[],
-  slots: Int32Array,
+  slots: readonly number[],
   count: number,
-): { sizes: Float64Array; hasNull: Uint8Array } {
-  const sizes = new Float64Array(count).fill(headerBytes);
-  const hasNull = new Uint8Array(count);
+): { sizes: number[]; hasNull: number[] } {
+  const sizes = new Array<number>(count).fill(headerBytes);
+  const hasNull = new Array<number>(count).fill(0);
   for (const { bytes, start } of rows) {
     let offset = start;
     for (let column = 0; column < slots.length; column += 1) {
@@ -63,8 +69,8 @@ function measure(
   return { sizes, hasNull };
 }
 
-function fill(arrays: readonly Buffer[], rows: readonly Tuple[], slots: Int32Array): void {
-  const ends = new Int32Array(arrays.length).fill(headerBytes);
+function fill(arrays: readonly Buffer[], rows: readonly Tuple[], slots: readonly number[]): void {
+  const ends = new Array<number>(arrays.length).fill(headerBytes);
   for (const { bytes, start } of rows) {
     let offset = start;
     for (let column = 0; column < slots.length; column += 1) {

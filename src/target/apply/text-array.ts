@@ -22,10 +22,7 @@ export function encodeTextArray(values: readonly (string | null)[]): Buffer {
   let offset = headerBytes;
   for (const value of values) {
     const length = value === null ? -1 : writeText(bytes, value, offset + 4);
-    bytes[offset] = length >> 24;
-    bytes[offset + 1] = length >> 16;
-    bytes[offset + 2] = length >> 8;
-    bytes[offset + 3] = length;
+    writeInt32(bytes, length, offset);
     offset += 4;
     if (length < 0) hasNull = 1;
     else offset += length;
@@ -37,11 +34,19 @@ export function encodeTextArray(values: readonly (string | null)[]): Buffer {
 
 /** One dimension, from lower bound 1. */
 export function writeHeader(bytes: Buffer, length: number, hasNull: number): void {
-  bytes.writeInt32BE(1, 0);
-  bytes.writeInt32BE(hasNull, 4);
-  bytes.writeInt32BE(textOid, 8);
-  bytes.writeInt32BE(length, 12);
-  bytes.writeInt32BE(1, 16);
+  writeInt32(bytes, 1, 0);
+  writeInt32(bytes, hasNull, 4);
+  writeInt32(bytes, textOid, 8);
+  writeInt32(bytes, length, 12);
+  writeInt32(bytes, 1, 16);
+}
+
+/** Compiled in place, unlike a Buffer's own. */
+function writeInt32(bytes: Buffer, value: number, offset: number): void {
+  bytes[offset] = value >> 24;
+  bytes[offset + 1] = value >> 16;
+  bytes[offset + 2] = value >> 8;
+  bytes[offset + 3] = value;
 }
 
 /** What must never become an element. */

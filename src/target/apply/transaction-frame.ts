@@ -1,6 +1,5 @@
 // What begins and ends every transaction on a target: its progress, its origin's stamp, and where
 // several databases write, the order among all who apply there.
-import { formatCommitTime } from '../../model/commit-time.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import { formatLsn, type Lsn } from '../../model/lsn.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
@@ -90,7 +89,7 @@ export class TransactionFrame {
       name: 'stamp',
       text: `select ${this.#options.originXactSetup}($1, $2),
         pg_catalog.set_config('synchronous_commit', 'off', true)`,
-      values: [formatLsn(endLsn), formatCommitTime(commitTime)],
+      values: [endLsn, commitTime],
     };
   }
 
@@ -116,7 +115,7 @@ export class TransactionFrame {
       {
         name: 'await_clock',
         text: 'select replicator.await_clock($1)',
-        values: [formatCommitTime(commitTime)],
+        values: [commitTime],
       },
       contend,
     ];

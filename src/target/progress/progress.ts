@@ -1,8 +1,7 @@
 // How far a source is applied on this target: a row that commits with the data.
 
-import { formatCommitTime } from '../../model/commit-time.ts';
 import { ReplicatorError } from '../../model/errors.ts';
-import { formatLsn, type Lsn, parseLsn } from '../../model/lsn.ts';
+import { type Lsn, parseLsn } from '../../model/lsn.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 
@@ -57,27 +56,38 @@ export interface Advance {
   readonly counts: ChangeCounts;
 }
 
-/** Compare and swap; the server raises unless the row stands exactly where we believe. */
-export function advanceStatement(advance: Advance): Statement {
-  const { counts, progress } = advance;
+/**
+ * Compare and swap: replaying a batch, or a second replicator, fails here before it can commit. Not in a function: for a
+ * transaction that comes alone PL/pgSQL would take a tenth of a millisecond.
+ */
+const advance = `
+  with moved as (
+    update replicator.progress as p
+    set lsn = $3, commit_time = coalesce($5, p.commit_time),
+        seen_time = greatest(p.seen_time, $5, $6), applied_at = pg_catalog.clock_timestamp(),
+        inserts = p.inserts + $7, updates = p.updates + $8, deletes = p.deletes + $9,
+        truncates = p.truncates + $10
+    where p.source = $1 and p.lsn = $2 and p.epoch = $4
+    returning 1)
+  select replicator.refuse_progress($1, $2) from moved having pg_catalog.count(*) <> 1`;
+
+/** The server raises unless the row stands exactly where we believe. */
+export function advanceStatement(to: Advance): Statement {
+  const { counts, progress } = to;
   return {
     name: 'advance',
-    text: 'select replicator.advance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
+    text: advance,
     values: [
-      advance.source,
-      formatLsn(progress.lsn),
-      formatLsn(advance.next),
-      String(progress.epoch),
-      timeOrNull(advance.commitTime),
-      timeOrNull(advance.seenTime),
-      String(counts.inserts),
-      String(counts.updates),
-      String(counts.deletes),
-      String(counts.truncates),
+      to.source,
+      progress.lsn,
+      to.next,
+      progress.epoch,
+      to.commitTime ?? null,
+      to.seenTime ?? null,
+      BigInt(counts.inserts),
+      BigInt(counts.updates),
+      BigInt(counts.deletes),
+      BigInt(counts.truncates),
     ],
   };
-}
-
-function timeOrNull(time: bigint | undefined): string | null {
-  return time === undefined ? null : formatCommitTime(time);
 }

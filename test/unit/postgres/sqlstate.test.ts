@@ -119,7 +119,7 @@ describe('what the server says in words of its own is kept', () => {
   });
 
   test.each([
-    'PL/pgSQL function replicator.advance(text,pg_lsn) line 11 at RAISE',
+    'PL/pgSQL function replicator.refuse_progress(text,pg_lsn) line 3 at RAISE',
     'slot "s", output plugin "pgoutput", in the change callback, associated LSN 0/1',
   ])('with %s', (where) => {
     expect(fromPostgres(serverError('RP001', { where }), 'b').message).toContain('secret');

@@ -3,15 +3,7 @@ import { Writable } from 'node:stream';
 import fc from 'fast-check';
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import {
-  bindMessage,
-  closeMessage,
-  executeMessage,
-  joined,
-  type Parameter,
-  parseMessage,
-  syncMessage,
-} from '../../../src/postgres/statement-messages.ts';
+import { type Parameter, StatementMessages } from '../../../src/postgres/statement-messages.ts';
 
 interface DriverConnection {
   close(statement: { type: 'S'; name: string }): void;
@@ -42,9 +34,18 @@ const parameter = fc.oneof<fc.Arbitrary<Parameter>[]>(
   fc.constant(null),
   fc.string({ unit: 'grapheme' }),
   bytes(20),
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
   fc.integer({ min: 4_000, max: 70_000 }).map((n) => Buffer.alloc(n, n)),
   fc.integer({ min: 1_000, max: 5_000 }).map((n) => '€'.repeat(n)),
 );
+
+/** The driver would send a bigint as text. */
+function asBytes(value: Parameter): Parameter {
+  if (typeof value !== 'bigint') return value;
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(value);
+  return bytes;
+}
 
 const name = fc.string({ unit: 'grapheme' }).map((text) => text.replaceAll('\0', ''));
 
@@ -54,29 +55,30 @@ test('they are the messages that the driver would send', () => {
       const sent = asTheDriver((connection) => {
         connection.close({ type: 'S', name: statement });
         connection.parse({ name: statement, text });
-        connection.bind({ statement, values });
+        connection.bind({ statement, values: values.map(asBytes) });
         connection.execute({});
         connection.sync();
       });
-      const messages = [
-        closeMessage(statement),
-        parseMessage(statement, text),
-        ...bindMessage(statement, values),
-        executeMessage,
-        syncMessage,
-      ];
-      expect(Buffer.concat(messages).equals(sent)).toBe(true);
-      expect(Buffer.concat(joined(messages)).equals(sent)).toBe(true);
+      const messages = new StatementMessages();
+      messages.close(statement);
+      messages.parse(statement, text);
+      messages.bind(statement, values);
+      messages.execute();
+      messages.sync();
+      expect(Buffer.concat(messages.finish()).equals(sent)).toBe(true);
     }),
   );
 });
 
 test('what is large is sent without a copy, and all that is small as one piece', () => {
   const large = Buffer.alloc(100_000, 1);
-  const messages = bindMessage('s', ['a', large, Buffer.of(1), null]);
-  const [before, same, behind, ...others] = joined([executeMessage, ...messages, syncMessage]);
+  const messages = new StatementMessages();
+  messages.execute();
+  messages.bind('s', ['a', large, Buffer.of(1), null]);
+  messages.sync();
+  const [before, same, behind, ...others] = messages.finish();
   expect(same).toBe(large);
-  expect(before?.subarray(0, 10)).toEqual(executeMessage);
-  expect(behind?.subarray(-5)).toEqual(syncMessage);
+  expect(before?.subarray(0, 10)).toEqual(Buffer.from('E\0\0\0\x09\0\0\0\0\0'));
+  expect(behind?.subarray(-5)).toEqual(Buffer.from('S\0\0\0\x04'));
   expect(others).toEqual([]);
 });
