@@ -39,8 +39,9 @@ export function keyHash(
   return inOneOrder(key).reduce((seed, [column, i]) => {
     const collate = column.collation === null ? '' : ` collate ${column.collation}`;
     const value = `${exprOf(column, i)}${collate}`;
-    const hash = hashOf(column, value, seed);
-    return withNulls ? `coalesce(${hash}, pg_catalog.hashint8extended(${seed}, 1))` : hash;
+    if (!withNulls) return hashOf(column, value, seed);
+    // The seed once, as it is all that came before.
+    return `pg_catalog.hashint8extended(coalesce(${hashOf(column, value, '0')}, 1), ${seed})`;
   }, `${first}::bigint`);
 }
 

@@ -119,13 +119,18 @@ async function* createOrigin(
  */
 async function startOf(from: Session, target: string): Promise<{ lsn: string; created: string }> {
   const source = from.database.name;
-  return await from.one<{ lsn: string; created: string }>(
+  const [start] = await from.query<{ lsn: string; created: string }>(
     `select r.confirmed_flush_lsn::text as lsn,
             (select created_at::text from replicator.slots where slot_name = $2) as created
      from pg_catalog.pg_replication_slots r
      join replicator.slots s on s.slot_name = r.slot_name and s.state = 'created'
      where r.slot_name in ($1, $2) order by r.slot_name = $1 desc limit 1`,
     [slotCopyName(source, target), slotName(source)],
+  );
+  if (start !== undefined) return start;
+  throw new ReplicatorError(
+    'SERVER_BUSY',
+    `${source}: slot ${slotName(source)} is being made anew`,
   );
 }
 

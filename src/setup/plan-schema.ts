@@ -5,7 +5,7 @@ import { schemaExists } from '../postgres/own-schema.ts';
 import { type ServerFacts, serverFacts } from '../postgres/server-facts.ts';
 import type { Session } from '../postgres/session.ts';
 import { schemaStatements, schemaVersion } from './schema.ts';
-import { originWrapperStatements } from './schema-functions.ts';
+import { originWrapperStatements, schemaFunctions } from './schema-functions.ts';
 import type { SetupStep } from './setup-step.ts';
 
 const oldestMajor = 13;
@@ -24,7 +24,10 @@ export async function* planSchema(session: Session): AsyncGenerator<SetupStep> {
       hint: `let databases.${name} point to the primary`,
     });
   if (!(await schemaExists(session))) yield createSchema(name, facts);
-  else yield* verifyInstallation(session, facts);
+  else {
+    yield* verifyInstallation(session, facts);
+    yield* missingFunctions(session);
+  }
   if (facts.major === 13 && facts.superuser && !(await wrappersExist(session)))
     yield { database: name, sql: originWrapperStatements.join(';\n') };
 }
@@ -34,6 +37,19 @@ async function wrappersExist(session: Session): Promise<boolean> {
     `select (to_regproc('replicator.origin_session_setup') is not null)::text as found`,
   );
   return found === 'true';
+}
+
+/** An earlier build knew fewer of them. */
+async function* missingFunctions(session: Session): AsyncGenerator<SetupStep> {
+  const statements = new Map(
+    schemaFunctions.map((sql) => [/ function (replicator\.\w+)\(/.exec(sql)?.[1] ?? '', sql]),
+  );
+  const missing = await session.query<{ name: string }>(
+    'select name from unnest($1::text[]) as name where to_regproc(name) is null',
+    [[...statements.keys()]],
+  );
+  for (const { name } of missing)
+    yield { database: session.database.name, sql: statements.get(name) ?? '' };
 }
 
 // One string without parameters is one transaction: there is never half a schema.

@@ -46,7 +46,9 @@ export async function* planSlot(session: Session): AsyncGenerator<SetupStep> {
       `update replicator.slots set state = 'created',\n` +
       `  publication_oid = (select oid from pg_catalog.pg_publication where pubname = ${quoteLiteral(publicationName(source))}),\n` +
       `  consistent_lsn = (select confirmed_flush_lsn from pg_catalog.pg_replication_slots where slot_name = ${quoteLiteral(slot)})\n` +
-      `where slot_name = ${quoteLiteral(slot)}`,
+      // One whose maker was ended is there for a moment, unfinished, before the server drops it.
+      `where slot_name = ${quoteLiteral(slot)} and exists (\n` +
+      `  select from pg_catalog.pg_replication_slots where slot_name = ${quoteLiteral(slot)} and confirmed_flush_lsn is not null)`,
   };
 }
 

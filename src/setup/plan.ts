@@ -1,8 +1,8 @@
 // What has to be made on the servers, as a list of SQL that can be printed or executed. It is
 // computed from what is there, so running it twice makes nothing twice.
 import type { Config } from '../config/config.ts';
-import { tellWhoHoldsUp } from '../postgres/longest-transaction.ts';
 import type { Session } from '../postgres/session.ts';
+import { describeBlocker, tellWhoHoldsUp } from '../postgres/who-holds-up.ts';
 import { planOrigins } from './plan-origins.ts';
 import { planPublication } from './plan-publication.ts';
 import { planRanks } from './plan-ranks.ts';
@@ -62,7 +62,8 @@ export async function executePlan(
   for await (const step of plan) {
     onStep(step);
     const session = sessionOf(sessions, step.database);
-    using _telling = tellWhoHoldsUp(session.database, onWait);
+    const describe = (other: Session) => describeBlocker(other, session.pid);
+    using _telling = tellWhoHoldsUp(session.database, describe, onWait);
     await session.query(step.sql, (await step.values?.()) ?? []);
   }
 }

@@ -2,7 +2,7 @@
 // where state lives, so that a process, a host or a container can be thrown away.
 import { schemaFunctions } from './schema-functions.ts';
 
-/** Raised with every change of the statements below; a newer one on a server is refused. */
+/** Raised with every change of a table below, of what is released; a newer one on a server is refused. */
 export const schemaVersion = 1;
 
 export const schemaStatements: readonly string[] = [

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
+import { ReplicatorError } from '../model/errors.ts';
 import type { Session } from '../postgres/session.ts';
 import { connectAll, type OpenSessions } from './open-sessions.ts';
 import {
@@ -60,12 +61,18 @@ export class Setup {
     const config = this.#config;
     // Most often nothing is, and then nobody else's setup is waited for.
     if (!(await isMissingAnything(config, sessions))) return;
-    await refuseErrors(config, [...sessions.keys()]);
-    await this.#execute(sessions, planGround(config, sessions));
+    await this.#whileLocked(sessions, async () => {
+      // Somebody else may have made it meanwhile.
+      if (await isMissingAnything(config, sessions))
+        await refuseErrors(config, [...sessions.keys()]);
+      await executePlan(planGround(config, sessions), sessions, this.#report);
+    });
     // A slot takes as long as the longest transaction: what needs other databases only goes on meanwhile.
     for (const [name, session] of sessions)
       await this.#execute(onlyOne(name, session), planOwnSource(config, session));
     await this.#execute(sessions, planOrigins(config, sessions));
+    if (await isMissingAnything(config, sessions))
+      throw new ReplicatorError('SERVER_BUSY', `${[...sessions.keys()]}: set up anew meanwhile`);
   }
 
   async #execute(sessions: SetupSessions, plan: AsyncGenerator<SetupStep>): Promise<void> {

@@ -1,8 +1,8 @@
 // Several processes may set up the same databases at the same time, one beside each database for
 // instance, and so may the subscriptions of one process: here they wait for each other.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { tellWhoHoldsUp } from '../postgres/longest-transaction.ts';
 import type { Session } from '../postgres/session.ts';
+import { describeBlocker, processOf, tellWhoHoldsUp } from '../postgres/who-holds-up.ts';
 import type { SetupSessions } from './setup-step.ts';
 
 const pauseMs = 100;
@@ -34,7 +34,7 @@ async function lockSetup(
   let busy = await tryLock(sessions);
   while (busy !== undefined) {
     const waitedFor = busy;
-    using _telling = tellWhoHoldsUp(waitedFor.database, onWait);
+    using _telling = tellWhoHoldsUp(waitedFor.database, describeHolder, onWait);
     while (busy === waitedFor) {
       // Not for as long as another one, so that not always the same gives way.
       await sleep(pauseMs * (0.5 + Math.random()));
@@ -54,6 +54,20 @@ async function tryLock(sessions: readonly Session[]): Promise<Session | undefine
     return session;
   }
   return undefined;
+}
+
+async function describeHolder(session: Session): Promise<string | undefined> {
+  const [holder] = await session.query(
+    `select a.pid::text as pid, a.usename, a.application_name
+     from pg_catalog.pg_locks l
+     join pg_catalog.pg_database d on d.oid = l.database and d.datname = current_database()
+     join pg_catalog.pg_stat_activity a on a.pid = l.pid
+     where l.locktype = 'advisory' and l.granted
+       and (l.classid::int, l.objid::int) = (${key})`,
+  );
+  if (holder === undefined) return undefined;
+  const blocker = await describeBlocker(session, Number(holder['pid']));
+  return blocker ?? `waiting for another setup of it: ${processOf(holder)}`;
 }
 
 async function unlock(sessions: readonly Session[]): Promise<void> {

@@ -5,11 +5,12 @@ import { ReplicatorError } from '../model/errors.ts';
 import { type Lsn, parseLsn } from '../model/lsn.ts';
 import { clientConfig, newerSettings } from '../postgres/client-config.ts';
 import { connectError } from '../postgres/connect-error.ts';
+import { endBackend } from '../postgres/end-backend.ts';
 import { quoteIdentifier } from '../postgres/identifiers.ts';
-import { tellWhoHoldsUp } from '../postgres/longest-transaction.ts';
 import { newClient } from '../postgres/new-client.ts';
 import type { Session } from '../postgres/session.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
+import { describeBlocker, tellWhoHoldsUp } from '../postgres/who-holds-up.ts';
 
 export interface ExportedSnapshot extends AsyncDisposable {
   /** For SET TRANSACTION SNAPSHOT, as long as this is not disposed of. */
@@ -23,10 +24,12 @@ export interface ExportedSnapshot extends AsyncDisposable {
  * source's session is lost.
  */
 export async function exportSnapshot(
-  { database, lost }: Session,
+  source: Session,
   slot: string,
   onWait: (why: string) => void = () => {},
 ): Promise<ExportedSnapshot> {
+  const { database, lost } = source;
+  await endFormer(source, slot);
   const config = await clientConfig(database, { purpose: 'copy', name: database.name });
   const client = newClient({ ...config, replication: 'database' } as pg.ClientConfig);
   await client.connect().catch((error) => {
@@ -36,7 +39,9 @@ export async function exportSnapshot(
   try {
     lost.throwIfAborted();
     await client.query(newerSettings);
-    using _telling = tellWhoHoldsUp(database, onWait);
+    const { processID } = client as unknown as { processID: number };
+    const describe = (other: Session) => describeBlocker(other, processID);
+    using _telling = tellWhoHoldsUp(database, describe, onWait);
     const result = await client.query(
       `CREATE_REPLICATION_SLOT ${quoteIdentifier(slot)} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT`,
     );
@@ -52,4 +57,17 @@ export async function exportSnapshot(
     await client.end().catch(() => {});
     throw fromPostgres(error, `${database.name} (copy)`);
   }
+}
+
+/** One that was broken off, and still waits in the server: it does not see that we are gone. */
+async function endFormer(source: Session, slot: string): Promise<void> {
+  const [former] = await source.query<{ pid: string; start: string }>(
+    `select a.pid::text as pid, a.backend_start::text as start
+     from pg_catalog.pg_replication_slots s
+     join pg_catalog.pg_stat_activity a on a.pid = s.active_pid
+     where s.slot_name = $1 and s.temporary and s.database = current_database()
+       and a.backend_start is not null`,
+    [slot],
+  );
+  if (former !== undefined) await endBackend(source, former);
 }

@@ -257,6 +257,17 @@ test('a schema of a newer version is refused', async () => {
   await tearDown(config);
 });
 
+test('a function that an earlier build did not have is made', async () => {
+  await init();
+  await b.query('drop function replicator.refuse_progress');
+  expect(await init()).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('create function replicator.refuse_progress'),
+  });
+  expect(await init()).toMatchObject({ stderr: expect.stringContaining('nothing to do') });
+  await tearDown(config);
+});
+
 test('ranks that disagree are refused', async () => {
   await init();
   await b.query('update replicator.ranks set rank = 3 - rank + 10');
