@@ -1,6 +1,6 @@
 // `replicator init [--dry-run]`: makes what the servers need, or prints it as SQL.
 import { connectAll } from '../setup/open-sessions.ts';
-import { executePlan, isMissingAnything, planSetup } from '../setup/plan.ts';
+import { executePlan, hasStep, planSetup } from '../setup/plan.ts';
 import { refuseErrors } from '../setup/refuse-errors.ts';
 import { whileSetupLocked } from '../setup/setup-lock.ts';
 import type { SetupStep } from '../setup/setup-step.ts';
@@ -18,7 +18,7 @@ export const init: Command = {
     const isDryRun = flags['dry-run'] === true;
     const steps: SetupStep[] = [];
     const setUp = async () => {
-      if (await isMissingAnything(config, byName)) await refuseErrors(config, [...byName.keys()]);
+      if (await hasStep(planSetup(config, byName))) await refuseErrors(config, [...byName.keys()]);
       const plan = planSetup(config, byName);
       if (isDryRun) for await (const step of plan) steps.push(step);
       else

@@ -11,13 +11,15 @@ import { serverFacts } from '../postgres/server-facts.ts';
 import type { Session } from '../postgres/session.ts';
 import { type SetupSessions, type SetupStep, sessionOf } from './setup-step.ts';
 
+/** Of what the databases receive from `sources`, which must have their slots. */
 export async function* planOrigins(
   config: Config,
   sessions: SetupSessions,
+  sources: readonly string[],
 ): AsyncGenerator<SetupStep> {
   const own = config.ownStreams.map((name) => ({ source: name, target: name }));
   for (const subscription of [...config.subscriptions, ...own])
-    if (sessions.has(subscription.source) && sessions.has(subscription.target))
+    if (sources.includes(subscription.source) && sessions.has(subscription.target))
       yield* planSubscription(subscription, sessions);
 }
 

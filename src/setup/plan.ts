@@ -21,7 +21,7 @@ export async function* planSetup(
 ): AsyncGenerator<SetupStep> {
   yield* planGround(config, sessions);
   for (const session of sessions.values()) yield* planOwnSource(config, session);
-  yield* planOrigins(config, sessions);
+  yield* planOrigins(config, sessions, [...sessions.keys()]);
 }
 
 /** What everything else stands on. */
@@ -42,8 +42,8 @@ export async function* planOwnSource(config: Config, session: Session): AsyncGen
 }
 
 /** Whether the plan has any step. */
-export async function isMissingAnything(config: Config, sessions: SetupSessions): Promise<boolean> {
-  const { done } = await planSetup(config, sessions).next();
+export async function hasStep(plan: AsyncGenerator<SetupStep>): Promise<boolean> {
+  const { done } = await plan.next();
   return done !== true;
 }
 

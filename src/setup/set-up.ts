@@ -3,15 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
-import type { Session } from '../postgres/session.ts';
 import { connectAll, type OpenSessions } from './open-sessions.ts';
-import {
-  executePlan,
-  isMissingAnything,
-  planGround,
-  planOwnSource,
-  type SetupReport,
-} from './plan.ts';
+import { executePlan, hasStep, planGround, planOwnSource, type SetupReport } from './plan.ts';
 import { planOrigins, recordedOrigin } from './plan-origins.ts';
 import { dropBrokenSlot } from './plan-slot.ts';
 import { refuseErrors } from './refuse-errors.ts';
@@ -34,14 +27,14 @@ export class Setup {
   }
 
   /**
-   * Makes what is missing on both databases; nothing when that was done before. Throws when `stop` is
-   * aborted: the rest is made the next time.
+   * Makes what is missing so that `target` can receive from `source`; nothing when that was done before. Throws when
+   * `stop` is aborted: the rest is made the next time.
    */
   async ensure(source: string, target: string, stop: AbortSignal): Promise<void> {
     const pair = `${source}:${target}`;
     if (this.#done.has(pair)) return;
     await using open = await this.#connect([source, target], stop);
-    await this.#makeMissing(open.byName);
+    await this.#makeMissing(open.byName, source);
     this.#done.add(pair);
   }
 
@@ -52,35 +45,39 @@ export class Setup {
   async remake(source: string, target: string, stop: AbortSignal): Promise<void> {
     await using open = await this.#connect([source, target], stop);
     const from = sessionOf(open.byName, source);
-    await this.#whileLocked(onlyOne(source, from), () => dropBrokenSlot(from));
-    await this.#makeMissing(open.byName);
+    const { onWait } = this.#report;
+    await whileSetupLocked(new Map([[source, from]]), () => dropBrokenSlot(from), onWait);
+    await this.#makeMissing(open.byName, source);
     this.#done.add(`${source}:${target}`);
   }
 
-  async #makeMissing(sessions: SetupSessions): Promise<void> {
+  /**
+   * In parts, each of which concerns as few databases as can be: a slot takes as long as the longest transaction, and
+   * others go on meanwhile. What the target needs as a source itself is made for those that receive from it.
+   */
+  async #makeMissing(sessions: SetupSessions, source: string): Promise<void> {
     const config = this.#config;
-    // Most often nothing is, and then nobody else's setup is waited for.
-    if (!(await isMissingAnything(config, sessions))) return;
-    await this.#whileLocked(sessions, async () => {
-      // Somebody else may have made it meanwhile.
-      if (await isMissingAnything(config, sessions))
-        await refuseErrors(config, [...sessions.keys()]);
-      await executePlan(planGround(config, sessions), sessions, this.#report);
-    });
-    // A slot takes as long as the longest transaction: what needs other databases only goes on meanwhile.
-    for (const [name, session] of sessions)
-      await this.#execute(onlyOne(name, session), planOwnSource(config, session));
-    await this.#execute(sessions, planOrigins(config, sessions));
-    if (await isMissingAnything(config, sessions))
-      throw new ReplicatorError('SERVER_BUSY', `${[...sessions.keys()]}: set up anew meanwhile`);
-  }
-
-  async #execute(sessions: SetupSessions, plan: AsyncGenerator<SetupStep>): Promise<void> {
-    await this.#whileLocked(sessions, () => executePlan(plan, sessions, this.#report));
-  }
-
-  async #whileLocked(sessions: SetupSessions, work: () => Promise<void>): Promise<void> {
-    await whileSetupLocked(sessions, work, this.#report.onWait);
+    const from = sessionOf(sessions, source);
+    const alone: SetupSessions = new Map([[source, from]]);
+    let isChecked = false;
+    const make = async (concerned: SetupSessions, plan: () => AsyncGenerator<SetupStep>) => {
+      const work = async () => {
+        // Somebody else may have made it meanwhile.
+        if (!(await hasStep(plan()))) return;
+        if (!isChecked) await refuseErrors(config, [...sessions.keys()]);
+        isChecked = true;
+        await executePlan(plan(), concerned, this.#report);
+      };
+      // Most often nothing is missing, and then nobody else's setup is waited for.
+      if (!(await hasStep(plan()))) return;
+      await whileSetupLocked(concerned, work, this.#report.onWait);
+      if (await hasStep(plan()))
+        throw new ReplicatorError('SERVER_BUSY', `${source}: its slot is being made anew`);
+    };
+    await make(sessions, () => planGround(config, sessions));
+    await make(alone, () => planOwnSource(config, from));
+    await make(alone, () => planOrigins(config, alone, [source]));
+    await make(sessions, () => planOrigins(config, sessions, [source]));
   }
 
   async #connect(names: readonly string[], stop: AbortSignal): Promise<OpenSessions> {
@@ -113,10 +110,6 @@ export class Setup {
       await sleep(ownPauseMs, undefined, { signal: stop }).catch(() => {});
     }
   }
-}
-
-function onlyOne(name: string, session: Session): SetupSessions {
-  return new Map([[name, session]]);
 }
 
 function firstLine(sql: string): string {

@@ -133,23 +133,31 @@ test('a master whose slot is lost is taken out, and filled from the others when 
   await stopCleanly(replicator);
 });
 
+const isMakingSlot = ({ sql }: LogLine) => String(sql).includes('create_logical_replication_slot');
+
 test.each([
   {
     what: 'a set-up',
-    role: source,
-    isWaiting: ({ sql }: LogLine) => String(sql).includes('create_logical_replication_slot'),
-    pair: 'c:b',
+    all: () => ({ a: source(a), b: target(b), c: source(c) }),
+    isWaiting: isMakingSlot,
+    pairs: ['c:b'],
+  },
+  {
+    what: 'a target that becomes a source',
+    all: () => ({ a: source(a), b: source(b) }),
+    isWaiting: isMakingSlot,
+    pairs: ['b:a'],
   },
   {
     what: 'a copy',
-    role: target,
+    all: () => ({ a: source(a), b: target(b), c: target(c) }),
     isWaiting: ({ subscription, state }: LogLine) => subscription === 'a:c' && state === 'copying',
-    pair: 'a:c',
+    pairs: ['a:c'],
   },
 ])(
   '$what that waits for a transaction of a user holds nothing up',
-  async ({ role, isWaiting, pair }) => {
-    const all = fileOf({ a: source(a), b: target(b), c: role(c) });
+  async ({ all, isWaiting, pairs }) => {
+    const after = fileOf(all());
     config = fileOf({ a: source(a), b: target(b) });
     replicator = startReplicator(config);
     await untilStreaming(replicator, ['a:b']);
@@ -159,9 +167,9 @@ test.each([
     await user.connect();
     await user.query(`begin; insert into t values (0, 'not yet')`);
     await insert(a, 1, 10);
-    const added = reload(all);
+    const added = reload(after);
     await replicator.waitForLog(isWaiting, { from: added });
-    const again = reload(all);
+    const again = reload(after);
     await untilStreaming(replicator, ['a:b'], { from: again });
     await insert(a, 11, 20);
     await untilEqual(a, b, 't');
@@ -170,9 +178,9 @@ test.each([
     await replicator.waitForLog(isTold, { from: again });
     await user.query('commit');
     await user.end();
-    await untilStreaming(replicator, [pair], { from: again });
+    await untilStreaming(replicator, pairs, { from: again });
     await untilEqual(a, b, 't');
-    if (role === target) await untilEqual(a, c, 't');
+    if (pairs.includes('a:c')) await untilEqual(a, c, 't');
     await stopCleanly(replicator);
   },
 );
