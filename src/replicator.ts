@@ -172,6 +172,7 @@ export class Replicator {
       target: target.name,
       limits: { changes: config.apply.batchChanges, bytes: config.apply.batchBytes },
       queueBytes: config.apply.queueBytes,
+      giveUpBytes: config.slots.giveUpBytes,
       standbys,
       paceMs: source === target ? ownPaceMs : 0,
       connect: async () => {

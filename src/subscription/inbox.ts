@@ -8,7 +8,7 @@ import type { PartFilter } from './part-filter.ts';
 import { TransactionQueue } from './queue.ts';
 
 /** Progress that only a position passed is stored at the latest after this, to let WAL go. */
-const passBytes = 16n * 1024n * 1024n;
+const mostPassBytes = 16 * 1024 * 1024;
 const passMs = 10 * 60_000;
 
 export class Inbox {
@@ -22,8 +22,14 @@ export class Inbox {
   #seenTime: bigint | undefined;
   #urgent = false;
   #queuedParts = false;
+  readonly #passBytes: bigint;
   /** Of the transaction that has begun to arrive, and whose end is to come. */
   #openLsn: Lsn | undefined;
+
+  /** `giveUpBytes`: who is so far behind loses its place, so what it has is to be told long before. */
+  constructor(giveUpBytes = Number.POSITIVE_INFINITY) {
+    this.#passBytes = BigInt(Math.floor(Math.min(mostPassBytes, giveUpBytes / 4)));
+  }
 
   /** Empties it; what the target has up to `progress` will be dropped when it comes again. */
   open(filter: PartFilter, progress: Lsn): void {
@@ -106,7 +112,7 @@ export class Inbox {
     if (!this.queue.empty || this.#passedLsn <= progress) return undefined;
     const due =
       this.#urgent ||
-      this.#passedLsn - progress > passBytes ||
+      this.#passedLsn - progress > this.#passBytes ||
       performance.now() - this.#passedAt > passMs;
     return due ? { lsn: this.#passedLsn, seenTime: this.#seenTime } : undefined;
   }

@@ -18,6 +18,8 @@ export interface SubscriptionOptions extends Omit<DeliveryOptions, 'inbox'> {
   readonly name: string;
   readonly target: string;
   readonly queueBytes: number;
+  /** See Inbox. */
+  readonly giveUpBytes?: number | undefined;
   /** Those of the target that the file names; undefined: none. */
   readonly standbys: { readonly securedLsn: Lsn | undefined } | undefined;
   readonly connect: () => Promise<Applier>;
@@ -33,7 +35,7 @@ export interface SubscriptionOptions extends Omit<DeliveryOptions, 'inbox'> {
 
 export class Subscription implements Subscriber {
   readonly #options: SubscriptionOptions;
-  readonly #inbox = new Inbox();
+  readonly #inbox: Inbox;
   #state: SubscriptionState = 'starting';
   #error: ReplicatorError | undefined;
   #attachment = 0;
@@ -60,6 +62,7 @@ export class Subscription implements Subscriber {
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
+    this.#inbox = new Inbox(options.giveUpBytes);
     this.#delivery = new Delivery({ ...options, inbox: this.#inbox });
   }
 

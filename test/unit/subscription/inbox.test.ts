@@ -203,6 +203,15 @@ test('otherwise after 16 MB of WAL or ten minutes, so that two idle masters do n
   expect(inbox.passDue(far + 1n)).toBeUndefined();
 });
 
+test('and long before a place would be given up', () => {
+  const watched = new Inbox(4_096);
+  watched.open(new PartFilter(new Map()), 100n);
+  watched.passed(1_124n, false);
+  expect(watched.passDue(100n)).toBeUndefined();
+  watched.passed(1_125n, false);
+  expect(watched.passDue(100n)?.lsn).toBe(1_125n);
+});
+
 test('to open it anew forgets everything', () => {
   inbox.receive(part(200n, mine, { endLsn: undefined }));
   inbox.passed(900n, true);
