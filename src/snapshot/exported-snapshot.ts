@@ -5,7 +5,7 @@ import { ReplicatorError } from '../model/errors.ts';
 import { type Lsn, parseLsn } from '../model/lsn.ts';
 import { clientConfig, newerSettings } from '../postgres/client-config.ts';
 import { connectError } from '../postgres/connect-error.ts';
-import { endBackend } from '../postgres/end-backend.ts';
+import { endFormerReader } from '../postgres/end-former-reader.ts';
 import { quoteIdentifier } from '../postgres/identifiers.ts';
 import { newClient } from '../postgres/new-client.ts';
 import type { Session } from '../postgres/session.ts';
@@ -29,7 +29,7 @@ export async function exportSnapshot(
   onWait: (why: string) => void = () => {},
 ): Promise<ExportedSnapshot> {
   const { database, lost } = source;
-  await endFormer(source, slot);
+  await endFormerReader(source, slot, 'copy');
   const config = await clientConfig(database, { purpose: 'copy', name: database.name });
   const client = newClient({ ...config, replication: 'database' } as pg.ClientConfig);
   await client.connect().catch((error) => {
@@ -57,17 +57,4 @@ export async function exportSnapshot(
     await client.end().catch(() => {});
     throw fromPostgres(error, `${database.name} (copy)`);
   }
-}
-
-/** One that was broken off, and still waits in the server: it does not see that we are gone. */
-async function endFormer(source: Session, slot: string): Promise<void> {
-  const [former] = await source.query<{ pid: string; start: string }>(
-    `select a.pid::text as pid, a.backend_start::text as start
-     from pg_catalog.pg_replication_slots s
-     join pg_catalog.pg_stat_activity a on a.pid = s.active_pid
-     where s.slot_name = $1 and s.temporary and s.database = current_database()
-       and a.backend_start is not null`,
-    [slot],
-  );
-  if (former !== undefined) await endBackend(source, former);
 }

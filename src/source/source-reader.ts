@@ -6,10 +6,10 @@ import type { DatabaseConfig } from '../config/config.ts';
 import { asReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, zeroLsn } from '../model/lsn.ts';
 import type { TransactionPart } from '../model/transaction.ts';
+import { endFormerReader } from '../postgres/end-former-reader.ts';
 import { publicationName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
 import { Audience } from './audience.ts';
-import { endFormerReader } from './capture/end-former-reader.ts';
 import { Liveness, silenceLimitMs } from './capture/liveness.ts';
 import { watchPublication } from './capture/publication-watch.ts';
 import { ReplicationStream } from './capture/replication-stream.ts';
@@ -86,7 +86,7 @@ export class SourceReader {
     this.#begin(position);
     this.#clock = new SourceClock(control);
     if (this.#nobodyIsServed) return;
-    await endFormerReader(control, slot);
+    await endFormerReader(control, slot, 'walsender');
     const stream = await ReplicationStream.open(database, {
       slot,
       publication,

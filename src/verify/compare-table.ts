@@ -67,7 +67,7 @@ export async function compareTable(
   return found.difference;
 }
 
-/** Looks at the rows of an earlier result again, at all where it names not all: what was only on its way is gone. */
+/** Looks at what an earlier result names again, or at all rows where that is not all: what was only on its way is gone. */
 export async function compareAgain(
   first: Session,
   second: Session,
