@@ -16,7 +16,12 @@ export async function readOptions(args: readonly string[]): Promise<Options> {
     .scriptName('npm run bench --')
     .usage('$0 [options]\n\nMeasures replication by the server and by this program in turn.')
     .options({
-      only: { type: 'string', describe: 'names of workloads, with commas; * for any characters' },
+      only: {
+        type: 'string',
+        array: true,
+        default: [],
+        describe: 'names of workloads, with commas; * for any characters',
+      },
       quick: { type: 'boolean', default: false, describe: 'small amounts, one round, two minutes' },
       smoke: {
         type: 'boolean',
@@ -34,9 +39,16 @@ export async function readOptions(args: readonly string[]): Promise<Options> {
       },
       list: { type: 'boolean', default: false, describe: 'print the names of the workloads' },
     })
+    .check(({ write, quick, rounds, scale }) => {
+      if (write && (quick || scale !== undefined)) throw new Error('--write needs a full run');
+      if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
+        throw new Error('--rounds is a number from 1 on');
+      if (scale !== undefined && !(scale > 0)) throw new Error('--scale is more than 0');
+      return true;
+    })
     .strict()
     .parseAsync();
   const { only, quick, smoke, json, write, list, rounds, scale } = parsed;
-  if (write && (quick || scale !== undefined)) throw new Error('--write needs a full run');
-  return { only: only?.split(',') ?? [], quick, smoke, json, write, list, rounds, scale };
+  const names = only.flatMap((some) => some.split(','));
+  return { only: names, quick, smoke, json, write, list, rounds, scale };
 }

@@ -48,7 +48,7 @@ export function latency(options: Latency): Workload {
 }
 
 async function setUp(stage: Stage, { load, masters, variants }: Latency): Promise<Trial> {
-  const scene = new Scene(stage, tpcB(6, masters));
+  const scene = new Scene(stage, tpcB(stage.scale < 0.5 ? 1 : 6, masters));
   const sides = new Map<string, Side>();
   for (const [variant, set] of Object.entries(variants)) sides.set(variant, await set(scene));
   return {
