@@ -8,11 +8,12 @@ export const beforeAllTimes = -(2n ** 63n);
 
 /** ISO 8601 with six decimals, which PostgreSQL reads back exactly as timestamptz. */
 export function formatCommitTime(microseconds: bigint): string {
-  const unixMicroseconds = microseconds + unixMsOfEpoch * 1000n;
-  const fraction = ((unixMicroseconds % 1_000_000n) + 1_000_000n) % 1_000_000n;
-  const seconds = (unixMicroseconds - fraction) / 1_000_000n;
-  const toTheSecond = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
-  return `${toTheSecond}.${fraction.toString().padStart(6, '0')}Z`;
+  // Numbers as soon as they are exact: this is made for each conflict.
+  const rest = Number(microseconds % 1_000_000n);
+  const fraction = rest < 0 ? rest + 1_000_000 : rest;
+  const seconds = Number(microseconds / 1_000_000n) - (rest < 0 ? 1 : 0);
+  const toTheSecond = new Date(Number(unixMsOfEpoch) + seconds * 1000).toISOString().slice(0, 19);
+  return `${toTheSecond}.${String(fraction).padStart(6, '0')}Z`;
 }
 
 /** A timestamptz as our sessions print it: `2026-01-31 12:00:00.123456+00`. Throws RangeError. */

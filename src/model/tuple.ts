@@ -55,7 +55,13 @@ export class Tuple {
   }
 
   get values(): readonly Value[] {
-    return this.#pieces().map((piece) => decode(piece, 0, piece.length));
+    const values: Value[] = [];
+    for (let offset = this.start; offset < this.end; ) {
+      const size = sizeAt(this.bytes, offset);
+      values.push(decode(this.bytes, offset, size));
+      offset += size;
+    }
+    return values;
   }
 
   /** Which of them are `unchanged`; none of them is decoded for that. */

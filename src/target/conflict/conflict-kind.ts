@@ -19,21 +19,21 @@ import type { Settled } from './settle-row.ts';
 export function conflictOf(settled: Settled): Conflict | undefined {
   const kind = kindOf(settled);
   if (kind === undefined) return undefined;
-  return {
-    ...sidesOf(settled, otherVersion(settled), settled.presentRow),
-    kind,
-    resolution: resolutionOf(settled),
-    rule: ruleOf(settled),
-  };
+  const decision = { kind, resolution: resolutionOf(settled), rule: ruleOf(settled) };
+  return conflictBetween(settled, otherVersion(settled), settled.presentRow, decision);
 }
 
-function sidesOf(
+function conflictBetween(
   change: RowChanged,
   other: Version | undefined,
   otherRow: PresentRow | undefined,
-): Pick<Conflict, 'sync' | 'table' | 'key' | 'local' | 'remote'> {
+  { kind, resolution, rule }: Pick<Conflict, 'kind' | 'resolution' | 'rule'>,
+): Conflict {
   const { table, key, incoming, version } = change;
   return {
+    kind,
+    resolution,
+    rule,
     sync: table.contested?.sync ?? '',
     table: table.relation,
     key: rowImage(
@@ -72,14 +72,9 @@ function rowThatCame({ table, incoming }: RowChanged): readonly Value[] | undefi
 
 /** Two rows that want one value of a unique key. */
 export function conflictOfClash({ rival, rivals, resolution, ...change }: Clash): Conflict {
-  const { incoming } = change;
-  const kind = incoming.kind === 'insert' ? 'insert_exists' : 'update_exists';
-  return {
-    ...sidesOf(change, rival.version, rival.row),
-    kind: rivals > 1 ? 'multiple_unique_conflicts' : kind,
-    resolution,
-    rule: 'claim',
-  };
+  const single = change.incoming.kind === 'insert' ? 'insert_exists' : 'update_exists';
+  const kind = rivals > 1 ? 'multiple_unique_conflicts' : single;
+  return conflictBetween(change, rival.version, rival.row, { kind, resolution, rule: 'claim' });
 }
 
 /** Whether a change lost, or overruled another database's of not long before it. */

@@ -46,25 +46,33 @@ export class ConflictLedger {
     this.#counts.set(`${kind} ${resolution}`, { kind, resolution, count: before + count });
   }
 
-  /** Before it is carried out. Throws CONFLICT where a person is to say and has not. */
-  async decided(settled: Settled): Promise<void> {
-    const conflict = conflictOf(settled);
-    const { contested } = settled.table;
-    if (conflict === undefined || contested === undefined) return;
-    const told = isWorthTelling(conflict, contested.windowMs);
-    if (told && contested.pauses) {
-      const { source, target, execute } = this.#options;
-      const [found] = await execute([findDecision(source, conflict)]);
-      if (found?.rows.length !== 0) return;
-      this.#undecided = conflict;
-      const where = `${source}:${target}: ${tableLabel(conflict.table)}`;
-      throw new ReplicatorError(
-        'CONFLICT',
-        `${where}: a row was changed on both sides (${conflict.kind})`,
-      );
+  /** In turn, before any is carried out. Throws CONFLICT where a person is to say and has not. */
+  async decided(all: readonly Settled[]): Promise<void> {
+    for (const settled of all) {
+      const { contested } = settled.table;
+      const conflict = contested && conflictOf(settled);
+      if (contested === undefined || conflict === undefined) continue;
+      const told = isWorthTelling(conflict, contested.windowMs);
+      if (told && contested.pauses) {
+        // what a person has decided is carried out already, and told
+        await this.#expectDecision(conflict);
+        continue;
+      }
+      this.count(conflict.kind, conflict.resolution, 1);
+      if (told) this.#tell(conflict, contested.log);
     }
-    this.count(conflict.kind, conflict.resolution, 1);
-    if (told) this.#tell(conflict, contested.log);
+  }
+
+  async #expectDecision(conflict: Conflict): Promise<void> {
+    const { source, target, execute } = this.#options;
+    const [found] = await execute([findDecision(source, conflict)]);
+    if (found?.rows.length !== 0) return;
+    this.#undecided = conflict;
+    const where = `${source}:${target}: ${tableLabel(conflict.table)}`;
+    throw new ReplicatorError(
+      'CONFLICT',
+      `${where}: a row was changed on both sides (${conflict.kind})`,
+    );
   }
 
   /** Always told: nobody who wrote one of the rows has seen the other's value. */

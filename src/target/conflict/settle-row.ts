@@ -32,8 +32,8 @@ export interface Settled extends RowChanged, FoundRow {
 export interface SettleContext {
   readonly rank: number;
   readonly execute: Execute;
-  /** Before it is carried out; what it throws keeps it from being so. */
-  readonly onDecided: (settled: Settled) => Promise<void>;
+  /** Before any of it is carried out; what it throws keeps it from being so. */
+  readonly onDecided: (settled: readonly Settled[]) => Promise<void>;
   readonly onClash: (clash: Clash) => void;
 }
 
@@ -60,7 +60,7 @@ export async function settleRow(
     const settlement = claim && settle(claim, judged.resolution, values.taken);
     const { resolution } = settlement ?? judged;
     const tell = async () => {
-      for (const each of judged.decided) await context.onDecided(each);
+      await context.onDecided(judged.decided);
       if (values === undefined || settlement === undefined) return;
       for (const clash of clashesOf(change, values, settlement, judged.resolution))
         context.onClash(clash);
@@ -87,17 +87,17 @@ export async function settleRow(
  * resolution: by then the row is the source's own, if one of them won.
  */
 export function judge(
-  change: RowChanged,
+  { table, key, incoming: last, version: { rank } }: RowChanged,
   { present: found, presentRow }: FoundRow,
 ): { decided: Settled[]; resolution: Resolution } {
   const decided: Settled[] = [];
   let present = found;
   let resolution: Resolution = { action: 'keep', bury: undefined };
-  for (const incoming of [...(change.incoming.earlier ?? []), change.incoming]) {
-    const version = { ...change.version, time: incoming.time };
+  for (const incoming of [...(last.earlier ?? []), last]) {
+    const version = { time: incoming.time, rank };
     const kind = incoming.kind === 'delete' || incoming.gone ? 'delete' : 'write';
     resolution = resolve({ kind, version }, present);
-    decided.push({ ...change, incoming, version, present, presentRow, resolution });
+    decided.push({ table, key, incoming, version, present, presentRow, resolution });
     present = afterwards(present, resolution);
   }
   // An earlier one may have removed the row, so that the last one found none.

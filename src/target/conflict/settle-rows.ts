@@ -22,7 +22,7 @@ export async function settleRows(
     return [{ incoming, ...found, ...judge(change, found) }];
   });
   const settled = judged.filter((row) => !isMissing(row));
-  for (const { decided } of settled) for (const each of decided) await context.onDecided(each);
+  await context.onDecided(settled.flatMap(({ decided }) => decided));
   const statements = carryOut(table, key, settled, rank);
   if (statements.length > 0) await execute(statements);
   for (const { incoming } of judged.filter(isMissing))
