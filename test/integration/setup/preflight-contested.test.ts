@@ -79,6 +79,13 @@ const cases: Readonly<Record<string, Case>> = {
     on: '(id money primary key, b varbit unique, d date unique, at timestamptz unique, n numeric[] unique)',
     found: [],
   },
+  unhashable_beside: {
+    on: '(id int primary key, u money[], b int, unique (b, u))',
+    found: onBoth(
+      'contested-unique: drop unhashable_beside_b_u_key, or write to T on one database only',
+    ),
+  },
+  unhashable_with_key: { on: '(id int primary key, u money[], unique (id, u))', found: [] },
   deferrable: {
     on: '(id int primary key, u int unique deferrable)',
     found: onBoth('contested-unique: make it not deferrable'),

@@ -2,16 +2,18 @@
 // That can be followed for values of columns, and only when all databases guard the same ones.
 import { hasSeveralWriters } from '../../../config/writers.ts';
 import { quoteIdentifier } from '../../../postgres/identifiers.ts';
-import { type TablePair, tablePairs, targetEnds } from '../carried-tables.ts';
+import { type TableEnd, type TablePair, tablePairs, targetEnds } from '../carried-tables.ts';
 import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
 import type { TableFacts, UniqueIndex } from '../read/read-tables.ts';
+import { replicaKeyOf } from '../replica-key.ts';
 
 export const contestedUnique: Check = {
   name: 'contested-unique',
   category: 'schema',
   find: (facts) => [
     ...judgeEach(facts),
+    ...targetEnds(facts).flatMap((end) => findUnhashable(facts, end)),
     ...tablePairs(facts).flatMap((pair) => compare(facts, pair)),
   ],
 };
@@ -46,6 +48,28 @@ function remedy({ schema }: TableFacts, { plain, name, definition }: UniqueIndex
     ? `drop constraint ${quoteIdentifier(name)}`
     : `drop index ${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
   return `${drop}; or write to the table on one database only`;
+}
+
+/** Where an index covers the key no value is claimed, and contested-key looks at the key. */
+function findUnhashable({ config }: PreflightFacts, end: TableEnd): Problem[] {
+  const { label, database, table } = end;
+  const key = replicaKeyOf(table);
+  if (typeof key === 'string' || !hasSeveralWriters(config, database.name, table)) return [];
+  return table.uniqueIndexes
+    .filter(({ plain, columns }) => plain && !key.every((column) => columns.includes(column)))
+    .flatMap(({ name, columns }) =>
+      columns
+        .filter((column) => table.unhashableColumns.includes(column))
+        .map((column) => ({
+          severity: 'error',
+          code: 'CONFIGURATION',
+          database: database.name,
+          table: label,
+          column,
+          message: `${database.name}: ${label}, column ${column} of ${name} is of a type without a hash: with several sources equal values could not be told to be equal`,
+          hint: `drop ${name}, or write to ${label} on one database only`,
+        })),
+    );
 }
 
 function compare({ config }: PreflightFacts, pair: TablePair): Problem[] {
