@@ -1,4 +1,5 @@
 // A table that joins after its source was set up must be published first.
+import { ReplicatorError } from '../model/errors.ts';
 import { type Lsn, parseLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { quoteIdentifier, quoteTable } from '../postgres/identifiers.ts';
@@ -13,7 +14,7 @@ const lockTimeoutMs = 2_000;
  * Adds the table unless it is published already. Without a copy there must be no moment in which a
  * row is written that nobody sees: writers wait for a moment, and the position given back lies
  * before everything that they write next. Undefined: not added, as it holds rows.
- * Throws LOCK_TIMEOUT while somebody writes for long.
+ * Throws LOCK_TIMEOUT while somebody writes for long, and PUBLICATION_CHANGED where there is no publication.
  */
 export async function addToPublication(
   source: Session,
@@ -30,12 +31,22 @@ export async function addToPublication(
     }
     const published = await publishedTables(source, publication);
     if (!published.some((other) => tableLabel(other) === tableLabel(table)))
-      await source.query(
-        `alter publication ${quoteIdentifier(publication)} add table only ${quoteTable(table)}`,
-      );
+      await source
+        .query(
+          `alter publication ${quoteIdentifier(publication)} add table only ${quoteTable(table)}`,
+        )
+        .catch((error: unknown) => {
+          throw asDropped(error);
+        });
     const { lsn } = await source.one<{ lsn: string }>(
       'select pg_catalog.pg_current_wal_insert_lsn()::text as lsn',
     );
     return parseLsn(lsn);
   });
+}
+
+/** 42704 undefined_object: nobody was reading when it was dropped, so no watch of the stream has told it. */
+function asDropped(error: unknown): unknown {
+  if (!(error instanceof ReplicatorError) || error.sqlstate !== '42704') return error;
+  return new ReplicatorError('PUBLICATION_CHANGED', error.message, { sqlstate: '42704' });
 }

@@ -42,3 +42,21 @@ test('a table joins without those that inherit from it, also where one of them i
   ]);
   await database.drop();
 });
+
+test('a publication that was dropped is no drift of the table', async () => {
+  const database = await createDatabase(await sharedServer(newest), 'dropped publication');
+  await database.query('create table t (id int)');
+  {
+    await using source = await Session.connect(databaseConfig(database), {
+      purpose: 'copy',
+      name: 'b',
+    });
+    await expect(
+      addToPublication(source, { schema: 'public', name: 't' }, 'without a lock'),
+    ).rejects.toMatchObject({
+      code: 'PUBLICATION_CHANGED',
+      message: expect.stringContaining('publication "replicator_b" does not exist'),
+    });
+  }
+  await database.drop();
+});
