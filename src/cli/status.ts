@@ -121,8 +121,11 @@ function showTables({
   for (const owner of owners) print(`source ${owner.source}: ${describeOwner(owner)}`);
   for (const { subscription, lastError } of subscriptions)
     if (lastError !== null) {
-      print(colour('yellow', `${subscription}: ${lastError.message}`));
-      print(`  ${lastError.code}: ${lastError.hint}`);
+      const { message, code, hint } = lastError;
+      // Some name it themselves, for where nothing else does.
+      const isNamed = message.startsWith(`${subscription}: `);
+      print(colour('yellow', isNamed ? message : `${subscription}: ${message}`));
+      print(`  ${code}: ${hint}`);
     }
   for (const { subscription, conflictCounts } of subscriptions)
     if (conflictCounts.length > 0)

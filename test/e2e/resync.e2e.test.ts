@@ -137,6 +137,9 @@ test.each(majors)('%i: the slot was dropped', async (major) => {
       hint: 'on b: truncate "public"."T 1", "public"."child"; it goes on by itself then',
     },
   });
+  expect((await runCli(['status', '-c', config])).stdout).toContain(
+    '\na:b: is to begin anew, but is not empty on b: public."T 1", public.child\n',
+  );
   // What it says can be pasted.
   await b.query(/truncate [^;]+/.exec(told?.lastError?.hint ?? '')?.[0] ?? '');
   await untilAllEqual(b);
