@@ -1,7 +1,7 @@
 // Which subscriptions a command is about: one by its name, or all that carry a sync.
 import type { Config, SubscriptionConfig } from '../config/config.ts';
 import { nearestName } from '../config/did-you-mean.ts';
-import { nameLabel } from '../config/label.ts';
+import { looksLikeName, nameLabel } from '../config/label.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { subscriptionName } from '../postgres/object-names.ts';
 
@@ -21,7 +21,7 @@ export function meantSubscriptions(
     ...config.syncs.map(({ name }) => name),
     ...config.subscriptions.map(subscriptionName),
   ];
-  const label = word.split(':').map(nameLabel).join(':');
+  const label = word.split(':').every(looksLikeName) ? `"${word}"` : nameLabel(word);
   const near = nearestName(word, known);
   const help = near === undefined ? ` (known: ${known.join(', ')})` : ` (did you mean "${near}"?)`;
   throw new ReplicatorError('USAGE', `${command} ${label}: no such sync or source:target${help}`);

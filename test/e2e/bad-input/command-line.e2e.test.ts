@@ -57,7 +57,7 @@ const mistakes: [string, ...string[]][] = [
   ['wait --timeout 5', '--timeout 5: must have a unit, such as 10s or 500ms'],
   ['wait --timeout abc', '--timeout abc: must be a whole number with a unit, such as 10s or 500ms'],
   ['pause', 'pause: name a sync or a source:target'],
-  ['resume a:c', 'resume "a":"c": no such sync or source:target (did you mean "a:b"?)'],
+  ['resume a:c', 'resume "a:c": no such sync or source:target (did you mean "a:b"?)'],
   ['pause x', 'pause "x": no such sync or source:target (known: s, a:b)'],
   ['status --watch 0x10', '--watch 0x10: give a number of seconds up to 86400'],
   ['status --watch -1', '--watch -1: give a number of seconds up to 86400'],
