@@ -33,8 +33,9 @@ const commands: readonly Command[] = [
 ];
 
 const exitCodes = `Exit codes: 0 done; 1 ran fine and found something; 64 wrong command line;
-69 a database is unreachable; 70 a bug; 75 try again later; 77 missing privilege;
-78 configuration or set-up wrong; 130, 143 stopped at once by a second signal.`;
+69 a database is unreachable; 70 a bug; 75 try again later;
+77 missing privilege; 78 configuration or set-up wrong;
+130, 143 stopped at once by a second signal.`;
 
 const globalOptions = {
   config: {

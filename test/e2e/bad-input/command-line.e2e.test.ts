@@ -127,6 +127,7 @@ test('help and version', async () => {
     expect(stdout).toContain(
       'Exit codes: 0 done; 1 ran fine and found something; 64 wrong command line;',
     );
+    expect(stdout).toContain('77 missing privilege; 78 configuration or set-up wrong;');
   }
   const { stdout } = await told(['help', 'wait']);
   expect(stdout[0]).toBe('replicator wait');
