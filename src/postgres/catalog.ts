@@ -41,7 +41,7 @@ export interface CatalogKey {
    * have equal texts.
    */
   readonly hashes: readonly (string | null)[];
-  /** The index's collation where it takes different strings for equal, else null. */
+  /** The index's collation where it takes different strings for equal or is not its column's, else null. */
   readonly collations: readonly (string | null)[];
 }
 
@@ -212,7 +212,8 @@ const tablesQuery = `
            select pg_catalog.format('%I.%I', cn.nspname, co.collname)
            from pg_catalog.pg_collation co
            join pg_catalog.pg_namespace cn on cn.oid = co.collnamespace
-           where co.oid = part.collated and not co.collisdeterministic)
+           where co.oid = part.collated
+             and (not co.collisdeterministic or part.collated <> a.attcollation))
            order by part.position)) as key
        from pg_catalog.pg_index i
        join pg_catalog.pg_class ic on ic.oid = i.indexrelid

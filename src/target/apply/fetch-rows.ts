@@ -3,6 +3,7 @@ import type { DatabaseConfig } from '../../config/config.ts';
 import { quoteIdentifier, quoteTable } from '../../postgres/identifiers.ts';
 import { Session } from '../../postgres/session.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
+import { matches } from './row-sql.ts';
 import type { TargetTable } from './target-table.ts';
 import { encodeTextArray } from './text-array.ts';
 import { begin, commit } from './transaction-frame.ts';
@@ -42,16 +43,14 @@ export function fetchFrom(source: DatabaseConfig): FetchRowsOf {
     const selected = relation.columns.map(({ name }) => `t.${quoteIdentifier(name)}`);
     const arrays = key.map((_, i) => `$${i + 1}::text[]`).join(', ');
     const names = key.map((_, i) => `k${i}`).join(', ');
-    const where = key.map(
-      (column, i) => `t.${column.quoted} ${column.equals} u.k${i}::${column.castType}`,
-    );
+    const where = matches(key, (_, i) => `k${i}`);
     // Rows of tables that inherit from it are not its own; those of partitions are.
     const own =
       `(t.tableoid = ${relation.oid} or exists (select from pg_catalog.pg_partitioned_table ` +
       `where partrelid = ${relation.oid}))`;
     const select =
       `select u.n, ${selected.join(', ')} from unnest(${arrays}) with ordinality as u(${names}, n) ` +
-      `join ${quoteTable(relation)} as t on ${where.join(' and ')} and ${own}`;
+      `join ${quoteTable(relation)} as t on ${where} and ${own}`;
     const [, , found] = await session.group([
       begin,
       { text: 'select replicator.await_visible($1)', values: [`{${xids.join(',')}}`] },

@@ -43,15 +43,17 @@ function unnestEach(arrays: GivenArrays): string {
     .join(', ');
 }
 
-/** The index's own equality, qualified: with an empty search_path `=` would miss citext's. */
+/** The index's own equality, qualified: with an empty search_path `=` would miss citext's. So is its collation. */
 export function matches(
   key: readonly KeyColumn[],
   name: (column: KeyColumn, i: number) => string,
 ): string {
   return key
-    .map(
-      (column, i) => `t.${column.quoted} ${column.equals} u.${name(column, i)}::${column.castType}`,
-    )
+    .map((column, i) => {
+      const collate = column.collation === null ? '' : ` collate ${column.collation}`;
+      const value = `u.${name(column, i)}::${column.castType}${collate}`;
+      return `t.${column.quoted} ${column.equals} ${value}`;
+    })
     .join(' and ');
 }
 

@@ -185,9 +185,12 @@ class KeyedRow {
     );
     const tests = columns.map((name, i) => {
       const column = this.#table.columns.find((each) => each.name === name);
-      const equals = index?.operators[index.columns.indexOf(name)];
+      const position = index?.columns.indexOf(name) ?? -1;
+      const equals = index?.operators[position];
+      const collation = index?.collations[position] ?? null;
+      const collate = collation === null ? '' : ` collate ${collation}`;
       if (column !== undefined && equals !== undefined)
-        return `t.${quoteIdentifier(name)} ${equals} $${i + 1}::text::${column.castType}`;
+        return `t.${quoteIdentifier(name)} ${equals} $${i + 1}::text::${column.castType}${collate}`;
       throw new ReplicatorError(
         'SCHEMA_DRIFT',
         `${tableLabel(this.#table)} has no key (${columns.join(', ')}) any more`,
