@@ -53,11 +53,11 @@ export function guardedUpdate(
   const firstTime = given.firstTime(writes);
   const passes = older(table, guard, given, firstTime);
   const where = `where ${matchesKey(key)} and ${passes}`;
-  // Of a table that is nothing but its identity no row can be changed.
+  // Of a table that is nothing but its identity no row can be changed: it is left, and made anew.
   const update = (found: string) =>
     set.length > 0
       ? `update ${rowsOf(table)} as t set ${assignments.join(', ')} from given u ${where} returning ${found}`
-      : `select ${found} from ${rowsOf(table)} as t, given u ${where}`;
+      : `select ${found} from ${rowsOf(table)} as t, given u ${where} and false`;
   return {
     whole: () =>
       whole(table, key, `with ${given.cte}, touched as (${update('1')})`, given, guard, hiding),

@@ -1,7 +1,7 @@
 // One row by itself: lock it, look at what is there with its exact version, decide by the rule, and
 // carry that out. For batches in which unique values change hands, and for what the sets left and is missing.
 import type { Statement } from '../../postgres/statement-group.ts';
-import { deleteRows, updateRows } from '../apply/row-statements.ts';
+import { deleteRows, insertRows, updateRows } from '../apply/row-statements.ts';
 import type { SingleRow } from '../apply/step.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { settle } from './claims.ts';
@@ -130,10 +130,14 @@ export function carryOut(
   // Never one that was not found: a user may have inserted it since.
   const deletes = there.filter(({ resolution }) => resolution.action === 'delete');
   if (deletes.length > 0) statements.push(deleteRows(table, key, incomingOf(deletes)));
-  const writes = there.filter(({ resolution }) => resolution.action === 'write');
+  const wins = there.filter(({ resolution }) => resolution.action === 'write');
+  const writes = incomingOf(wins).filter(isWrite);
+  if (writes.length > 0 && table.columns.every(({ identityAlways }) => identityAlways))
+    // Nobody can update it, but its version must be the one that won.
+    return [...statements, deleteRows(table, key, writes), insertRows(table, writes)];
   // With the key, because equal keys may be spelled otherwise here.
   const how = { rekey: true, expectAll: false } as const;
-  const update = updateRows(table, key, incomingOf(writes).filter(isWrite), how);
+  const update = updateRows(table, key, writes, how);
   if (update !== undefined) statements.push(update);
   return statements;
 }
