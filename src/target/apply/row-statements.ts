@@ -183,12 +183,8 @@ export function deleteRows(
 
 function onConflict(table: TargetTable, key: readonly KeyColumn[]): string {
   const arbiter = key.map(({ quoted }) => quoted).join(', ');
-  const rest = table.columns.filter(
-    ({ index, identityAlways }) => !identityAlways && !key.some((column) => column.index === index),
-  );
-  // A row that is nothing but its key is already as it should be, but must be counted.
-  const set =
-    rest.length > 0 ? rest : key.filter(({ identityAlways }) => !identityAlways).slice(0, 1);
+  // With the key, because equal keys may be spelled otherwise here: 1.0 and 1.00.
+  const set = table.columns.filter(({ identityAlways }) => !identityAlways);
   if (set.length === 0) return `on conflict (${arbiter}) do nothing`;
   const assignments = set.map(({ quoted }) => `${quoted} = excluded.${quoted}`).join(', ');
   return `on conflict (${arbiter}) do update set ${assignments}`;
