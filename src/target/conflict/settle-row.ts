@@ -1,5 +1,6 @@
 // One row by itself: lock it, look at what is there with its exact version, decide by the rule, and
 // carry that out. For batches in which unique values change hands, and for what the sets left and is missing.
+import { ReplicatorError } from '../../model/errors.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import { deleteRows, insertRows, updateRows } from '../apply/row-statements.ts';
 import type { SingleRow } from '../apply/step.ts';
@@ -37,6 +38,9 @@ export interface SettleContext {
   readonly onClash: (clash: Clash) => void;
 }
 
+/** Of a row that others insert and delete again in between. */
+const mostAttempts = 100;
+
 /**
  * `writtenAt`: what the transaction that applies has written row by row. Without it values of unique
  * keys are not looked at: they were claimed before, and clash with nobody's.
@@ -70,7 +74,14 @@ export async function settleRow(
     if (isMissing(row) && incoming.kind !== 'delete') {
       const insert = insertAbsent(table, key, incoming, attempt);
       const results = await execute([...evictions, insert]);
-      if (results.at(-1)?.rowCount === 0) continue;
+      if (results.at(-1)?.rowCount === 0) {
+        if (attempt < mostAttempts) continue;
+        throw new ReplicatorError(
+          'SCHEMA_DRIFT',
+          `${table.label}: a row can neither be found nor inserted`,
+          { hint: 'does a trigger or a rule of the table keep it out?' },
+        );
+      }
       await tell();
     } else {
       await tell();
