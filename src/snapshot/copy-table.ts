@@ -98,15 +98,20 @@ async function generatedColumns(target: Session, table: TableName): Promise<Read
 
 /**
  * From where on each feed's changes count. What the snapshot holds of another source is what was
- * applied to the copied database by then: its progress there, read in that same snapshot. Throws SERVER_BUSY when
- * the target has passed by more, which would not be sent again.
+ * applied to the copied database by then: its progress there, read in that same snapshot. What that has not yet read
+ * of its own changes, it has not yet settled with what it met: these count once more on the target, where the versions
+ * that were copied say what is left of them. Throws SERVER_BUSY when the target has passed by more, which would not be
+ * sent again.
  */
 async function readPositions(options: CopyOptions): Promise<ReadonlyMap<string, Lsn>> {
-  const { source, target, snapshot, feeds } = options;
-  const others = feeds.map((feed) => feed.source).filter((name) => name !== source.database.name);
-  const positions = new Map([[source.database.name, snapshot.consistentLsn]]);
-  const passed = await readProgress(target, others);
-  for (const [name, lsn] of await readProgress(source, others)) {
+  const { source, target, snapshot, feeds, contenders } = options;
+  const { name: copied } = source.database;
+  const others = feeds.map((feed) => feed.source).filter((name) => name !== copied);
+  const positions = new Map([[copied, snapshot.consistentLsn]]);
+  const met = contenders.length > 0 ? [...others, copied] : others;
+  const passed = await readProgress(target, met);
+  for (const [name, lsn] of await readProgress(source, met)) {
+    if (name === copied && lsn >= snapshot.consistentLsn) continue;
     if (lsn < (passed.get(name) ?? zeroLsn)) throw hasLess(source, target, name);
     positions.set(name, lsn);
   }

@@ -66,18 +66,17 @@ export async function copyVersions(
 }
 
 /**
- * No change of another database that still comes to the target is older: it was seen so far by the
- * source, whose progress the target takes over, or by the target in its own stream.
+ * No change that still comes to the target is older: it was seen so far by the source, its own stream among them,
+ * whose progress the target takes over, or by the target in its own stream.
  */
 async function earliestToCome(
   source: Session,
   target: Session,
   contenders: readonly string[],
 ): Promise<string> {
-  const others = contenders.filter((name) => name !== source.database.name);
   const seen = `select coalesce(min(coalesce(seen_time, '-infinity')), 'infinity')::text as time
                 from replicator.progress where source = any ($1::text[])`;
-  const { time: atSource } = await source.one<{ time: string }>(seen, [others]);
+  const { time: atSource } = await source.one<{ time: string }>(seen, [contenders]);
   const { time: atTarget } = await target.one<{ time: string }>(seen, [[target.database.name]]);
   const { earliest } = await source.one<{ earliest: string }>(
     `select (least($1::timestamptz, $2::timestamptz) - interval '${latenessMs} ms')::text as earliest`,
