@@ -17,3 +17,8 @@ export function quoteLiteral(text: string): string {
 export function quoteTable({ schema, name }: TableName): string {
   return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
 }
+
+/** A value as its index compares it; `collation`: quoted, null for that of the value. */
+export function collated(value: string, collation: string | null): string {
+  return collation === null ? value : `${value} collate ${collation}`;
+}

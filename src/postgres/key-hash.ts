@@ -3,7 +3,7 @@
 // are copied to other databases, so it depends on nothing that a database has of its own: neither the oids
 // of enums nor attnums, nor which functions its major has.
 import type { CatalogTable } from './catalog.ts';
-import { quoteIdentifier } from './identifiers.ts';
+import { collated, quoteIdentifier } from './identifiers.ts';
 
 /** A column of a key, with what its index makes of equal values (CatalogKey). */
 export interface HashedColumn {
@@ -37,8 +37,7 @@ export function keyHash(
   { seed: first = '0', withNulls = false } = {},
 ): string {
   return inOneOrder(key).reduce((seed, [column, i]) => {
-    const collate = column.collation === null ? '' : ` collate ${column.collation}`;
-    const value = `${exprOf(column, i)}${collate}`;
+    const value = collated(exprOf(column, i), column.collation);
     if (!withNulls) return hashOf(column, value, seed);
     // The seed once, as it is all that came before.
     return `pg_catalog.hashint8extended(coalesce(${hashOf(column, value, '0')}, 1), ${seed})`;

@@ -1,5 +1,6 @@
 // What all statements over many rows are made of: arrays of values, and how they become rows again.
 import type { Value } from '../../model/tuple.ts';
+import { collated } from '../../postgres/identifiers.ts';
 import { isAsDescribed } from './as-described.ts';
 import type { RowDelete, RowWrite } from './step.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
@@ -50,8 +51,7 @@ export function matches(
 ): string {
   return key
     .map((column, i) => {
-      const collate = column.collation === null ? '' : ` collate ${column.collation}`;
-      const value = `u.${name(column, i)}::${column.castType}${collate}`;
+      const value = collated(`u.${name(column, i)}::${column.castType}`, column.collation);
       return `t.${column.quoted} ${column.equals} ${value}`;
     })
     .join(' and ');

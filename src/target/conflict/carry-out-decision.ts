@@ -5,7 +5,7 @@ import type { RowImage } from '../../model/conflict.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import { type TableName, tableLabel } from '../../model/relation.ts';
 import { type CatalogTable, describeTables } from '../../postgres/catalog.ts';
-import { quoteIdentifier, quoteTable } from '../../postgres/identifiers.ts';
+import { collated, quoteIdentifier, quoteTable } from '../../postgres/identifiers.ts';
 import type { Session } from '../../postgres/session.ts';
 
 export type Decision = 'local' | 'remote';
@@ -188,9 +188,8 @@ class KeyedRow {
       const position = index?.columns.indexOf(name) ?? -1;
       const equals = index?.operators[position];
       const collation = index?.collations[position] ?? null;
-      const collate = collation === null ? '' : ` collate ${collation}`;
       if (column !== undefined && equals !== undefined)
-        return `t.${quoteIdentifier(name)} ${equals} $${i + 1}::text::${column.castType}${collate}`;
+        return `t.${quoteIdentifier(name)} ${equals} ${collated(`$${i + 1}::text::${column.castType}`, collation)}`;
       throw new ReplicatorError(
         'SCHEMA_DRIFT',
         `${tableLabel(this.#table)} has no key (${columns.join(', ')}) any more`,
