@@ -146,8 +146,14 @@ export class Replicator {
       onLag: (ms) => this.#lagMs.set(database.name, ms),
       heartbeatMs: config.heartbeatMs,
       onStreaming: recordAll,
-      onFailure: (error, isNew, targets) =>
-        this.#sourceFailed({ source: database.name, record, targets }, error, isNew),
+      onFailure: (error, isNew, targets) => {
+        // What stops a target of itself is what its person is to mend, say to empty what begins anew.
+        const stopped = new Set<Subscriber>(
+          subscriptions.filter((each) => each.error?.retry === 'manual'),
+        );
+        const others = targets.filter((each) => !stopped.has(each));
+        this.#sourceFailed({ source: database.name, record, targets: others }, error, isNew);
+      },
       log,
     });
     return { database, ownership, source, recorder, record, subscriptions };

@@ -129,6 +129,8 @@ test.each(majors)('%i: the slot was dropped', async (major) => {
 
   await resync('a:b');
   await untilTold('COPY_REFUSED', 'a:b', from);
+  // The stream that all have lost is tried again and again, and must not hide it.
+  await untilTold('SLOT_MISSING', 'a:b', replicator.logs.length);
   const told = (await status()).subscriptions.find(({ subscription }) => subscription === 'a:b');
   expect(told).toMatchObject({
     state: 'failed',
