@@ -265,7 +265,7 @@ export class Replicator {
     subscription: SubscriptionConfig,
     applier: Applier,
     onCopy: () => void,
-  ): Promise<Omit<JoinResult, 'uncompared'>> {
+  ): Promise<JoinResult> {
     const { config, log, onCopyProgress } = this.#options;
     if (subscription.source === subscription.target)
       return { tables: await ownTables(config, applier.session), targetOids: new Map() };
@@ -279,18 +279,18 @@ export class Replicator {
     });
     if (applier.lost.aborted) source.destroy();
     applier.lost.addEventListener('abort', () => source.destroy(), { signal: source.lost });
-    const result = await joinTables({
+    return await joinTables({
       config,
       subscription,
       source,
       target: applier.session,
       progress: applier.progress,
       onCopy,
+      onAsTheyAre: async (from, tables) =>
+        await this.#comparisons.expect(subscription, from, tables),
       onProgress: (progress) => onCopyProgress?.(name, progress),
       log,
     });
-    this.#comparisons.add(subscription, result.uncompared);
-    return result;
   }
 
   #sourceFailed(

@@ -5,6 +5,7 @@ import { ReplicatorError } from '../model/errors.ts';
 import { readStatus } from '../observability/read-status.ts';
 import type {
   ConflictTypeCount,
+  Difference,
   OwnerStatus,
   SlotStatus,
   StandbyStatus,
@@ -136,13 +137,7 @@ function showTables({
         `${subscription}: ${table} matches but has not joined; it is looked at on the next start`,
       );
   for (const each of differences)
-    print(
-      colour(
-        'yellow',
-        `${each.table}: ${each.onlyHere} rows only on ${each.database}, ${each.onlyThere} only on ` +
-          `${each.other}, ${each.differing} differ (keys: --output json)`,
-      ),
-    );
+    print(colour('yellow', `${each.table}: ${describeDifference(each)}`));
   for (const { database, since, missing } of heldDeletes)
     print(
       colour(
@@ -157,6 +152,13 @@ function showTables({
   for (const { database, reachable, error } of databases)
     if (!reachable) print(colour('red', `database ${database} is unreachable`));
     else if (error !== null) print(colour('red', `database ${database} does not tell: ${error}`));
+}
+
+function describeDifference(each: Difference): string {
+  const { database, other, onlyHere, onlyThere, differing, comparedAt } = each;
+  return comparedAt === null
+    ? `joined as it was on ${database} and ${other}, which are still to be compared`
+    : `${onlyHere} rows only on ${database}, ${onlyThere} only on ${other}, ${differing} differ (keys: --output json)`;
 }
 
 function describeStandby({ database, slotName, active, behindBytes }: StandbyStatus): string {

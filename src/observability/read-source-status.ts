@@ -142,7 +142,8 @@ async function readRecorded(
   );
   const differences = await session.query(
     `select other, table_schema, table_name, only_here::text as only_here,
-            only_there::text as only_there, differing::text as differing, keys::text as keys
+            only_there::text as only_there, differing::text as differing, keys::text as keys,
+            compared_at::text as compared_at
      from replicator.differences order by 1, 2, 3`,
   );
   return {
@@ -167,6 +168,7 @@ async function readRecorded(
       onlyThere: Number(row['only_there']),
       differing: Number(row['differing']),
       keys: JSON.parse(row['keys'] ?? '{}'),
+      comparedAt: row['compared_at'] ?? null,
     })),
   };
 }

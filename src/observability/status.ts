@@ -68,6 +68,8 @@ export interface Difference {
   readonly onlyThere: number;
   readonly differing: number;
   readonly keys: unknown;
+  /** Null: they joined as they were, and it is not known yet whether they differ. */
+  readonly comparedAt: string | null;
 }
 
 /** Which process reads a source and writes to its targets. */

@@ -107,16 +107,17 @@ export const schemaStatements: readonly string[] = [
   resync boolean not null default false,
   primary key (source, table_schema, table_name))`,
 
-  // Rows that differed when this database, not empty, became a source with initial_copy none.
+  // This database as a source: tables that joined as they were, until they were compared and are equal.
   `create table replicator.differences (
   other text not null,
   table_schema text not null,
   table_name text not null,
-  only_here bigint not null,
-  only_there bigint not null,
-  differing bigint not null,
-  keys jsonb not null,
-  compared_at timestamptz not null default now(),
+  only_here bigint not null default 0,
+  only_there bigint not null default 0,
+  differing bigint not null default 0,
+  keys jsonb not null default '{}',
+  -- Null: not yet. Written when they join, so that a restart does not forget to.
+  compared_at timestamptz,
   primary key (other, table_schema, table_name))`,
 
   // The versions of deleted rows, for as long as an older change of them can still arrive.

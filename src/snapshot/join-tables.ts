@@ -23,6 +23,8 @@ export interface JoinOptions extends JoinParties {
   /** Where the subscription stands; the slot holds everything after it. */
   readonly progress: Lsn;
   readonly onCopy: () => void;
+  /** They are about to join without a copy: whether both sides are equal is not known. */
+  readonly onAsTheyAre: (source: Session, tables: readonly TableName[]) => Promise<void>;
   readonly onProgress: (progress: CopyProgress) => void;
   readonly log: Logger;
 }
@@ -31,8 +33,6 @@ export interface JoinResult {
   /** By table label. */
   readonly tables: Map<string, Omit<Joined, 'sync'> & { truncate: TableOptions['truncate'] }>;
   readonly targetOids: TargetOids;
-  /** Joined just now as they were: whether both sides are equal is not known. */
-  readonly uncompared: readonly TableName[];
 }
 
 /** Throws COPY_REFUSED before anything is copied when a table may not be. */
@@ -48,6 +48,11 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
   const having = (kind: Verdict) => fresh.filter((found) => verdicts.get(found) === kind);
   const asTheyAre = having('as it is');
   const filled = [...having('copied'), ...asTheyAre];
+  if (asTheyAre.length > 0)
+    await options.onAsTheyAre(
+      source,
+      asTheyAre.map(({ table }) => table),
+    );
   const notEmptyAnyMore = await joinWithoutCopy(filled, having('empty'), options);
   const missing = having('copy');
   if (missing.length > 0) {
@@ -73,7 +78,7 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
     const found = wanted.get(label);
     if (found !== undefined) tables.set(label, { ...joined, truncate: found.truncate });
   }
-  return { tables, targetOids, uncompared: asTheyAre.map(({ table }) => table) };
+  return { tables, targetOids };
 }
 
 /**

@@ -3,14 +3,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config, SubscriptionConfig } from '../config/config.ts';
+import { mergeSyncs } from '../config/merge-syncs.ts';
 import { asReplicatorError } from '../model/errors.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { Deadline } from '../observability/deadline.ts';
 import { waitForTargets } from '../observability/wait-for-targets.ts';
+import { listTables } from '../postgres/catalog.ts';
 import { subscriptionName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
 import { compareAgain, compareTable, isEqual, type TableDifference } from './compare-table.ts';
-import { forgetDifference, recordDifference, recordedTables } from './differences.ts';
+import {
+  expectComparison,
+  forgetDifference,
+  recordDifference,
+  recordedTables,
+} from './differences.ts';
 
 /** Rows on their way look like differences; after so many looks at rest they are taken for real. */
 const looks = 3;
@@ -36,7 +43,17 @@ export class ComparisonRunner {
     this.#log = log;
   }
 
-  add(subscription: SubscriptionConfig, tables: readonly TableName[]): void {
+  /** Also after a restart, before which there may be no time for it. */
+  async expect(
+    subscription: SubscriptionConfig,
+    source: Session,
+    tables: readonly TableName[],
+  ): Promise<void> {
+    await expectComparison(source, subscription.target, tables);
+    this.#add(subscription, tables);
+  }
+
+  #add(subscription: SubscriptionConfig, tables: readonly TableName[]): void {
     for (const table of tables) {
       const known = this.#waiting.some(
         (other) => samePair(other.subscription, subscription) && sameTable(other.table, table),
@@ -49,13 +66,17 @@ export class ComparisonRunner {
   async run(stop: AbortSignal): Promise<void> {
     const revisited = new Set<string>();
     while (!stop.aborted) {
-      for (const subscription of this.#config.subscriptions)
-        if (this.#isOurs(subscription.source) && !revisited.has(subscriptionName(subscription)))
-          await this.#revisit(subscription, revisited);
-      const next = this.#waiting[0];
-      if (next !== undefined && (await this.#compare(next, stop))) {
-        this.#waiting.shift();
-        continue;
+      for (const subscription of this.#config.subscriptions) {
+        const name = subscriptionName(subscription);
+        // Whoever owns it meanwhile may have left some that are still to be compared.
+        if (!this.#isOurs(subscription.source)) revisited.delete(name);
+        else if (!revisited.has(name)) await this.#revisit(subscription, revisited);
+      }
+      const next = this.#waiting.shift();
+      if (next !== undefined) {
+        if (await this.#compare(next, stop)) continue;
+        // Behind the others, which need not wait for a database that is away.
+        this.#add(next.subscription, [next.table]);
       }
       await sleep(next === undefined ? 500 : retryMs, undefined, { signal: stop }).catch(() => {});
     }
@@ -64,7 +85,10 @@ export class ComparisonRunner {
   async #revisit(subscription: SubscriptionConfig, revisited: Set<string>): Promise<void> {
     try {
       await using source = await this.#connect(subscription.source, subscription);
-      this.add(subscription, await recordedTables(source, subscription.target));
+      const replicated = mergeSyncs(subscription, await listTables(source));
+      for (const table of await recordedTables(source, subscription.target))
+        if (replicated.has(tableLabel(table))) this.#add(subscription, [table]);
+        else await forgetDifference(source, subscription.target, table);
       revisited.add(subscriptionName(subscription));
     } catch {
       // Not reachable, or not set up yet: asked again in the next round.
@@ -85,6 +109,7 @@ export class ComparisonRunner {
       }
       if (isEqual(found)) await forgetDifference(first, target, table);
       else await this.#tell(first, target, found, facts);
+      await forgetDifference(second, source, table);
       return true;
     } catch (error) {
       if (stop.aborted) return false;
@@ -125,6 +150,8 @@ export class ComparisonRunner {
       purpose: 'compare',
       name: subscriptionName(subscription),
       replyTimeoutMs: 3_600_000,
+      // Others are not to wait for a table that somebody keeps.
+      settings: { lock_timeout: '5s' },
     });
   }
 }

@@ -1,7 +1,21 @@
-// What a comparison found, kept in replicator.differences for `status` and `check` to show.
+// Tables to be compared, and what was found, kept in replicator.differences for `status` and `check` to show.
 import type { TableName } from '../model/relation.ts';
 import type { Session } from '../postgres/session.ts';
 import type { TableDifference } from './compare-table.ts';
+
+/** They joined as they are: until they have been compared nobody may take them for equal. */
+export async function expectComparison(
+  session: Session,
+  other: string,
+  tables: readonly TableName[],
+): Promise<void> {
+  await session.query(
+    `insert into replicator.differences (other, table_schema, table_name)
+     select $1, u.schema, u.name from unnest($2::text[], $3::text[]) as u(schema, name)
+     on conflict (other, table_schema, table_name) do update set compared_at = null`,
+    [other, tables.map(({ schema }) => schema), tables.map(({ name }) => name)],
+  );
+}
 
 /** Stores it on the first database of the comparison. */
 export async function recordDifference(
@@ -11,11 +25,11 @@ export async function recordDifference(
 ): Promise<void> {
   await session.query(
     `insert into replicator.differences
-       (other, table_schema, table_name, only_here, only_there, differing, keys)
-     values ($1, $2, $3, $4, $5, $6, $7)
+       (other, table_schema, table_name, only_here, only_there, differing, keys, compared_at)
+     values ($1, $2, $3, $4, $5, $6, $7, now())
      on conflict (other, table_schema, table_name) do update
      set only_here = excluded.only_here, only_there = excluded.only_there,
-         differing = excluded.differing, keys = excluded.keys, compared_at = now()`,
+         differing = excluded.differing, keys = excluded.keys, compared_at = excluded.compared_at`,
     [
       other,
       table.schema,
@@ -37,6 +51,7 @@ function columnsOf(key: string): unknown {
   return key.startsWith('[') ? JSON.parse(key) : key;
 }
 
+/** They are equal, or not replicated any more, or the other database of the two remembers it. */
 export async function forgetDifference(
   session: Session,
   other: string,

@@ -281,7 +281,9 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     await init(config);
     await b.query(`insert into replicator.tables (source, table_schema, table_name, sync, copied_at, copied)
       select 'a', 'public', name, 's', '0/1', false from unnest(array['t', 'left_out']) name`);
-    await b.query(`insert into replicator.differences values ('a', 'public', 't', 1, 2, 3, '[]')`);
+    await b.query(
+      `insert into replicator.differences values ('a', 'public', 't', 1, 2, 3, '[]', now())`,
+    );
     expect(briefly(await preflight(config, only('state', 'publication')))).toEqual([
       'warning differences b public.t',
     ]);

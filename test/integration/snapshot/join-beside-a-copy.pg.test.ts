@@ -63,6 +63,7 @@ test('a copy that ends while another source joins is not taken for a clash', asy
         source: from,
         target: to,
         progress: zeroLsn,
+        onAsTheyAre: async () => {},
         onCopy: () => {},
         onProgress: () => {},
         log: pino({ level: 'silent' }),

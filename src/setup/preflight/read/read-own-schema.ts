@@ -36,6 +36,7 @@ export interface OwnContent {
   readonly origins: Readonly<Record<string, string>>;
   /** As a target: tables that have joined. */
   readonly joined: readonly (TableName & { readonly source: string })[];
+  /** Of tables that were compared. */
   readonly differences: readonly StoredDifference[];
 }
 
@@ -96,7 +97,7 @@ const contentQuery = `
         'other', other, 'schema', table_schema, 'name', table_name, 'onlyHere', only_here,
         'onlyThere', only_there, 'differing', differing, 'keys', keys)
         order by other, table_schema, table_name), '[]')
-      from replicator.differences))::text as json`;
+      from replicator.differences where compared_at is not null))::text as json`;
 
 export async function readOwnState(
   session: Session,

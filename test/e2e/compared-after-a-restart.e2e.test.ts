@@ -1,0 +1,85 @@
+// Tables that joined as they were are taken for equal on a person's word. Until that was looked at, `status`
+// says so, whatever becomes of the process meanwhile.
+import pg from 'pg';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import type { PostgresServer } from '../support/postgres-server.ts';
+import { tearDown, untilStreaming } from '../support/replication.ts';
+import { killReplicators, startReplicator } from '../support/replicator-process.ts';
+import { runCli } from '../support/run-cli.ts';
+import { newest, sharedServer } from '../support/servers-for-tests.ts';
+import { source, target, writeSyncFile } from '../support/sync-file.ts';
+
+let server: PostgresServer;
+let a: TestDatabase;
+let b: TestDatabase;
+let c: TestDatabase;
+let config: string;
+
+beforeEach(async () => {
+  server = await sharedServer(newest);
+  [a, b, c] = (await Promise.all(
+    ['a', 'b', 'c'].map((name) => createDatabase(server, `compared ${name}`)),
+  )) as [TestDatabase, TestDatabase, TestDatabase];
+  for (const database of [a, b, c])
+    await database.query('create table t (id int primary key); insert into t values (1)');
+  await a.query('insert into t values (2)');
+  config = writeSyncFile(
+    { a: source(a), b: target(b), c: target(c) },
+    { sync: { initial_copy: 'none' } },
+  );
+  expect(await runCli(['init', '-c', config])).toMatchObject({ code: 0 });
+});
+
+afterEach(async () => {
+  await killReplicators();
+  try {
+    await tearDown(config);
+  } finally {
+    for (const database of [a, b, c]) await database.drop();
+  }
+});
+
+async function status(): Promise<string> {
+  return (await runCli(['status', '-c', config])).stdout;
+}
+
+test('a comparison that was still to come is made after a restart, and keeps no other one up', async () => {
+  const user = new pg.Client({ connectionString: b.url });
+  await user.connect();
+  try {
+    // Whoever compares b waits for that, and whoever replicates does not.
+    await user.query('begin; lock table t');
+    const first = startReplicator(config);
+    await untilStreaming(first, ['a:b', 'a:c']);
+    expect(await status()).toContain(
+      'public.t: joined as it was on a and b, which are still to be compared\n',
+    );
+    await first.kill();
+    const second = startReplicator(config);
+    await eventually(
+      async () =>
+        expect(await status()).toContain('public.t: 1 rows only on a, 0 only on c, 0 differ'),
+      { timeoutMs: 40_000 },
+    );
+    expect(await status()).toContain('on a and b, which are still to be compared\n');
+    await user.query('commit');
+    await second.waitForLog(
+      ({ msg, subscription }) =>
+        msg?.startsWith('tables differ') === true && subscription === 'a:b',
+      { timeoutMs: 40_000 },
+    );
+    expect(await status()).toContain('public.t: 1 rows only on a, 0 only on b, 0 differ');
+
+    await b.query('insert into t values (2)');
+    await c.query('insert into t values (2)');
+    await second.kill();
+    startReplicator(config);
+    await eventually(async () => expect(await status()).not.toContain('public.t'), {
+      timeoutMs: 40_000,
+    });
+  } finally {
+    await user.end();
+  }
+});
