@@ -6,6 +6,7 @@ import { schemaExists } from '../postgres/own-schema.ts';
 import type { Row, Session } from '../postgres/session.ts';
 import { readOwner } from './read-owner.ts';
 import type { Difference, LastError, OwnerStatus, SlotStatus } from './status.ts';
+import type { RecordedState } from './subscription-state.ts';
 
 export interface SourceStatus {
   /** The slot of all first, then those of targets that cannot follow. */
@@ -20,11 +21,7 @@ export interface SourceStatus {
   readonly copying: boolean;
   readonly subscriptions: ReadonlyMap<
     string,
-    {
-      readonly state: string;
-      readonly paused: boolean;
-      /** Null also when a person knows and wants it to begin anew. */
-      readonly givenUpAt: string | null;
+    RecordedState & {
       /** It was given up. Another is kept only by a slot of its own. */
       readonly placeLost: boolean;
       readonly error: LastError | null;

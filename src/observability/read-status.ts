@@ -15,6 +15,7 @@ import type {
   Status,
   SubscriptionStatus,
 } from './status.ts';
+import { type RecordedState, stateOf } from './subscription-state.ts';
 import { type JoinedTable, waitingTables } from './waiting-tables.ts';
 
 interface Answer {
@@ -89,7 +90,7 @@ async function describe(
   const recorded = from?.source?.subscriptions.get(subscription.target);
   const progress = to?.target?.progress.get(subscription.source);
   const slot = from?.source?.slots.find(({ target }) => target === subscription.target);
-  const state = stateOf(from, to, recorded);
+  const state = shownState(from, to, recorded);
   // Of the slot of all it does not take part any more.
   const slotOf = slot?.target ?? (recorded?.placeLost === true ? undefined : null);
   const lag = lagOf(from?.source, slotOf, progress);
@@ -152,21 +153,16 @@ function lastErrorOf(error: ReplicatorError | undefined): LastError | null {
   return { code, message, hint, at: new Date().toISOString() };
 }
 
-function stateOf(
+function shownState(
   from: Answer | undefined,
   to: Answer | undefined,
-  recorded: { state: string; paused: boolean; givenUpAt: string | null } | undefined,
+  recorded: RecordedState | undefined,
 ): string {
   if (from?.source === undefined) return 'unknown';
-  const main = from.source.slots.find(({ target }) => target === null);
   if (recorded === undefined) return 'not set up';
-  if (recorded.givenUpAt !== null) return 'failed';
-  // What a person wants is true at once, and also without a daemon.
-  if (recorded.paused) return 'paused';
-  const { state } = recorded;
-  if (state === 'stopped') return 'stopped';
-  const copying = state === 'copying' && from.source.copying;
-  if (main?.active !== true && !copying && state !== 'failed') return 'down';
+  const { slots, copying } = from.source;
+  const main = slots.find(({ target }) => target === null);
+  const state = stateOf(recorded, { streaming: main?.active === true, copying });
   const isAway = to?.target === undefined && (state === 'streaming' || state === 'catching_up');
   return isAway ? 'waiting' : state;
 }

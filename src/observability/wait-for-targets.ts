@@ -6,13 +6,14 @@ import { formatLsn, type Lsn, parseLsn } from '../model/lsn.ts';
 import { subscriptionName } from '../postgres/object-names.ts';
 import type { Session } from '../postgres/session.ts';
 import type { Deadline } from './deadline.ts';
+import { readStates } from './subscription-state.ts';
 
 const pollMs = 25;
 const silence = 'is a synchronous standby away, or a table of schema replicator locked?';
 
 /**
  * Writes the marker on each source, which makes progress be stored on each target even when there
- * is nothing else to do, and waits for it. Throws TIMEOUT naming who is behind.
+ * is nothing else to do, and waits for it. Throws TIMEOUT naming who is behind, and in which state.
  */
 export async function waitForTargets(
   config: Pick<Config, 'subscriptions'>,
@@ -29,7 +30,12 @@ export async function waitForTargets(
     );
   }
   let behind = config.subscriptions;
-  const areBehind = () => `still behind: ${behind.map(subscriptionName).join(', ')}`;
+  let states: States = new Map();
+  const named = (each: SubscriptionConfig) => {
+    const state = states.get(each.source)?.get(each.target);
+    return state === undefined ? subscriptionName(each) : `${subscriptionName(each)} (${state})`;
+  };
+  const areBehind = () => `still behind: ${behind.map(named).join(', ')}`;
   const isBehind = async (subscription: SubscriptionConfig) => {
     const goal = goals.get(subscription.source);
     const target = sessions.get(subscription.target);
@@ -39,7 +45,11 @@ export async function waitForTargets(
   while (behind.length > 0) {
     const still = await deadline.bound(Promise.all(behind.map(isBehind)), areBehind());
     behind = behind.filter((_, i) => still[i]);
-    if (behind.length > 0) await deadline.bound(sleep(pollMs), areBehind());
+    if (behind.length === 0) break;
+    [states] = await deadline.bound(
+      Promise.all([statesOf(behind, sessions), sleep(pollMs)]),
+      areBehind(),
+    );
   }
   const targets = new Set(config.subscriptions.map(({ target }) => target));
   const securing = [...targets].map((target) =>
@@ -50,6 +60,26 @@ export async function waitForTargets(
     ),
   );
   await Promise.all(securing);
+}
+
+/** By source, then by target. */
+type States = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+/** Only for the message: what cannot be read is not told. */
+async function statesOf(
+  subscriptions: readonly SubscriptionConfig[],
+  sessions: ReadonlyMap<string, Session>,
+): Promise<States> {
+  const sources = [...new Set(subscriptions.map(({ source }) => source))];
+  return new Map(
+    await Promise.all(
+      sources.map(async (name) => {
+        const session = sessions.get(name);
+        const states = session && (await readStates(session).catch(() => undefined));
+        return [name, states ?? new Map<string, string>()] as const;
+      }),
+    ),
+  );
 }
 
 /** A position at or after the end of every commit that has returned on the source. */

@@ -259,9 +259,23 @@ test('wait gives up with 75 when nobody replicates, and names who is behind', as
   await stopCleanly(replicator);
   const late = await runCli(['wait', '-c', config, '--timeout', '500ms']);
   expect(late.code).toBe(75);
-  expect(late.stderr).toContain('still behind: a:b');
+  expect(late.stderr).toContain('after 0.5 s still behind: a:b (stopped)\n');
   expect(await runCli(['wait', '-c', config, '--timeout', '500'])).toMatchObject({ code: 64 });
   await tearDown(config);
+});
+
+test('wait says of what it waits for that it is paused, or why it failed', async () => {
+  const late = async () => (await runCli(['wait', '-c', config, '--timeout', '1s'])).stderr;
+  expect(await runCli(['pause', 'a:b', '-c', config])).toMatchObject({ code: 0 });
+  await untilStatus(({ one }) => expect(one.detached).toBe(true), 'that it rests');
+  expect(await late()).toContain('after 1 s still behind: a:b (paused)\n');
+  expect(await runCli(['resume', 'a:b', '-c', config])).toMatchObject({ code: 0 });
+  await waitForAll(config);
+  await b.query('alter table t drop column v');
+  await a.query(`insert into t values (1, 'one')`);
+  await untilStatus(({ one }) => expect(one.state).toBe('failed'), 'the state failed');
+  expect(await late()).toContain('after 1 s still behind: a:b (failed: SCHEMA_DRIFT)\n');
+  await finish();
 });
 
 test('wait names a table that is not replicated, or waits until it has joined', async () => {
