@@ -1,7 +1,7 @@
 // `replicator status`: is it running, how far behind, what went wrong last.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
-import { ReplicatorError } from '../model/errors.ts';
+import { errorKinds, ReplicatorError } from '../model/errors.ts';
 import { readStatus } from '../observability/read-status.ts';
 import type {
   ConflictTypeCount,
@@ -149,9 +149,13 @@ function showTables({
     const line = describeStandby(standby);
     print(standby.active ? line : colour('yellow', line));
   }
-  for (const { database, reachable, error } of databases)
-    if (!reachable) print(colour('red', `database ${database} is unreachable`));
-    else if (error !== null) print(colour('red', `database ${database} does not tell: ${error}`));
+  for (const { database, reachable, code, error } of databases) {
+    if (code === null) continue;
+    // A wrong password, say, is not to be looked for in the network.
+    const isAway = !reachable && errorKinds[code].retry === 'timed';
+    const what = isAway ? 'is unreachable' : `does not tell: ${error}`;
+    print(colour('red', `database ${database} ${what}`));
+  }
 }
 
 function describeDifference(each: Difference): string {

@@ -57,6 +57,7 @@ export async function readStatus(config: Config): Promise<Status> {
       databases: [...answers].map(([database, { reachable, error }]) => ({
         database,
         reachable,
+        code: error?.code ?? null,
         error: error?.message ?? null,
       })),
     };

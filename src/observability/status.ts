@@ -1,4 +1,5 @@
 // The shape of `replicator status --output json`, which is a promise (schemaVersion 1).
+import type { ErrorCode } from '../model/errors.ts';
 
 export interface SubscriptionStatus {
   readonly subscription: string;
@@ -101,6 +102,7 @@ export interface Status {
 export interface DatabaseStatus {
   readonly database: string;
   readonly reachable: boolean;
+  readonly code: ErrorCode | null;
   /** Why nothing is known of it: it is not reachable, or does not tell. */
   readonly error: string | null;
 }

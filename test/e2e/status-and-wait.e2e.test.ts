@@ -143,8 +143,8 @@ test('while it runs: streaming, no lag, exit code 0, and a stable shape', async 
     heldDeletes: [],
     standbys: [],
     databases: [
-      { database: 'a', reachable: true, error: null },
-      { database: 'b', reachable: true, error: null },
+      { database: 'a', reachable: true, code: null, error: null },
+      { database: 'b', reachable: true, code: null, error: null },
     ],
   });
 

@@ -9,7 +9,7 @@ import { stopCleanly } from '../../support/replication.ts';
 import { killReplicators, startReplicator } from '../../support/replicator-process.ts';
 import { middle } from '../../support/servers-for-tests.ts';
 import { createTemporaryFolder } from '../../support/temporary-folder.ts';
-import { refused } from '../../support/told.ts';
+import { refused, told } from '../../support/told.ts';
 import { writePairFile } from '../scenarios/pair-file.ts';
 
 const folder = createTemporaryFolder('connection').path;
@@ -200,6 +200,20 @@ test.each(refusals)('$what', async ({ keys, line, code: [code, exit], hint }) =>
   ]);
   expect(ended).toBe(exit);
   expect(stderr.join()).not.toContain(secret);
+});
+
+test.each([
+  ['a port where nobody listens', { port: 1 }, 'is unreachable'],
+  ['a role without connections left', { user: 'full_up' }, 'is unreachable'],
+  ['a database that is not there', { dbname: 'nope' }, 'does not tell'],
+  ['a wrong password', { user: 'asked', password: secret }, 'does not tell'],
+])('status does not call unreachable what is not: %s', async (what, keys, verdict) => {
+  const { port, dbname } = { port: server.port, dbname: 'a', ...keys };
+  const line = refusals.find((each) => each.what === what)?.line;
+  const why = verdict === 'is unreachable' ? '' : `: a (127.0.0.1:${port}/${dbname}): ${line}`;
+  const { code, stdout } = await told(['status', '-c', fileWith(keys)]);
+  expect(stdout).toContain(`database a ${verdict}${why}`);
+  expect(code).toBe(1);
 });
 
 test('run says what a person must mend, once', async () => {

@@ -65,8 +65,8 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     await b.query('alter table replicator.progress rename column seen to seen_time');
     const error = expect.stringContaining('column "seen_time" does not exist');
     expect(databases).toEqual([
-      { database: 'a', reachable: true, error: null },
-      { database: 'b', reachable: true, error },
+      { database: 'a', reachable: true, code: null, error: null },
+      { database: 'b', reachable: true, code: 'SCHEMA_DRIFT', error },
     ]);
     expect(subscriptions[0]?.lastError).toMatchObject({ message: error });
   });
