@@ -1,8 +1,11 @@
 // A person lets a target rest: it is told to the source, not to the daemon, and holds for every one.
 import { expect, test } from 'vitest';
-import { stopCleanly } from '../support/replication.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { createProxy } from '../support/proxy.ts';
+import { stopCleanly, tearDown } from '../support/replication.ts';
 import { runCli } from '../support/run-cli.ts';
 import { newest, oldest, sharedServer } from '../support/servers-for-tests.ts';
+import { source, target, writeSyncFile } from '../support/sync-file.ts';
 import { createOneWay, type OneWay } from './scenarios/one-way.ts';
 
 async function run(world: OneWay, ...args: string[]) {
@@ -68,4 +71,46 @@ test('what is not set up cannot be paused', async () => {
     code: 78,
     stderr: expect.stringContaining('a:b is not set up yet'),
   });
+});
+
+test('of a sync with a source that is away the others are paused and resumed', async () => {
+  const server = await sharedServer(newest);
+  const members: Record<string, TestDatabase> = {};
+  for (const name of ['a', 'b', 'c']) {
+    members[name] = await createDatabase(server, `pause ${name}`);
+    await members[name].query('create table t (id int primary key)');
+  }
+  const { a, b, c } = members as { a: TestDatabase; b: TestDatabase; c: TestDatabase };
+  const proxy = await createProxy(server.port);
+  const config = writeSyncFile({ a: source(a), b: source(b, proxy.port), c: target(c) });
+  try {
+    expect(await runCli(['init', '-c', config])).toMatchObject({ code: 0 });
+    await proxy.refuse(true);
+    const states = async () => {
+      const rows = await a.query(
+        `select target, paused from replicator.subscriptions where target <> 'a' order by 1`,
+      );
+      return rows.map((row) => `${row['target']} ${row['paused']}`);
+    };
+    const why = `b (127.0.0.1:${proxy.port}/${b.name}): connect ECONNREFUSED 127.0.0.1:${proxy.port}`;
+    expect(await runCli(['pause', 'app', '-c', config])).toMatchObject({
+      code: 69,
+      stdout: 'a:b: paused\na:c: paused\n',
+      stderr: `replicator: b:a, b:c not paused: ${why}\n  UNREACHABLE: is the server up, and host, port and network right?\n`,
+    });
+    expect(await states()).toEqual(['b t', 'c t']);
+    const resumed = await runCli(['resume', 'app', '--json', '-c', config]);
+    expect(resumed).toMatchObject({
+      code: 69,
+      stderr: expect.stringContaining(`b:a, b:c not resumed: ${why}\n`),
+    });
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ resumed: ['a:b', 'a:c'] });
+    expect(await states()).toEqual(['b f', 'c f']);
+    expect(await runCli(['pause', 'b:c', '-c', config])).toMatchObject({ code: 69, stdout: '' });
+  } finally {
+    await proxy.refuse(false);
+    await tearDown(config);
+    await proxy.close();
+    for (const database of Object.values(members)) await database.drop();
+  }
 });
