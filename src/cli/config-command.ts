@@ -1,27 +1,38 @@
 // `replicator config validate|print|schema`: the file alone, without any database.
 import { configJsonSchemaText } from '../config/json-schema.ts';
 import { nameLabel } from '../config/label.ts';
-import { printConfig } from '../config/print-config.ts';
+import { effectiveConfig, printConfig } from '../config/print-config.ts';
 import { ReplicatorError } from '../model/errors.ts';
+import { subscriptionName } from '../postgres/object-names.ts';
 import type { Command } from './command.ts';
-import { print, printError } from './output.ts';
+import { print, printData, printError } from './output.ts';
 
 export const config: Command = {
   name: 'config',
   positionals: ['action'],
   describe:
     'validate: find every problem of the file; print: what it means, without secrets; schema: JSON Schema for editors',
-  async handler({ flags, loadConfig }) {
+  async handler({ flags, loadConfig, format }) {
     switch (flags['action']) {
       case 'validate': {
         const loaded = await loadConfig();
-        for (const warning of loaded.warnings) printError(warning);
-        print(`${loaded.file}: valid, ${loaded.subscriptions.length} subscriptions`);
+        const { file, warnings } = loaded;
+        const subscriptions = loaded.subscriptions.map(subscriptionName);
+        if (format !== 'table') printData(format, { file, warnings, subscriptions });
+        else {
+          for (const warning of warnings) printError(warning);
+          print(`${file}: valid, ${subscriptions.length} subscriptions`);
+        }
         return 0;
       }
-      case 'print':
-        print(printConfig(await loadConfig()).trimEnd());
+      case 'print': {
+        const loaded = await loadConfig();
+        const subscriptions = loaded.subscriptions.map(subscriptionName);
+        // As YAML it can be loaded again, without a schemaVersion.
+        if (format !== 'json') print(printConfig(loaded).trimEnd());
+        else printData(format, { file: loaded.file, ...effectiveConfig(loaded), subscriptions });
         return 0;
+      }
       case 'schema':
         print(configJsonSchemaText().trimEnd());
         return 0;

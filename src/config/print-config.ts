@@ -5,8 +5,15 @@ import { escapeReferences } from './interpolate.ts';
 import { formatDuration, formatSize } from './units.ts';
 
 export function printConfig(config: Config): string {
-  const { databases, syncs, subscriptions, apply, slots, log } = config;
-  const effective = {
+  const pairs = config.subscriptions.map(({ source, target }) => `#   ${source}:${target}\n`);
+  const text = stringify(effectiveConfig(config), escaped, { lineWidth: 0 });
+  return `# ${config.file}\n${text}# subscriptions:\n${pairs.join('')}`;
+}
+
+/** The same as data, by the keys of the file. */
+export function effectiveConfig(config: Config): Record<string, unknown> {
+  const { databases, syncs, apply, slots, log } = config;
+  return {
     databases: Object.fromEntries(
       [...databases].map(([name, database]) => [name, databaseEntry(database)]),
     ),
@@ -33,9 +40,6 @@ export function printConfig(config: Config): string {
     conflict_retention: formatDuration(config.conflictRetentionMs),
     shutdown_timeout: formatDuration(config.shutdownTimeoutMs),
   };
-  const pairs = subscriptions.map(({ source, target }) => `#   ${source}:${target}\n`);
-  const text = stringify(effective, escaped, { lineWidth: 0 });
-  return `# ${config.file}\n${text}# subscriptions:\n${pairs.join('')}`;
 }
 
 function databaseEntry(database: DatabaseConfig) {

@@ -117,6 +117,30 @@ function badFile(line: string): Told {
   return { code: 78, stdout: [], stderr };
 }
 
+test('config prints JSON when JSON is asked for', async () => {
+  const data = async (...args: string[]) => {
+    const { code, stdout, stderr } = await told(['config', ...args, '-c', config]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: [] });
+    return JSON.parse(stdout.join('\n'));
+  };
+  for (const asJson of [['--json'], ['--output', 'json']])
+    expect(await data('print', ...asJson)).toMatchObject({
+      schemaVersion: 1,
+      file: config,
+      databases: { a: { host: '127.0.0.1', port: 1, dbname: 'a', user: 'u' } },
+      relgroups: { r: { tables: ['public.t'], exclude: [] } },
+      syncs: { s: { initial_copy: 'none' } },
+      shutdown_timeout: '10s',
+      subscriptions: ['a:b'],
+    });
+  expect(await data('validate', '--json')).toEqual({
+    schemaVersion: 1,
+    file: config,
+    warnings: [],
+    subscriptions: ['a:b'],
+  });
+});
+
 test('help and version', async () => {
   for (const args of [['--help'], ['help']]) {
     const { code, stdout, stderr } = await told(args);
