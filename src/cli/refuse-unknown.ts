@@ -32,11 +32,10 @@ export function refuseFlags(
     ...Object.keys(flags)
       .filter((flag) => !known.has(flag))
       .map((flag) => unknownFlag(flag, Object.keys(options))),
-    ...Object.entries(options).flatMap(([name, { type, defaultDescription }]) => {
+    ...Object.entries(options).flatMap(([name, { type, requiresArg }]) => {
       if (Array.isArray(flags[name])) return `--${name} is given more than once`;
       if (type === 'boolean') return takesNoValue(name, args);
-      // What has a default may stand alone.
-      const isMissing = flags[name] === '' && defaultDescription === undefined;
+      const isMissing = flags[name] === '' && requiresArg !== false;
       return isMissing ? `--${name} needs a value` : [];
     }),
   ]);

@@ -29,8 +29,8 @@ export const status: Command = {
   options: {
     watch: {
       type: 'string',
-      describe: 'again every so many seconds, until stopped',
-      defaultDescription: '2',
+      describe: 'again every so many seconds, 2 where none are given, until stopped',
+      requiresArg: false,
     },
   },
   async handler({ flags, loadConfig, format }) {

@@ -153,6 +153,10 @@ test('help and version', async () => {
     );
     expect(stdout).toContain('77 missing privilege; 78 configuration or set-up wrong;');
   }
+  // It does not watch where it is not told to.
+  const ofStatus = (await told(['status', '--help'])).stdout.join('\n').replaceAll(/\s+/g, ' ');
+  expect(ofStatus).toContain('--watch again every so many seconds, 2 where none are given');
+  expect(ofStatus).not.toContain('default');
   const { stdout } = await told(['help', 'wait']);
   expect(stdout[0]).toBe('replicator wait');
   expect(await told(['--version'])).toEqual({
