@@ -134,7 +134,7 @@ function showTables({
   for (const { subscription, waitingTables } of subscriptions)
     for (const table of waitingTables)
       print(
-        `${subscription}: ${table} matches but has not joined; it is looked at on the next start`,
+        `${subscription}: ${table} matches but has not joined; it is looked at when \`run\` starts, or begins anew at \`kill -HUP\``,
       );
   for (const each of differences)
     print(colour('yellow', `${each.table}: ${describeDifference(each)}`));

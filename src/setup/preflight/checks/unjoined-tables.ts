@@ -14,11 +14,11 @@ export const unjoinedTables: Check = {
         code: 'NOT_SET_UP',
         database: subscription.target,
         table: label,
-        message: `${subscriptionName(subscription)}: ${label} is not replicated yet: it joins at the next init or start`,
+        message: `${subscriptionName(subscription)}: ${label} is not replicated yet: it joins when \`run\` starts, or begins anew at \`kill -HUP\``,
         hint:
           options.initialCopy === 'none'
             ? 'with initial_copy: none it joins only while it is empty on both sides'
-            : 'restart replicator',
+            : 'kill -HUP the `run`',
       })),
 };
 
