@@ -21,6 +21,7 @@ import { enumLabels } from './preflight/checks/enum-labels.ts';
 import { failover } from './preflight/checks/failover.ts';
 import { firingTriggers } from './preflight/checks/firing-triggers.ts';
 import { foreignKeys } from './preflight/checks/foreign-keys.ts';
+import { initialCopy } from './preflight/checks/initial-copy.ts';
 import { installation } from './preflight/checks/installation.ts';
 import { largeObjects } from './preflight/checks/large-objects.ts';
 import { nativeSubscription } from './preflight/checks/native-subscription.ts';
@@ -98,6 +99,7 @@ export const checks: readonly Check[] = [
   slot,
   origin,
   unjoinedTables,
+  initialCopy,
   differences,
 ];
 

@@ -27,6 +27,8 @@ export interface DatabaseFacts {
   readonly subscriptions: readonly NativeSubscription[];
   /** Of the tables that a relgroup names and that can be published, by their label. */
   readonly tables: ReadonlyMap<string, TableFacts>;
+  /** Labels of those that hold rows, where initial_copy is once. */
+  readonly filled: ReadonlySet<string>;
   /** What else a relgroup names. */
   readonly otherRelations: readonly OtherRelation[];
   /** It holds some. */

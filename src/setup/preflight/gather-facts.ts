@@ -10,6 +10,7 @@ import type { PreflightFacts } from './facts.ts';
 import { readClock } from './read/read-clock.ts';
 import { readConnection } from './read/read-connection.ts';
 import { readEnums } from './read/read-enums.ts';
+import { readFilled } from './read/read-filled.ts';
 import { readLargeObjects } from './read/read-large-objects.ts';
 import { readOwnSchema, readOwnState } from './read/read-own-schema.ts';
 import { readPublications } from './read/read-publications.ts';
@@ -95,6 +96,7 @@ async function gatherDatabase(
     .map(({ relgroup }) => relgroup);
   const relations = await readRelations(session, relgroups);
   const schema = await readOwnSchema(session);
+  const tables = await readTables(session, relations.publishable);
   const facts: DatabaseFacts = {
     name,
     config: database,
@@ -107,7 +109,8 @@ async function gatherDatabase(
     state: await readOwnState(session, schema),
     publications: await readPublications(session, major),
     subscriptions: await readSubscriptions(session),
-    tables: await readTables(session, relations.publishable),
+    tables,
+    filled: await readFilled(session, config, [...tables.values()]),
     otherRelations: relations.others,
     largeObjects: await readLargeObjects(session),
     enums: await readEnums(session),

@@ -315,6 +315,39 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     expect(briefly(await preflight(config, only('publication')))).toEqual([]);
   });
 
+  test('rows on a target into which would be copied', async () => {
+    const parted = `create table parted (id int primary key) partition by range (id);
+      create table part partition of parted for values from (0) to (9)`;
+    const filled = `${table}; ${parted}; insert into t values (1, 'x'); insert into parted values (1)`;
+    const a = await create(major, filled);
+    const b = await create(major, `${filled}; create table empty (id int primary key)`);
+    await a.query('create table empty (id int primary key); insert into empty values (1)');
+    const configWith = (initialCopy: 'once' | 'if_empty', role: 'source' | 'target') =>
+      configOf({ a: { database: a, role: 'source' }, b: { database: b, role } }, { initialCopy });
+    const found = async (...args: Parameters<typeof configWith>) =>
+      (await preflight(configWith(...args), only('state')))
+        .filter(({ check }) => check === 'initial-copy')
+        .map(({ severity, message }) => `${severity}: ${message}`);
+    const refused = (pair: string, name: string) =>
+      `warning: ${pair}: public.${name} is not empty on ${pair.at(-1)}, so the initial copy will be refused`;
+    expect(await found('if_empty', 'target')).toEqual([]);
+    const oneWay = [refused('a:b', 'parted'), refused('a:b', 't')];
+    expect((await found('once', 'target')).sort()).toEqual(oneWay);
+    const ofBoth = [...oneWay, refused('b:a', 'parted'), refused('b:a', 't')];
+    expect((await found('once', 'source')).sort()).toEqual(ofBoth);
+    // Only one of two masters has rows: they are copied to the other.
+    await b.query('truncate t, parted');
+    expect(await found('once', 'source')).toEqual([]);
+
+    await b.query(`insert into t values (1, 'x'); insert into parted values (1)`);
+    await init(configWith('once', 'target'));
+    // One has joined, and one waits until it is empty, as it misses changes.
+    await b.query(`insert into replicator.tables
+      (source, table_schema, table_name, sync, copied_at, copied, lost) values
+      ('a', 'public', 't', 's', '0/1', true, false), ('a', 'public', 'parted', 's', '0/1', true, true)`);
+    expect(await found('once', 'target')).toEqual([]);
+  });
+
   test('a slot that is gone, and origins that nobody recorded', async () => {
     const a = await create(major, table);
     const b = await create(major, table);

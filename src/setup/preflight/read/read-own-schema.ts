@@ -35,7 +35,9 @@ export interface OwnContent {
   /** As a target: the origin's name, by source. */
   readonly origins: Readonly<Record<string, string>>;
   /** As a target: tables that have joined. */
-  readonly joined: readonly (TableName & { readonly source: string })[];
+  readonly joined: readonly (TableName & { readonly source: string; readonly copied: boolean })[];
+  /** As a target: tables that miss changes. */
+  readonly lost: readonly (TableName & { readonly source: string })[];
   /** Of tables that were compared. */
   readonly differences: readonly StoredDifference[];
 }
@@ -90,8 +92,12 @@ const contentQuery = `
               from replicator.slots),
     'origins', (select coalesce(json_object_agg(source, origin), '{}') from replicator.progress),
     'joined', (select coalesce(json_agg(json_build_object(
-                 'source', source, 'schema', table_schema, 'name', table_name)), '[]')
+                 'source', source, 'schema', table_schema, 'name', table_name,
+                 'copied', copied)), '[]')
                from replicator.tables where not lost),
+    'lost', (select coalesce(json_agg(json_build_object(
+               'source', source, 'schema', table_schema, 'name', table_name)), '[]')
+             from replicator.tables where lost),
     'differences', (
       select coalesce(json_agg(json_build_object(
         'other', other, 'schema', table_schema, 'name', table_name, 'onlyHere', only_here,

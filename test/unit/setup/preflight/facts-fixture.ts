@@ -84,6 +84,7 @@ export function database(name: string, changes: Changes<DatabaseFacts> = {}): Da
     publications: { own: undefined, ofAllTables: [] },
     subscriptions: [],
     tables: new Map(),
+    filled: new Set(),
     otherRelations: [],
     largeObjects: false,
     enums: new Map(),

@@ -7,6 +7,7 @@ import { standbyNames } from '../../../../src/setup/preflight/checks/synchronous
 import { version } from '../../../../src/setup/preflight/checks/version.ts';
 import { walLevel } from '../../../../src/setup/preflight/checks/wal-level.ts';
 import { writable } from '../../../../src/setup/preflight/checks/writable.ts';
+import type { OwnContent } from '../../../../src/setup/preflight/read/read-own-schema.ts';
 import type { ServerState } from '../../../../src/setup/preflight/read/read-server.ts';
 import { bothWays, database, factsOf, oneWay, sync, table, tables, told } from './facts-fixture.ts';
 
@@ -224,14 +225,14 @@ describe('capacity', () => {
 
   test('counts one more for a copy that is still to be made', () => {
     const server = { ...full, slot };
-    const found = (joined: readonly { source: string; schema: string; name: string }[]) => {
-      const content = { slots: {}, origins: {}, joined, differences: [] };
+    const found = (joined: OwnContent['joined']) => {
+      const content = { slots: {}, origins: {}, joined, lost: [], differences: [] };
       const state = { version: 1, database: 'b', systemIdentifier: '', databaseOid: '', content };
       const a = database('a', { server, tables: tables(table('t')) });
       const syncs = [sync({ a: 'source', b: 'target' }, { initialCopy: 'once' })];
       return capacity.find(factsOf([a, { ...database('b'), state }], { syncs })).length;
     };
     expect(found([])).toBe(1);
-    expect(found([{ source: 'a', schema: 'public', name: 't' }])).toBe(0);
+    expect(found([{ source: 'a', schema: 'public', name: 't', copied: true }])).toBe(0);
   });
 });
