@@ -16,6 +16,10 @@ import {
 
 const usualPaths = ['replicator.yaml', '/etc/replicator/replicator.yaml'];
 
+const howToWrite = 'what to write into it: docs/reference/configuration.md';
+const missing = (namedBy: string) =>
+  `correct ${namedBy}, a relative path begins where the command runs; ${howToWrite}`;
+
 export interface LoadOptions {
   /** From the command line; goes before REPLICATOR_CONFIG and the usual places. */
   readonly path?: string | undefined;
@@ -25,26 +29,34 @@ export interface LoadOptions {
 /** Throws ConfigError, with every problem of the file. */
 export async function loadConfig({ path, env = process.env }: LoadOptions = {}): Promise<Config> {
   const named = path || env['REPLICATOR_CONFIG'];
-  const { file, text, mode } = await readFirst(named ? [named] : usualPaths);
+  const hint = path ? missing('--config') : missing('REPLICATOR_CONFIG');
+  const { file, text, mode } = await readFirst(named ? [named] : usualPaths, hint);
   const config = parseConfig(text, { file, env, isPublic: isReadableByAll(mode) });
   return { ...config, warnings: [...config.warnings, ...(await pgpassWarnings(config))] };
 }
 
 /** The first file that exists; one that exists and cannot be read is not passed over. */
-async function readFirst(paths: readonly string[]): Promise<TextFile & { file: string }> {
+async function readFirst(
+  paths: readonly string[],
+  hint: string,
+): Promise<TextFile & { file: string }> {
   for (const file of paths) {
     try {
       return { file, ...(await readTextFile(file)) };
     } catch (cause) {
       const isNamed = paths.length === 1;
       if (isNamed || !isMissingFile(cause)) {
-        throw new ConfigError([`${file}: ${whyUnreadable(cause)}`], { cause });
+        const options = isMissingFile(cause) ? { cause, hint } : { cause };
+        throw new ConfigError([`${file}: ${whyUnreadable(cause)}`], options);
       }
     }
   }
-  throw new ConfigError([
-    `no configuration file: neither ${paths.join(' nor ')} is there; name it with --config or REPLICATOR_CONFIG`,
-  ]);
+  throw new ConfigError(
+    [
+      `no configuration file: neither ${paths.join(' nor ')} is there; name it with --config or REPLICATOR_CONFIG`,
+    ],
+    { hint: howToWrite },
+  );
 }
 
 /** Passwords in such a file are not used, as with psql; without a warning nobody finds out why. */

@@ -86,21 +86,25 @@ writeFileSync(join(folder, 'empty.yaml'), '');
 symlinkSync('loop.yaml', join(folder, 'loop.yaml'));
 writeFileSync(join(folder, 'latin1.yaml'), Buffer.from('# caf\xe9', 'latin1'));
 
-test.each([
-  ['missing.yaml', 'missing.yaml: no such file'],
-  ['replicator.yaml/x', 'replicator.yaml/x: no such file'],
+const howToWrite = 'what to write into it: docs/reference/configuration.md';
+const missing = (namedBy: string) =>
+  `correct ${namedBy}, a relative path begins where the command runs; ${howToWrite}`;
+
+test.each<[string, string, string?]>([
+  ['missing.yaml', 'missing.yaml: no such file', missing('--config')],
+  ['replicator.yaml/x', 'replicator.yaml/x: no such file', missing('--config')],
   ['.', '.: is a directory, not a file'],
   ['loop.yaml', 'loop.yaml: too many symbolic links'],
   ['empty.yaml', 'empty.yaml: is empty'],
   ['latin1.yaml', 'latin1.yaml: is not UTF-8 text'],
-])('-c %s', async (path, line) => {
-  expect(await refused(['run', '-c', path], { cwd: folder })).toEqual(badFile(line));
+])('-c %s', async (path, line, hint) => {
+  expect(await refused(['run', '-c', path], { cwd: folder })).toEqual(badFile(line, hint));
 });
 
 test('a file that REPLICATOR_CONFIG names', async () => {
   const env = { REPLICATOR_CONFIG: 'missing.yaml' };
   expect(await refused(['status'], { cwd: folder, env })).toEqual(
-    badFile('missing.yaml: no such file'),
+    badFile('missing.yaml: no such file', missing('REPLICATOR_CONFIG')),
   );
 });
 
@@ -108,12 +112,13 @@ test('no file anywhere', async () => {
   expect(await refused(['run'], { cwd: empty })).toEqual(
     badFile(
       'no configuration file: neither replicator.yaml nor /etc/replicator/replicator.yaml is there; name it with --config or REPLICATOR_CONFIG',
+      howToWrite,
     ),
   );
 });
 
-function badFile(line: string): Told {
-  const stderr = [`replicator: ${line}`, '  CONFIGURATION: correct the configuration file'];
+function badFile(line: string, hint = 'correct the configuration file'): Told {
+  const stderr = [`replicator: ${line}`, `  CONFIGURATION: ${hint}`];
   return { code: 78, stdout: [], stderr };
 }
 
