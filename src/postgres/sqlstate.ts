@@ -97,7 +97,7 @@ export function fromPostgres(error: unknown, where: string): ReplicatorError {
     const code = codeFor(error, sqlstate);
     const isSafe = speaksForItself(error, sqlstate);
     const said = isSafe ? error.message : describe(error);
-    const hint = remedy(error, sqlstate) ?? hintBySqlstate[sqlstate];
+    const hint = remedy(error, sqlstate) ?? unhashable(error) ?? hintBySqlstate[sqlstate];
     return new ReplicatorError(code, `${where}: ${said} (SQLSTATE ${sqlstate})`, {
       cause: isSafe ? error : undefined,
       sqlstate,
@@ -146,6 +146,16 @@ function describe(error: Error): string {
   return parts.length === 0
     ? 'refused, the log of the server says why'
     : `a row was refused by ${parts.join(', ')}`;
+}
+
+/**
+ * Only we hash what a unique index is over (key-hash.ts), where several sources write to the table. The server names
+ * the type, in any locale by such a routine, but not the index.
+ */
+function unhashable(error: Error): string | undefined {
+  const { routine } = error as { routine?: string };
+  if (!/^hash_\w+_extended$/.test(routine ?? '') || isOfUsersFunction(error)) return undefined;
+  return 'with several sources no unique index may be over such a type: `replicator check` names the index; drop it, or write to the table on one database only';
 }
 
 /** A column that must not be null and got no value: mostly it is one that the source has no more. */

@@ -17,6 +17,7 @@ import {
 import { killReplicators, startReplicator } from '../support/replicator-process.ts';
 import { runCli } from '../support/run-cli.ts';
 import { newest, oldest, sharedServer } from '../support/servers-for-tests.ts';
+import { source, writeSyncFile } from '../support/sync-file.ts';
 import { initialize, initializeFile } from '../support/synced-databases.ts';
 
 interface Drift {
@@ -407,3 +408,34 @@ test('a value that is too large stops those alone that want its table', async ()
   await stopCleanly(replicator);
   await tearDown(config);
 }, 120_000);
+
+test('a unique index that several sources cannot follow, added later, is told as check tells it', async () => {
+  const server = await sharedServer(newest);
+  const a = await createDatabase(server, 'drift unhashable a');
+  const b = await createDatabase(server, 'drift unhashable b');
+  databases.push(a, b);
+  for (const master of [a, b]) await master.query('create table t (id int primary key, u money[])');
+  const config = await initializeFile(writeSyncFile({ a: source(a), b: source(b) }));
+  const replicator = startReplicator(config);
+  await untilStreaming(replicator, ['a:b', 'b:a']);
+  for (const master of [a, b]) await master.query('create unique index later on t (u)');
+  const from = replicator.logs.length;
+  replicator.signal('SIGHUP');
+  await untilStreaming(replicator, ['a:b', 'b:a'], { from });
+  await a.query(`insert into t values (1, '{1,2}')`);
+  const line = await replicator.waitForLog(
+    (each) => each['subscription'] === 'a:b' && each['code'] === 'SCHEMA_DRIFT',
+  );
+  expect(line).toMatchObject({
+    msg: expect.stringContaining('could not identify an extended hash function for type money'),
+    hint: 'with several sources no unique index may be over such a type: `replicator check` names the index; drop it, or write to the table on one database only',
+  });
+  const { stdout } = await runCli(['check', '--category', 'schema', '-c', config]);
+  expect(stdout).toContain('column u of later is of a type without a hash');
+  for (const master of [a, b]) await master.query('drop index later');
+  await runCli(['resume', 'app', '-c', config]);
+  await waitForAll(config);
+  expect(await rowsOf(b, 't')).toEqual(await rowsOf(a, 't'));
+  await stopCleanly(replicator);
+  await tearDown(config);
+});
