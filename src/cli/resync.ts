@@ -10,21 +10,23 @@ import { subscriptionName } from '../postgres/object-names.ts';
 import type { Session } from '../postgres/session.ts';
 import { connectAll } from '../setup/open-sessions.ts';
 import { sessionOf } from '../setup/setup-step.ts';
-import { askToResync } from '../subscription/record-wish.ts';
+import { askToResync, cancelResync } from '../subscription/record-wish.ts';
 import type { Command } from './command.ts';
 import { meantSubscriptions } from './meant-subscriptions.ts';
-import { print, printData } from './output.ts';
+import { type OutputFormat, print, printData, printError } from './output.ts';
 
 export const resync: Command = {
   name: 'resync',
   positionals: ['what'],
   describe: 'fill the target anew where changes are lost; its tables must be emptied',
+  options: { cancel: { type: 'boolean', describe: 'take it back, as long as it has not begun' } },
   async handler({ flags, loadConfig, format }) {
     const config = await loadConfig();
     const meant = meantSubscriptions(config, flags['what'], 'resync');
     const sources = [...new Set(meant.map(({ source }) => source))];
     await using sessions = await connectAll(config, sources);
     const sourceOf = ({ source }: SubscriptionConfig) => sessionOf(sessions.byName, source);
+    if (flags['cancel'] === true) return await takeBack(meant, sourceOf, format);
     for (const each of meant) await refuseContested(config, each, sourceOf(each));
     for (const each of meant) await askToResync(sourceOf(each), each.target);
     const names = meant.map(subscriptionName);
@@ -37,6 +39,22 @@ export const resync: Command = {
     return 0;
   },
 };
+
+async function takeBack(
+  meant: readonly SubscriptionConfig[],
+  sourceOf: (subscription: SubscriptionConfig) => Session,
+  format: OutputFormat,
+): Promise<number> {
+  const cancelled: string[] = [];
+  for (const each of meant)
+    if (await cancelResync(sourceOf(each), each.target)) cancelled.push(subscriptionName(each));
+  if (format !== 'table') printData(format, { cancelled });
+  else for (const name of cancelled) print(`${name}: does not begin anew`);
+  const others = meant.map(subscriptionName).filter((name) => !cancelled.includes(name));
+  if (others.length > 0)
+    printError(`replicator: ${others.join(', ')}: no resync was asked for, or it has begun`);
+  return others.length > 0 ? 1 : 0;
+}
 
 /**
  * To empty a table that another database writes to as well would lose that one's rows here, or carry

@@ -116,7 +116,10 @@ export async function replaceCopy(owner: OwnerSession, target: string): Promise<
   return await makeCopy(owner, target);
 }
 
-/** The target stands at its new place: neither the wish for that nor the loss before is left. */
+/**
+ * The target stands at its new place: neither the wish for that nor the loss before is left, also where a person
+ * took the wish back too late.
+ */
 export async function recordResynced(
   session: Session,
   target: string,
@@ -124,7 +127,7 @@ export async function recordResynced(
 ): Promise<void> {
   await session.query(
     `update replicator.subscriptions set given_up_at = null, resync_wished_at = null
-     where target = $1 and resync_wished_at = $2::timestamptz`,
+     where target = $1 and coalesce(resync_wished_at, $2::timestamptz) = $2::timestamptz`,
     [target, wishedAt],
   );
 }

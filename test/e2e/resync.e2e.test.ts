@@ -162,6 +162,33 @@ test.each(majors)('%i: the slot was dropped', async (major) => {
   await stopCleanly(replicator);
 });
 
+test.each(majors)('%i: what was asked for is taken back before it has begun', async (major) => {
+  await setUp(major);
+  const cancel = (what: string) => runCli(['resync', '--cancel', what, '-c', config]);
+  expect(await cancel('a:b')).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: 'replicator: a:b: no resync was asked for, or it has begun\n',
+  });
+  await resync('a:b');
+  await untilTold('COPY_REFUSED', 'a:b');
+  await insert(11, 20);
+  // Of a sync it is those for which it was asked.
+  expect(await cancel('app')).toMatchObject({
+    code: 1,
+    stdout: 'a:b: does not begin anew\n',
+    stderr: 'replicator: a:c: no resync was asked for, or it has begun\n',
+  });
+  await untilAllEqual(b, c);
+  await eventually(async () => expect((await status()).healthy).toBe(true), { timeoutMs: 20_000 });
+  // Nor does it once they are empty.
+  await empty(b);
+  await insert(21, 21);
+  await untilAllEqual(c);
+  await eventually(async () => expect(await rowsOf(b, '"T 1"')).toEqual(['(21,"row 21")']));
+  await stopCleanly(replicator);
+});
+
 test.each<{ what: string; code: string; harm: () => Promise<unknown> }>([
   {
     what: 'the slot was made anew by hand',
