@@ -96,6 +96,8 @@ export const schemaStatements: readonly string[] = [
   sync text not null,
   copied_at pg_lsn not null,
   copied boolean not null,
+  -- Up to where a copy, with what came along, can hold changes of the source; null without one.
+  reached_lsn pg_lsn,
   joined_at timestamptz not null default now(),
   -- Which tables they are, whatever their names; null until the first stream after they joined.
   source_oid oid,

@@ -4,7 +4,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { ReplicatorError } from '../model/errors.ts';
-import { formatLsn, type Lsn, parseLsn, zeroLsn } from '../model/lsn.ts';
+import { formatLsn, type Lsn, maxLsn, parseLsn, zeroLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { type CatalogTable, describeTables } from '../postgres/catalog.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../postgres/identifiers.ts';
@@ -30,14 +30,16 @@ export interface Feed {
 /** In an INSERT of a table's record; one that is lost makes way. */
 export const unlessJoined = `on conflict (source, table_schema, table_name) do update
   set sync = excluded.sync, copied_at = excluded.copied_at, copied = excluded.copied,
-      joined_at = now(), source_oid = null, membership = null, target_oid = null, lost = false,
-      resync = false
+      reached_lsn = excluded.reached_lsn, joined_at = now(), source_oid = null, membership = null,
+      target_oid = null, lost = false, resync = false
   where tables.lost`;
 
 export interface CopyOptions extends CopyVersionsOptions {
   readonly snapshot: ExportedSnapshot;
   /** The copied database first, then the others that bring the table to the target. */
   readonly feeds: readonly Feed[];
+  /** How much of each source the copied database had when the snapshot, and what was remembered, was taken. */
+  readonly reached: ReadonlyMap<string, Lsn>;
   readonly onProgress: (progress: CopyProgress) => void;
 }
 
@@ -141,15 +143,19 @@ function hasLess({ database: from }: Session, { database: to }: Session, other: 
 async function recordCopied(
   table: TableName,
   positions: ReadonlyMap<string, Lsn>,
-  { target, feeds }: CopyOptions,
+  { source, target, snapshot, feeds, reached }: CopyOptions,
 ): Promise<void> {
   for (const feed of feeds) {
     const copiedAt = positions.get(feed.source);
     if (copiedAt === undefined) continue;
+    const isCopied = feed.source === source.database.name;
+    const least = isCopied ? snapshot.consistentLsn : copiedAt;
+    const reachedLsn = maxLsn(least, reached.get(feed.source) ?? zeroLsn);
     await target.query(
-      `insert into replicator.tables (source, table_schema, table_name, sync, copied_at, copied)
-       values ($1, $2, $3, $4, $5, true) ${unlessJoined}`,
-      [feed.source, table.schema, table.name, feed.sync, formatLsn(copiedAt)],
+      `insert into replicator.tables
+         (source, table_schema, table_name, sync, copied_at, copied, reached_lsn)
+       values ($1, $2, $3, $4, $5, true, $6) ${unlessJoined}`,
+      [feed.source, table.schema, table.name, feed.sync, ...[copiedAt, reachedLsn].map(formatLsn)],
     );
   }
 }

@@ -10,6 +10,7 @@ import { type TableName, tableLabel } from '../model/relation.ts';
 import { listTables } from '../postgres/catalog.ts';
 import { publicationName } from '../postgres/object-names.ts';
 import { publishedTables } from '../postgres/publication.ts';
+import { reachedLsns } from '../postgres/reached-lsns.ts';
 import type { Session } from '../postgres/session.ts';
 import { addToPublication } from './add-to-publication.ts';
 import { copyMemory, untilRemembered } from './copy-memory.ts';
@@ -140,11 +141,12 @@ async function copyAll(tables: readonly TableOptions[], options: JoinOptions): P
     log.warn({ subscription: nameOf(options) }, why),
   );
   await copyOwnMemory(contested, options);
+  const reached = await reachedLsns(source);
   for (const found of tables) {
     const { table } = found;
     const feeds = feedsOf(found, options);
     const contenders = contested.includes(found) ? contendersAt(config, subscription.target) : [];
-    await copyTable(table, { source, target, snapshot, feeds, contenders, onProgress });
+    await copyTable(table, { source, target, snapshot, feeds, reached, contenders, onProgress });
     log.info(
       {
         subscription: nameOf(options),

@@ -1,9 +1,10 @@
 // After a promotion of a source, or its recovery to a point in time: is all that came from it before
 // still on it? Only then do its positions, and ours, mean the same.
 import { ReplicatorError } from '../../model/errors.ts';
-import { formatLsn, parseLsn } from '../../model/lsn.ts';
+import { formatLsn, zeroLsn } from '../../model/lsn.ts';
 import { tableLabel } from '../../model/relation.ts';
 import type { Lineage } from '../../model/timeline.ts';
+import { reachedLsns } from '../../postgres/reached-lsns.ts';
 import type { Session } from '../../postgres/session.ts';
 
 /** Throws GAP, with the tables to be copied anew, when something is here that the source has not. */
@@ -15,7 +16,7 @@ export async function verifyLineage(
 ): Promise<void> {
   const { name } = session.database;
   const left = await lineage.leftAt(earlier);
-  const reached = await reachedLsn(session, source);
+  const reached = (await reachedLsns(session)).get(source) ?? zeroLsn;
   if (left !== undefined && reached <= left) return;
   const what =
     left === undefined
@@ -24,17 +25,6 @@ export async function verifyLineage(
   throw new ReplicatorError('GAP', `${source}:${name}: ${what}`, {
     hint: `\`replicator resync ${source}:${name}\` for ${(await joinedTables(session, source)).join(', ')}`,
   });
-}
-
-/** The greatest position of which something is here, in the stream's changes or in a copy. */
-async function reachedLsn(session: Session, source: string): Promise<bigint> {
-  const { lsn } = await session.one<{ lsn: string }>(
-    `select greatest(p.lsn, (select max(t.copied_at) from replicator.tables t
-                             where t.source = p.source))::text as lsn
-     from replicator.progress p where p.source = $1`,
-    [source],
-  );
-  return parseLsn(lsn);
 }
 
 /** Labels of the tables that would have to be copied anew. */

@@ -54,6 +54,7 @@ async function copyToC(): Promise<void> {
     source,
     target,
     snapshot,
+    reached: new Map(),
     feeds: ['a', 'b'].map((name) => ({ source: name, sync: 's' })),
     contenders: ['a', 'b', 'c'],
     onProgress: () => {},

@@ -65,6 +65,7 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
         source,
         target,
         snapshot,
+        reached: new Map(),
         feeds: ['a', 'c'].map((name) => ({ source: name, sync: 's' })),
         contenders: ['a', 'c', 'b'],
         onProgress: () => {},
