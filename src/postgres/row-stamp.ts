@@ -15,6 +15,6 @@ export function rowStamp(relation: string): string {
     `coalesce(nullif(pg_catalog.pg_xact_commit_timestamp(t.xmin), '${copyStamp}'), ` +
     '(select m.stamp from replicator.manifests m where m.xid = t.xmin::text::bigint ' +
     // Only those of a copy tell who wrote each row.
-    `and m.relation = ${relation} and m.ranks is not null))`
+    `and m.relation = ${relation} and m.copied))`
   );
 }

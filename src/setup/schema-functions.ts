@@ -79,15 +79,22 @@ language plpgsql stable set search_path = '' as $body$
 declare
   place integer;
   entry replicator.manifests;
+  kept replicator.copied_versions;
 begin
   commit_time := coalesce(pg_catalog.pg_xact_commit_timestamp(writer), '-infinity');
   rank := replicator.rank_of(writer);
   select * into entry from replicator.manifests m
   where m.xid = writer::text::bigint and m.relation = version_of.relation;
+  if entry.copied then
+    select * into kept from replicator.copied_versions v
+    where (v.xid, v.relation, v.key_hash) = (entry.xid, entry.relation, version_of.key_hash);
+    commit_time := coalesce(kept.commit_time, commit_time);
+    rank := coalesce(kept.rank, rank);
+    return;
+  end if;
   place := pg_catalog.array_position(entry.key_hashes, key_hash);
   if place is not null then
     commit_time := entry.commit_times[place];
-    rank := coalesce(entry.ranks[place], rank);
   end if;
 end $body$`,
 
@@ -127,7 +134,16 @@ begin
   into horizon from replicator.progress p where p.source = any (sources);
   delete from replicator.tombstones t where t.commit_time < horizon;
   delete from replicator.claims c where c.commit_time < horizon;
-  delete from replicator.manifests m where m.stamp < horizon;
+  -- Some at a time, as all who apply here wait meanwhile. Their rows count as older than everything from then on.
+  delete from replicator.copied_versions v using (
+    select c.xid, c.relation, c.key_hash
+    from replicator.manifests m join replicator.copied_versions c using (xid, relation)
+    where m.copied and m.stamp < horizon limit 50000) c
+  where (v.xid, v.relation, v.key_hash) = (c.xid, c.relation, c.key_hash);
+  delete from replicator.manifests m
+  where m.stamp < horizon and (not m.copied or (
+    select true from replicator.copied_versions v
+    where (v.xid, v.relation) = (m.xid, m.relation) limit 1) is null);
 end $body$`,
 
   // A table must be as it was described. It is not immutable, but what it looks at changes only together with the

@@ -150,11 +150,22 @@ export const schemaStatements: readonly string[] = [
   stamp timestamptz not null,
   key_hashes bigint[] not null default '{}',
   commit_times timestamptz[] not null default '{}',
-  ranks integer[],
+  -- By a copy of the table: what the stamp does not tell is in copied_versions.
+  copied boolean not null default false,
   primary key (xid, relation))`,
   // To try to compress hashes took longer than all else about them.
   `alter table replicator.manifests
   alter key_hashes set storage external, alter commit_times set storage external`,
+
+  // The versions of rows that a copy wrote. One by one, as there can be as many as the table has, and each
+  // look at one of them would read the arrays of all.
+  `create table replicator.copied_versions (
+  xid bigint not null,
+  relation oid not null,
+  key_hash bigint not null,
+  commit_time timestamptz not null,
+  rank integer not null,
+  primary key (xid, relation, key_hash))`,
 
   // This database as a target: what was decided here between changes of several sources. With the
   // resolution error nothing was yet: a person is to say whose row stays.

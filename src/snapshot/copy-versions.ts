@@ -43,16 +43,18 @@ export async function copyVersions(
     const rows = await source.query(`fetch ${rowsPerStatement} from versions`);
     if (rows.length === 0) break;
     await target.query(
-      `insert into replicator.manifests as m
-         (xid, relation, rank, stamp, key_hashes, commit_times, ranks)
-       select ${ownXid}, $1::regclass::oid,
-              (select rank from replicator.ranks where database = $2), max(u.commit_time),
-              array_agg(${givenKeyHash(key)}), array_agg(u.commit_time), array_agg(u.rank)
-       from unnest($3::timestamptz[], $4::integer[], ${key.map((_, i) => `$${i + 5}::text[]`).join(', ')})
-         as u(commit_time, rank, ${key.map((_, i) => `k${i}`).join(', ')})
-       on conflict (xid, relation) do update set
-         stamp = greatest(m.stamp, excluded.stamp), key_hashes = m.key_hashes || excluded.key_hashes,
-         commit_times = m.commit_times || excluded.commit_times, ranks = m.ranks || excluded.ranks`,
+      `with given as (
+         select ${ownXid} as xid, $1::regclass::oid as relation, ${givenKeyHash(key)} as key_hash,
+                u.commit_time, u.rank
+         from unnest($3::timestamptz[], $4::integer[], ${key.map((_, i) => `$${i + 5}::text[]`).join(', ')})
+           as u(commit_time, rank, ${key.map((_, i) => `k${i}`).join(', ')})),
+       kept as (
+         insert into replicator.copied_versions (xid, relation, key_hash, commit_time, rank)
+         select * from given on conflict do nothing)
+       insert into replicator.manifests as m (xid, relation, rank, stamp, copied)
+       select xid, relation, (select rank from replicator.ranks where database = $2), max(commit_time), true
+       from given group by xid, relation
+       on conflict (xid, relation) do update set stamp = greatest(m.stamp, excluded.stamp)`,
       [
         quoteTable(table),
         source.database.name,

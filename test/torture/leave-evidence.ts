@@ -18,7 +18,14 @@ async function contents(master: Master, tables: readonly string[]): Promise<stri
       "'stamp', pg_xact_commit_timestamp(t.xmin), 'rank', replicator.rank_of(t.xmin), " +
       `'row', to_jsonb(t)) from public.${table} t`,
   );
-  const remembered = ['tombstones', 'claims', 'manifests', 'conflicts', 'progress'].map(
+  const remembered = [
+    'tombstones',
+    'claims',
+    'manifests',
+    'copied_versions',
+    'conflicts',
+    'progress',
+  ].map(
     (table) =>
       `select jsonb_build_object('table', 'replicator.${table}', 'row', to_jsonb(t)) from replicator.${table} t`,
   );

@@ -92,6 +92,21 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     expect(await databases.get('b')?.query(exact)).toEqual(await a.query(exact));
   });
 
+  test('a version is found without reading those of all other rows', async () => {
+    await databases.get('a')?.query('insert into t select generate_series(1, 20000)');
+    await progress('a', 'c', 'now()');
+    await progress('b', 'b', 'now()');
+    await copy();
+    const looks = `from t, lateral replicator.version_of(t.xmin, 't'::regclass, ${hashOfId}) v
+      where id <= 100 and v.commit_time > '2001-01-01'`;
+    const b = databases.get('b') as TestDatabase;
+    expect(await b.query(`select count(*) ${looks}`)).toEqual([{ count: '100' }]);
+    const [explained] = await b.query(`explain (analyze, buffers, format json) select ${looks}`);
+    const [{ Plan: plan }] = JSON.parse(explained?.['QUERY PLAN'] ?? '');
+    const blocks = plan['Shared Hit Blocks'] + plan['Shared Read Blocks'];
+    expect(blocks / 100).toBeLessThan(30);
+  });
+
   test('after all that could come was seen, rows are older than everything', async () => {
     await databases.get('a')?.query('insert into t values (1)');
     await progress('a', 'c', "now() + interval '1 h'");

@@ -39,6 +39,19 @@ test('the source that was seen least far decides, and a manifest goes by its sta
   expect(await left()).toEqual([{ tombstones: '1', manifests: '1' }]);
 });
 
+test('with the manifest of a copy go the versions of its rows', async () => {
+  await database.query(`update replicator.manifests set copied = true;
+    insert into replicator.copied_versions values
+      (1, 1, 1, '2026-01-01 11:00', 1), (1, 1, 2, '2026-01-01 12:00', 1), (2, 1, 1, '2026-01-01 11:00', 1)`);
+  await seen('a', '2026-01-01 15:00');
+  await seen('b', '2026-01-01 12:20');
+  await forget();
+  expect(await left()).toEqual([{ tombstones: '1', manifests: '1' }]);
+  expect(await database.query('select xid from replicator.copied_versions')).toEqual([
+    { xid: '2' },
+  ]);
+});
+
 test.each([
   ['was never seen', () => seen('b', null)],
   ['has no progress', async () => {}],

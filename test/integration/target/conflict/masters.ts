@@ -133,7 +133,7 @@ export class Masters {
   async empty(table: string): Promise<void> {
     for (const { client, stream } of this.masters) {
       await client.query(`truncate ${table}, replicator.tombstones, replicator.claims,
-        replicator.manifests, replicator.conflicts`);
+        replicator.manifests, replicator.copied_versions, replicator.conflicts`);
       stream.length = 0;
     }
     for (const route of this.routes) route.delivered = 0;
