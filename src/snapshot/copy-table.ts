@@ -9,6 +9,7 @@ import { type TableName, tableLabel } from '../model/relation.ts';
 import { type CatalogTable, describeTables } from '../postgres/catalog.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../postgres/identifiers.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
+import { serverFacts } from '../postgres/server-facts.ts';
 import type { Session } from '../postgres/session.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
 import { copyMemory } from './copy-memory.ts';
@@ -103,33 +104,71 @@ async function generatedColumns(target: Session, table: TableName): Promise<Read
  * applied to the copied database by then: its progress there, read in that same snapshot. What that has not yet read
  * of its own changes, it has not yet settled with what it met: these count once more on the target, where the versions
  * that were copied say what is left of them. Throws SERVER_BUSY when the target has passed by more, which would not be
- * sent again.
+ * sent again, or when it is on another timeline, where positions say something else.
  */
-async function readPositions(options: CopyOptions): Promise<ReadonlyMap<string, Lsn>> {
+async function readPositions(options: CopyOptions): Promise<ReadonlyMap<string, Position>> {
   const { source, target, snapshot, feeds, contenders } = options;
   const { name: copied } = source.database;
   const others = feeds.map((feed) => feed.source).filter((name) => name !== copied);
-  const positions = new Map([[copied, snapshot.consistentLsn]]);
+  const { timeline } = await serverFacts(source);
+  const positions = new Map<string, Position>([
+    [copied, { lsn: snapshot.consistentLsn, timeline }],
+  ]);
   const met = contenders.length > 0 ? [...others, copied] : others;
   const passed = await readProgress(target, met);
-  for (const [name, lsn] of await readProgress(source, met)) {
+  for (const [name, { lsn, timeline: known }] of await readProgress(source, met)) {
     if (name === copied && lsn >= snapshot.consistentLsn) continue;
-    if (lsn < (passed.get(name) ?? zeroLsn)) throw hasLess(source, target, name);
-    positions.set(name, lsn);
+    if (lsn < (passed.get(name)?.lsn ?? zeroLsn)) throw hasLess(source, target, name);
+    // Its own ones were on its disk, so they are on the timeline that it came to as well.
+    positions.set(name, { lsn, timeline: name === copied ? timeline : known });
   }
+  await expectSameTimelines(positions, options);
   return positions;
+}
+
+interface Position {
+  readonly lsn: Lsn;
+  /** Of the source; undefined where it is not known. */
+  readonly timeline: bigint | undefined;
 }
 
 /** By source: what is applied here. */
 export async function readProgress(
   session: Session,
   sources: readonly string[],
-): Promise<ReadonlyMap<string, Lsn>> {
-  const rows = await session.query<{ source: string; lsn: string }>(
-    'select source, lsn::text as lsn from replicator.progress where source = any ($1)',
+): Promise<ReadonlyMap<string, Position>> {
+  const rows = await session.query<{ source: string; lsn: string; timeline: string | null }>(
+    `select source, lsn::text as lsn, timeline::text as timeline
+     from replicator.progress where source = any ($1)`,
     [sources],
   );
-  return new Map(rows.map(({ source, lsn }) => [source, parseLsn(lsn)]));
+  return new Map(
+    rows.map(({ source, lsn, timeline }) => [
+      source,
+      { lsn: parseLsn(lsn), timeline: timeline === null ? undefined : BigInt(timeline) },
+    ]),
+  );
+}
+
+/** The copied database and the target have followed each source equally far through its promotions. */
+async function expectSameTimelines(
+  positions: ReadonlyMap<string, Position>,
+  { source, target }: CopyOptions,
+): Promise<void> {
+  const there = await readProgress(target, [...positions.keys()]);
+  for (const [name, { timeline }] of positions) {
+    const other = there.get(name)?.timeline;
+    if (timeline === undefined || other === undefined || timeline === other) continue;
+    const { name: from } = source.database;
+    const { name: to } = target.database;
+    throw new ReplicatorError(
+      'SERVER_BUSY',
+      `${from}:${to}: ${from} is on timeline ${timeline} of ${name}, and ${to} on ${other}`,
+      {
+        hint: `goes on by itself once both are on the same; are ${name}:${from} and ${name}:${to} at work?`,
+      },
+    );
+  }
 }
 
 function hasLess({ database: from }: Session, { database: to }: Session, other: string): Error {
@@ -142,11 +181,12 @@ function hasLess({ database: from }: Session, { database: to }: Session, other: 
 
 async function recordCopied(
   table: TableName,
-  positions: ReadonlyMap<string, Lsn>,
-  { source, target, snapshot, feeds, reached }: CopyOptions,
+  positions: ReadonlyMap<string, Position>,
+  options: CopyOptions,
 ): Promise<void> {
+  const { source, target, snapshot, feeds, reached } = options;
   for (const feed of feeds) {
-    const copiedAt = positions.get(feed.source);
+    const copiedAt = positions.get(feed.source)?.lsn;
     if (copiedAt === undefined) continue;
     const isCopied = feed.source === source.database.name;
     const least = isCopied ? snapshot.consistentLsn : copiedAt;
@@ -158,6 +198,8 @@ async function recordCopied(
       [feed.source, table.schema, table.name, feed.sync, ...[copiedAt, reachedLsn].map(formatLsn)],
     );
   }
+  // Rows may take hours. Who claims another timeline now waits for these records, and judges by them.
+  await expectSameTimelines(positions, options);
 }
 
 /** Rows of tables that inherit from it are not its own; those of partitions are. */

@@ -82,8 +82,8 @@ export async function untilNotBehind(
 ): Promise<void> {
   const has = await readProgress(from, others);
   const passed = await readProgress(to, others);
-  for (const [name, lsn] of has) {
-    const reached = passed.get(name);
+  for (const [name, { lsn }] of has) {
+    const reached = passed.get(name)?.lsn;
     // It would begin where the other's slot is by then, which may be behind what is copied.
     if (reached === undefined) throw notSetUpYet(from, to, name);
     const database = config.databases.get(name);

@@ -56,7 +56,14 @@ export async function claimProgress(session: Session, claim: Claim): Promise<voi
     }
     if (pid !== null && start !== null) await endBackend(session, { pid, start });
     const values = [source, epoch, pid, start, lsn, lineage.timeline, lineage.owners.get(epoch)];
-    const claimed = await session.query(claimQuery, values);
+    const claimed = await session.transaction(async () => {
+      if (isAncestor) {
+        // A copy of another database may be about to commit what that has of this source.
+        await session.query('lock table replicator.tables in share mode');
+        await verifyLineage(session, source, lineage, BigInt(timeline));
+      }
+      return await session.query(claimQuery, values);
+    });
     if (claimed.length === 1) return;
   }
   throw new ReplicatorError(

@@ -11,6 +11,7 @@ import { exportSnapshot } from '../../../src/snapshot/exported-snapshot.ts';
 import { claimProgress } from '../../../src/target/progress/claim.ts';
 import { createDatabase, type TestDatabase } from '../../support/database.ts';
 import { databaseConfig } from '../../support/database-config.ts';
+import { holdLock, untilWaitingForLock } from '../../support/hold-lock.ts';
 import { majors, sharedServer } from '../../support/servers-for-tests.ts';
 
 const origins = ['a', 'b'].map((source) => originName(source, 'c'));
@@ -104,5 +105,36 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     await copyToC();
     await expect(promoted('b', 0xffn)).rejects.toMatchObject({ code: 'GAP' });
     await promoted('b', 0x100n);
+  });
+
+  test.each(['a', 'b'])('of %s, which only one of both has followed yet', async (source) => {
+    await promoted(source, 0x60n);
+    await expect(copyToC()).rejects.toMatchObject({ code: 'SERVER_BUSY' });
+    expect(await on('c').query('select from t')).toEqual([]);
+  });
+
+  test('of another one, which the target follows while it is filled', async () => {
+    // Without an id yet: the snapshot waits for transactions that have one.
+    const claim = await holdLock(on('c'), 'lock table replicator.tables in share mode');
+    const copy = expect(copyToC()).rejects.toMatchObject({ code: 'SERVER_BUSY' });
+    await untilWaitingForLock(on('c'));
+    await on('c').query(`update replicator.progress set timeline = 2 where source = 'b'`);
+    await claim.commit();
+    await copy;
+    expect(await on('c').query('select from t')).toEqual([]);
+  });
+
+  test('of another one, while a copy that holds more of it commits', async () => {
+    const copy = await holdLock(
+      on('c'),
+      `insert into replicator.tables
+         (source, table_schema, table_name, sync, copied_at, copied, reached_lsn)
+       values ('b', 'public', 't', 's', '0/60', true, '0/100')`,
+    );
+    const claim = expect(promoted('b', 0xffn)).rejects.toMatchObject({ code: 'GAP' });
+    await untilWaitingForLock(on('c'));
+    await copy.commit();
+    await claim;
+    expect(await timelineOf('b')).toBe('1');
   });
 });
