@@ -141,6 +141,7 @@ async function copyAll(tables: readonly TableOptions[], options: JoinOptions): P
     log.warn({ subscription: nameOf(options) }, why),
   );
   await copyOwnMemory(contested, options);
+  // Not in the snapshot, which is older than what went along just now.
   const reached = await reachedLsns(source);
   for (const found of tables) {
     const { table } = found;

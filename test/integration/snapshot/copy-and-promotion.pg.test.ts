@@ -50,10 +50,14 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     return await Session.connect(databaseConfig(on(name), { name }), { purpose: 'copy', name });
   }
 
-  /** Of a, which has read its own stream, and that of b, up to 0/60. Gives where its rows end. */
-  async function copyToC(): Promise<Lsn> {
+  /**
+   * Of a, which has read its own stream, and that of b, up to 0/60. Gives where its rows end. `between`: done on a
+   * once the snapshot is taken.
+   */
+  async function copyToC(between = ''): Promise<Lsn> {
     await using source = await open('a');
     await using snapshot = await exportSnapshot(source, `promotion_${major}`);
+    await on('a').query(between);
     await using target = await open('c');
     await target.query(`select pg_replication_origin_session_setup('${originName('a', 'c')}')`);
     await copyTable(
@@ -96,6 +100,12 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     expect(await timelineOf('a')).toBe('1');
     await promoted('a', end);
     expect(await timelineOf('a')).toBe('2');
+  });
+
+  test('of the copied one, of which more was remembered than its rows are', async () => {
+    const end = await copyToC(`update replicator.progress set lsn = 'F/F' where source = 'a'`);
+    await expect(promoted('a', end)).rejects.toMatchObject({ code: 'GAP' });
+    await promoted('a', 0xf0000000fn);
   });
 
   test('of another one, of which the copied database had more by a copy than by its stream', async () => {
