@@ -82,6 +82,9 @@ export class StandbyWatch {
   }
 
   async #session(stop: AbortSignal): Promise<void> {
+    // Another server may answer from now on, where positions say something else.
+    this.#marks = [];
+    this.#securedLsn = undefined;
     const { target, source } = this.#options;
     await using session = await Session.connect(target, {
       purpose: 'status',
@@ -89,9 +92,6 @@ export class StandbyWatch {
       replyTimeoutMs: 10_000,
     });
     if (stop.aborted) return;
-    // Another server may answer now, where positions say something else.
-    this.#marks = [];
-    this.#securedLsn = undefined;
     while (!stop.aborted) {
       const look = await this.#look(session);
       if (stop.aborted) return;
