@@ -9,6 +9,8 @@ import type { Deadline } from './deadline.ts';
 import { readStates } from './subscription-state.ts';
 
 const pollMs = 25;
+/** They are only told, and cost more to ask for than a position. */
+const statesMs = 1_000;
 const silence = 'is a synchronous standby away, or a table of schema replicator locked?';
 
 /**
@@ -31,6 +33,7 @@ export async function waitForTargets(
   }
   let behind = config.subscriptions;
   let states: States = new Map();
+  let statesDue = 0;
   const named = (each: SubscriptionConfig) => {
     const state = states.get(each.source)?.get(each.target);
     return state === undefined ? subscriptionName(each) : `${subscriptionName(each)} (${state})`;
@@ -46,10 +49,11 @@ export async function waitForTargets(
     const still = await deadline.bound(Promise.all(behind.map(isBehind)), areBehind());
     behind = behind.filter((_, i) => still[i]);
     if (behind.length === 0) break;
-    [states] = await deadline.bound(
-      Promise.all([statesOf(behind, sessions), sleep(pollMs)]),
-      areBehind(),
-    );
+    if (performance.now() >= statesDue) {
+      states = await deadline.bound(statesOf(behind, sessions), areBehind());
+      statesDue = performance.now() + statesMs;
+    }
+    await deadline.bound(sleep(pollMs), areBehind());
   }
   const targets = new Set(config.subscriptions.map(({ target }) => target));
   const securing = [...targets].map((target) =>
