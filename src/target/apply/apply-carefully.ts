@@ -10,7 +10,7 @@ import type { Contest } from '../conflict/contest.ts';
 import type { WrittenAt } from '../conflict/look-at-values.ts';
 import { coalesce, keyOfTuple, keyOfUpdate, newRowOf } from './coalesce.ts';
 import { divide, isWorthDividing } from './divide.ts';
-import type { FetchRows } from './fetch-rows.ts';
+import { type FetchRows, withoutUnsent } from './fetch-rows.ts';
 import { foldWholeRows, isWholeRow, wholeRowOf } from './fold-whole-rows.ts';
 import { foldBatch, truncateTables } from './plan-batch.ts';
 import { deleteRows, insertRows, updateRows, upsertRows } from './row-statements.ts';
@@ -174,7 +174,8 @@ async function update(
   const whole = table.relation.replicaIdentity === 'full' ? wholeRowOf(change) : newRow;
   const row = await complete(whole, table, newKey, context.fetchRows);
   // Gone at the source as well: its delete is on the way.
-  if (row !== undefined) await context.execute(upsertRows(table, key, [{ row }]));
+  if (row !== undefined)
+    await context.execute(upsertRows(withoutUnsent(table, row), key, [{ row }]));
 }
 
 /** The row may be there, but with another value where SQL lets nobody write one. */

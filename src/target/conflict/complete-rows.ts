@@ -10,6 +10,7 @@ import type { RowWrite } from '../apply/step.ts';
 import type { TargetTable } from '../apply/target-table.ts';
 
 export interface CompletedRows {
+  /** But for columns that the source has no more. */
   readonly whole: RowWrite[];
   /**
    * Gone at the source, whose delete is on the way: deleted with the version of the write. The row, as
@@ -55,13 +56,18 @@ export async function* completeRows(
   }
 }
 
-/** But for what it claims: a value of a unique key goes with the change that brought it. */
+/**
+ * But for what it claims: a value of a unique key goes with the change that brought it. So does one of a column that
+ * the source has no more.
+ */
 function fill(table: TargetTable, write: RowWrite, present: FetchedRow | undefined): RowWrite[] {
   if (present === undefined) return [];
   const claimed = [...(table.key ?? []), ...table.uniques.flatMap(({ columns }) => columns)];
   const sent = new Set(claimed.map(({ index }) => index));
   const values = write.row.values.map((value, i) =>
-    value === unchanged || !sent.has(i) ? (present[i] ?? null) : value,
+    value === unchanged || !(sent.has(i) || present[i] === unchanged)
+      ? (present[i] ?? null)
+      : value,
   );
   return [{ ...write, row: Tuple.of(values), sent: write.row }];
 }

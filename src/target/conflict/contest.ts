@@ -2,7 +2,7 @@
 // whose leftovers are settled by the rule, or all one by one. All three come to the same rows.
 import type { Batch } from '../../model/batch.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
-import type { FetchRows } from '../apply/fetch-rows.ts';
+import { type FetchRows, withoutUnsent } from '../apply/fetch-rows.ts';
 import type { Fold } from '../apply/plan-batch.ts';
 import type { RowDelete, RowWrite, SingleRow, Step } from '../apply/step.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
@@ -57,12 +57,12 @@ export class Contest {
   /** Sets first, then what they left; what was not sent is fetched in between. */
   async applyStep(table: TargetTable, key: readonly KeyColumn[], step: Step): Promise<void> {
     const { guard: ours, execute } = this.#options;
-    for await (const piece of this.#complete(table, step))
-      for (const { kind, guarded } of planGuarded(table, key, piece, ours, { mayExist: true })) {
+    for await (const [written, piece] of this.#complete(table, step))
+      for (const { kind, guarded } of planGuarded(written, key, piece, ours, { mayExist: true })) {
         const [result] = await execute([guarded.passing()]);
         if (result === undefined) continue;
         const left = guarded.left(result).map((row) => single(kind, row));
-        await settleRows(table, key, left, this.#context);
+        await settleRows(written, key, left, this.#context);
       }
   }
 
@@ -73,35 +73,43 @@ export class Contest {
     step: Step,
     writtenAt: WrittenAt,
   ): Promise<void> {
-    const settle = async (kind: SingleRow['kind'], row: RowWrite | RowDelete) =>
-      await settleRow(table, key, single(kind, row), this.#context, writtenAt);
-    for await (const piece of this.#complete(table, step)) {
+    for await (const [written, piece] of this.#complete(table, step)) {
+      const settle = async (kind: SingleRow['kind'], row: RowWrite | RowDelete) =>
+        await settleRow(written, key, single(kind, row), this.#context, writtenAt);
       for (const row of piece.deletes) await settle('delete', row);
       for (const row of piece.updates) await settle('update', row);
       for (const row of piece.inserts) await settle('insert', row);
     }
   }
 
-  /** The step in pieces of which every row is whole. */
-  async *#complete(table: TargetTable, step: Step): AsyncGenerator<Step> {
+  /** The step in pieces of which every row is whole, each with the table as far as they are to be written. */
+  async *#complete(table: TargetTable, step: Step): AsyncGenerator<[TargetTable, Step]> {
     const updates = step.updates.filter((write) => !isIncomplete(write));
     const inserts = step.inserts.filter((write) => !isIncomplete(write));
-    yield { ...step, updates, inserts };
+    yield [table, { ...step, updates, inserts }];
     const empty = { deletes: [], expectedDeletes: 0, rekeys: [], updates: [], inserts: [] };
     const { fetchRows } = this.#options;
-    for await (const { whole, gone } of completeRows(
-      table,
-      step.updates.filter(isIncomplete),
-      fetchRows,
-    ))
-      yield { ...empty, deletes: gone, updates: whole };
-    for await (const { whole, gone } of completeRows(
-      table,
-      step.inserts.filter(isIncomplete),
-      fetchRows,
-    ))
-      yield { ...empty, deletes: gone, inserts: whole };
+    for (const kind of ['updates', 'inserts'] as const) {
+      const writes = step[kind].filter(isIncomplete);
+      for await (const { whole, gone } of completeRows(table, writes, fetchRows)) {
+        yield [table, { ...empty, deletes: gone }];
+        for (const [written, rows] of byColumns(table, whole))
+          yield [written, { ...empty, [kind]: rows }];
+      }
+    }
   }
+}
+
+/** A statement is for rows that have a value for each of its columns. */
+function byColumns(table: TargetTable, writes: readonly RowWrite[]): [TargetTable, RowWrite[]][] {
+  const groups = new Map<string, [TargetTable, RowWrite[]]>();
+  for (const write of writes) {
+    const columns = write.row.unsent.join();
+    const group = groups.get(columns);
+    if (group === undefined) groups.set(columns, [withoutUnsent(table, write.row), [write]]);
+    else group[1].push(write);
+  }
+  return [...groups.values()];
 }
 
 function single(kind: SingleRow['kind'], row: RowWrite | RowDelete): SingleRow {
