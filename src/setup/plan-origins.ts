@@ -20,18 +20,20 @@ export async function* planOrigins(
   const own = config.ownStreams.map((name) => ({ source: name, target: name }));
   for (const subscription of [...config.subscriptions, ...own])
     if (sources.includes(subscription.source) && sessions.has(subscription.target))
-      yield* planSubscription(subscription, sessions);
+      yield* planSubscription(config, subscription, sessions);
 }
 
 async function* planSubscription(
+  config: Config,
   { source, target }: Pick<SubscriptionConfig, 'source' | 'target'>,
   sessions: SetupSessions,
 ): AsyncGenerator<SetupStep> {
   const from = sessionOf(sessions, source);
   const to = sessionOf(sessions, target);
   const origin = originName(source, target);
-  const known = await recordedOrigin(to, source);
-  const former = known?.slice(originName(source, '').length) ?? target;
+  const known = await nameAtSource(to, source);
+  // Of another database by now, if the file has one of that name.
+  const former = known === undefined || config.databases.has(known) ? target : known;
   const established = await isEstablished(from, [target, former]);
   if (known === undefined && established && !(await beginsAnew(from, target)))
     throw new ReplicatorError(
@@ -40,13 +42,7 @@ async function* planSubscription(
     );
   if (known !== undefined && !established) await refuseOlderProgress(from, to);
   if (known === undefined) yield* createOrigin(from, to, origin);
-  else if (former !== target) {
-    yield {
-      database: source,
-      sql: `update replicator.subscriptions set target = ${quoteLiteral(target)} where target = ${quoteLiteral(former)}`,
-    };
-    yield* renameOrigin(to, source, known, origin);
-  }
+  else if (known !== target) yield* renameTarget(source, former, target);
   if (!established)
     yield {
       database: source,
@@ -103,7 +99,7 @@ async function* createOrigin(
   yield {
     database: to.database.name,
     sql:
-      `with origin as (select ${await originFunctions(to)}create(${quoteLiteral(origin)}))\n` +
+      `with origin as (select replicator.create_origin(${quoteLiteral(origin)}, ${quoteLiteral(await originFunctions(to))}))\n` +
       'insert into replicator.progress (source, origin, lsn, timeline, seen_time)\n' +
       `select ${quoteLiteral(source)}, ${quoteLiteral(origin)}, $1::pg_lsn, $2::bigint, $3::timestamptz from origin`,
     why: `$1: confirmed_flush_lsn of slot ${slot} on ${source}; $2: timeline of ${source}; $3: when the slot was made`,
@@ -136,30 +132,29 @@ async function startOf(from: Session, target: string): Promise<{ lsn: string; cr
   );
 }
 
-async function* renameOrigin(
-  to: Session,
-  source: string,
-  from: string,
-  origin: string,
-): AsyncGenerator<SetupStep> {
-  const functions = await originFunctions(to);
+/**
+ * The origin stays as it is, with its name: rows are known by its id, which another one would be given if it were
+ * dropped.
+ */
+function* renameTarget(source: string, former: string, target: string): Generator<SetupStep> {
+  if (former !== target)
+    yield {
+      database: source,
+      sql: `update replicator.subscriptions set target = ${quoteLiteral(target)} where target = ${quoteLiteral(former)}`,
+    };
   yield {
-    database: to.database.name,
-    sql:
-      `with made as (select ${functions}create(${quoteLiteral(origin)})),\n` +
-      `  gone as (select ${functions}drop(${quoteLiteral(from)}) from made)\n` +
-      `update replicator.progress set origin = ${quoteLiteral(origin)} from gone\n` +
-      `where source = ${quoteLiteral(source)}`,
+    database: target,
+    sql: `update replicator.progress set target = ${quoteLiteral(target)} where source = ${quoteLiteral(source)}`,
   };
 }
 
-/** Of what the database receives from the source; undefined while that is not set up. */
-export async function recordedOrigin(to: Session, source: string): Promise<string | undefined> {
+/** What the source calls the database, which receives from it; undefined while that is not set up. */
+export async function nameAtSource(to: Session, source: string): Promise<string | undefined> {
   if (!(await schemaExists(to))) return undefined;
-  const [row] = await to.query('select origin from replicator.progress where source = $1', [
+  const [row] = await to.query('select origin, target from replicator.progress where source = $1', [
     source,
   ]);
-  return row?.['origin'] ?? undefined;
+  return row?.['target'] ?? row?.['origin']?.slice(originName(source, '').length);
 }
 
 /** A person knows that nothing is left of what the target had. */

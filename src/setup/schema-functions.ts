@@ -72,6 +72,25 @@ begin
     join replicator.installation i on i.database = r.database));
 end $body$`,
 
+  // An origin with an id that none had here before: the rows that one wrote which was dropped still have its id, and
+  // would count as this one's. The server gives the least that is free.
+  `create function replicator.create_origin(name text, functions text) returns void
+language plpgsql set search_path = '' as $body$
+declare
+  id oid;
+  taken text[] := '{}';
+begin
+  loop
+    execute pg_catalog.format('select %screate($1)', functions) into id using name;
+    exit when id > (select i.last_origin from replicator.installation i);
+    execute pg_catalog.format('select %sdrop($1)', functions) using name;
+    taken := taken || pg_catalog.format('%s#%s', name, id);
+    execute pg_catalog.format('select %screate($1)', functions) using taken[pg_catalog.cardinality(taken)];
+  end loop;
+  execute pg_catalog.format('select %sdrop(t) from pg_catalog.unnest($1) t', functions) using taken;
+  update replicator.installation set last_origin = id;
+end $body$`,
+
   // The exact version of a row. Without a commit time any more it is older than everything.
   `create function replicator.version_of(
   writer xid, relation oid, key_hash bigint, out commit_time timestamptz, out rank integer)

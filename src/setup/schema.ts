@@ -15,6 +15,8 @@ export const schemaStatements: readonly string[] = [
   database text not null,
   system_identifier text not null,
   database_oid oid not null,
+  -- The greatest id that an origin of ours had here.
+  last_origin oid not null default 0,
   created_at timestamptz not null default now())`,
 
   // Who wins a tie. Given once and the same on every database.
@@ -74,6 +76,8 @@ export const schemaStatements: readonly string[] = [
   `create table replicator.progress (
   source text primary key,
   origin text not null unique,
+  -- What the source calls this database; null: as the origin does, which keeps its name when that changes.
+  target text,
   lsn pg_lsn not null,
   timeline bigint,
   epoch bigint not null default 0,

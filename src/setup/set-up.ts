@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { connectAll, type OpenSessions } from './open-sessions.ts';
 import { executePlan, hasStep, planGround, planOwnSource, type SetupReport } from './plan.ts';
-import { planOrigins, recordedOrigin } from './plan-origins.ts';
+import { nameAtSource, planOrigins } from './plan-origins.ts';
 import { dropBrokenSlot } from './plan-slot.ts';
 import { refuseErrors } from './refuse-errors.ts';
 import { whileSetupLocked } from './setup-lock.ts';
@@ -105,7 +105,7 @@ export class Setup {
       {
         await using sessions = await connectAll(this.#config, [name]);
         const session = sessions.byName.get(name);
-        if (session !== undefined && (await recordedOrigin(session, name)) !== undefined) return;
+        if (session !== undefined && (await nameAtSource(session, name)) !== undefined) return;
       }
       await sleep(ownPauseMs, undefined, { signal: stop }).catch(() => {});
     }

@@ -1,7 +1,6 @@
 // The connection through which changes are written: as a replica, under the subscription's origin.
 import type { DatabaseConfig } from '../../config/config.ts';
 import { ReplicatorError } from '../../model/errors.ts';
-import { originName } from '../../postgres/object-names.ts';
 import { originFunctions } from '../../postgres/origin-functions.ts';
 import { Session } from '../../postgres/session.ts';
 import { sqlstateOf } from '../../postgres/sqlstate.ts';
@@ -47,9 +46,10 @@ export async function openApplySession(
     await claimProgress(session, claim);
     const prefix = await originFunctions(session);
     // Outside a transaction and once: the origin is attached to each WAL record as it is written.
-    await session.query(`select ${prefix}session_setup($1)`, [
-      originName(claim.source, target.name),
-    ]);
+    await session.query(
+      `select ${prefix}session_setup(origin) from replicator.progress where source = $1`,
+      [claim.source],
+    );
     return { session, originXactSetup: `${prefix}xact_setup` };
   } catch (error) {
     session.destroy();

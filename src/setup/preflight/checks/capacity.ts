@@ -37,11 +37,11 @@ function limitsOf(facts: PreflightFacts, databases: readonly DatabaseFacts[]): L
   const copies = sources.filter((source) => hasCopyAhead(facts, source)).length;
   const slots = sources.filter((source) => source.server.slot === undefined).length;
   const walSenders = sources.filter((source) => source.server.ourWalSenders === 0).length;
-  const origins = originsOf(facts).filter(
-    ({ source, target }) =>
-      databases.some(({ name }) => name === target) &&
-      !server.origins.includes(originName(source, target)),
-  ).length;
+  const origins = originsOf(facts).filter(({ source, target }) => {
+    const to = databases.find(({ name }) => name === target);
+    const name = to?.state?.content?.origins[source] ?? originName(source, target);
+    return to !== undefined && !server.origins.includes(name);
+  }).length;
   return [
     {
       what: 'replication slots',
