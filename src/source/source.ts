@@ -9,6 +9,7 @@ import { asReplicatorError, givenUpError, ReplicatorError } from '../model/error
 import type { Lsn } from '../model/lsn.ts';
 import { slotName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
+import { forgetOwnStream } from './forget-own-stream.ts';
 import { keepReading } from './keep-reading.ts';
 import { Moves } from './moves.ts';
 import { asOwner, type OwnerSession } from './ownership/as-owner.ts';
@@ -164,6 +165,12 @@ export class Source {
     seat.resyncAt = undefined;
   }
 
+  /** It is a target of its own. */
+  get #hasOwnStream(): boolean {
+    const { database, subscribers } = this.#options;
+    return subscribers.some(({ target }) => target === database.name);
+  }
+
   get #membersOfStream(): readonly Subscriber[] {
     return this.#seats.filter(({ holdsStream }) => holdsStream).map(({ subscriber }) => subscriber);
   }
@@ -220,7 +227,10 @@ export class Source {
     const trouble = new Trouble();
     for (let attempt = 0; !this.#over.aborted; attempt++) {
       try {
-        await this.#moving.add(async () => await this.#look());
+        await this.#moving.add(async () => {
+          if (!this.#hasOwnStream) await forgetOwnStream(await this.#writing());
+          await this.#look();
+        });
         break;
       } catch (thrown) {
         const error = asReplicatorError(thrown);
