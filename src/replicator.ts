@@ -19,6 +19,7 @@ import { Ownership } from './source/ownership/ownership.ts';
 import type { Term } from './source/ownership/term.ts';
 import { Source } from './source/source.ts';
 import type { Subscriber } from './source/subscriber.ts';
+import type { JoinedTables } from './subscription/part-filter.ts';
 import { StateRecorder } from './subscription/record-state.ts';
 import { Subscription } from './subscription/subscription.ts';
 import { Applier } from './target/apply/applier.ts';
@@ -265,10 +266,10 @@ export class Replicator {
     subscription: SubscriptionConfig,
     applier: Applier,
     onCopy: () => void,
-  ): Promise<JoinResult> {
+  ): Promise<Pick<JoinResult, 'targetOids'> & { tables: JoinedTables }> {
     const { config, log, onCopyProgress } = this.#options;
     if (subscription.source === subscription.target)
-      return { tables: await ownTables(config, applier.session), targetOids: new Map() };
+      return { tables: ownTables(config, subscription.source), targetOids: new Map() };
     const name = subscriptionName(subscription);
     await using source = await Session.connect(databaseOf(config, subscription.source), {
       purpose: 'copy',

@@ -1,23 +1,17 @@
-// The tables of a database's own stream: those that it writes to and others write to as well. They
-// are what they are; there is nothing to copy, and every change counts.
+// The tables of a database's own stream: those that others write to as well. They are what they are;
+// there is nothing to copy, and every change counts.
 import type { Config } from '../config/config.ts';
-import { tablesOfSource } from '../config/merge-syncs.ts';
 import { hasSeveralWriters } from '../config/writers.ts';
 import { type Lsn, zeroLsn } from '../model/lsn.ts';
-import { tableLabel } from '../model/relation.ts';
-import { listTables } from '../postgres/catalog.ts';
-import type { Session } from '../postgres/session.ts';
+import type { RelationName } from '../model/relation.ts';
 
-/** By table label. A TRUNCATE leaves no tombstones. */
-export async function ownTables(
+/** A TRUNCATE leaves no tombstones. */
+const ownTable: { copiedAt: Lsn; truncate: 'ignore' } = { copiedAt: zeroLsn, truncate: 'ignore' };
+
+/** Asked of each as it comes: tables join while their databases run, and this stream goes on meanwhile. */
+export function ownTables(
   config: Config,
-  session: Session,
-): Promise<Map<string, { copiedAt: Lsn; truncate: 'ignore' }>> {
-  const { name } = session.database;
-  const tables = tablesOfSource(config.subscriptions, name, await listTables(session)).filter(
-    (table) => hasSeveralWriters(config, name, table),
-  );
-  return new Map(
-    tables.map((table) => [tableLabel(table), { copiedAt: zeroLsn, truncate: 'ignore' }]),
-  );
+  database: string,
+): (relation: RelationName) => typeof ownTable | undefined {
+  return (relation) => (hasSeveralWriters(config, database, relation) ? ownTable : undefined);
 }

@@ -22,8 +22,10 @@ export interface JoinedTable {
   readonly membership?: string | undefined;
 }
 
-/** By table label. */
-export type JoinedTables = ReadonlyMap<string, JoinedTable>;
+/** By table label; or found for each relation when it comes. */
+export type JoinedTables =
+  | ReadonlyMap<string, JoinedTable>
+  | ((relation: RelationName) => JoinedTable | undefined);
 
 export class PartFilter {
   readonly #tables: JoinedTables;
@@ -35,10 +37,9 @@ export class PartFilter {
 
   constructor(tables: JoinedTables) {
     this.#tables = tables;
+    const joined = typeof tables === 'function' ? [] : [...tables.values()];
     this.#byOid = new Map(
-      [...tables.values()].flatMap((table) =>
-        table.sourceOid === undefined ? [] : [[table.sourceOid, table]],
-      ),
+      joined.flatMap((table) => (table.sourceOid === undefined ? [] : [[table.sourceOid, table]])),
     );
   }
 
@@ -121,6 +122,7 @@ export class PartFilter {
   }
 
   #find(relation: RelationName): JoinedTable | undefined {
+    if (typeof this.#tables === 'function') return this.#tables(relation);
     const known = this.#byOid.get(relation.oid);
     if (known !== undefined) return known;
     const named = this.#tables.get(tableLabel(relation));

@@ -33,6 +33,18 @@ test('it wants the tables of the subscription', () => {
   expect([early, late, other].map((table) => filter.wants(table))).toEqual([true, true, false]);
 });
 
+test('where tables are not listed it asks of each relation once, when that comes', () => {
+  const asked: string[] = [];
+  const filter = new PartFilter(({ name }) => {
+    asked.push(name);
+    return name === 'other' ? undefined : { copiedAt: 0n, truncate: 'ignore' };
+  });
+  const part = transactionOf(100n, [insert(late), insert(other), insert(late), truncate(late)]);
+  expect(filter.changesOf(part)).toEqual([insert(late), insert(late)]);
+  expect(asked).toEqual(['Late', 'other']);
+  expect(filter.memberships).toEqual(new Map());
+});
+
 test.each([
   [99n, []],
   [100n, ['early']],
