@@ -269,7 +269,7 @@ export class Replicator {
   ): Promise<Pick<JoinResult, 'targetOids'> & { tables: JoinedTables }> {
     const { config, log, onCopyProgress } = this.#options;
     if (subscription.source === subscription.target)
-      return { tables: ownTables(config, subscription.source), targetOids: new Map() };
+      return { tables: await ownTables(config, applier.session), targetOids: new Map() };
     const name = subscriptionName(subscription);
     await using source = await Session.connect(databaseOf(config, subscription.source), {
       purpose: 'copy',

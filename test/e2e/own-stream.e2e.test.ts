@@ -3,6 +3,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { holdLock, untilWaitingForLock } from '../support/hold-lock.ts';
 import {
   rowsOf,
   stopCleanly,
@@ -104,3 +105,40 @@ test.each(['none', 'if_empty'])(
     await stopCleanly(replicator);
   },
 );
+
+test('a table that has another name since', async () => {
+  await begin();
+  await a.query('alter table t rename to renamed');
+  await expectItStaysDeleted('t', 'renamed');
+  await stopCleanly(replicator);
+});
+
+test('a table that is renamed by the transaction that writes to it', async () => {
+  await begin();
+  await whilePaused('b:a', async () => {
+    await b.query(`update t set v = 'older' where id = 1`);
+    await a.query(
+      `insert into t values (3, 3, 'new'); delete from t where id = 1; alter table t rename to renamed`,
+    );
+    await untilOwnRead();
+  });
+  await waitForAll(config);
+  expect(await rowsOf(a, 'renamed')).toEqual(['(2,2,two)', '(3,3,new)']);
+  expect(await rowsOf(b, 't')).toEqual(await rowsOf(a, 'renamed'));
+  expect(replicator.logs.filter(({ level }) => level === 'error')).toEqual([]);
+  await stopCleanly(replicator);
+});
+
+test('a table that has a name since which the file does not give', async () => {
+  await begin({ tables: ['public.t'] });
+  await a.query('alter table t rename to renamed');
+  const newer = await holdLock(b, `update t set v = 'newer' where id = 2`);
+  await a.query(`update renamed set v = 'older' where id = 2`);
+  await untilWaitingForLock(b);
+  await newer.commit();
+  await waitForAll(config);
+  expect(await rowsOf(a, 'renamed')).toEqual(['(1,1,one)', '(2,2,newer)']);
+  expect(await rowsOf(b, 't')).toEqual(await rowsOf(a, 'renamed'));
+  await expectItStaysDeleted('t', 'renamed');
+  await stopCleanly(replicator);
+});

@@ -70,7 +70,7 @@ export class Applier {
     this.#frame = connection.frame;
     this.#tables = new TargetTables(connection.session, {
       contestedOf: options.contestedOf,
-      oidOf: ({ oid }) => options.targetOids?.get(oid),
+      oidOf: ({ oid }) => (this.#isOwn ? String(oid) : options.targetOids?.get(oid)),
     });
     const fetchRows: FetchRows = (table, keys) =>
       options.fetchRowsOf(xidsOf(this.#applying))(table, keys);

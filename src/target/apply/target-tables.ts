@@ -7,7 +7,7 @@ import {
   tableLabel,
 } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
-import { describeTables } from '../../postgres/catalog.ts';
+import { type CatalogTable, describeTables } from '../../postgres/catalog.ts';
 import { firstUserOid } from '../../postgres/column-types.ts';
 import type { Session } from '../../postgres/session.ts';
 import { type Contested, matchTable, type TargetTable, type TypeNames } from './target-table.ts';
@@ -18,7 +18,7 @@ export interface LoadedTables {
   readonly allNew: boolean;
 }
 
-/** Undefined for a table that one database writes to. */
+/** Undefined for a name under which one database writes. */
 export type ContestedOf = (table: TableName) => Contested | undefined;
 
 export interface TargetTablesOptions {
@@ -62,6 +62,7 @@ export class TargetTables {
     const byName = [...missing].filter((relation) => oidOf(relation) === undefined);
     const oids = [...missing].flatMap((relation) => oidOf(relation) ?? []);
     const found = await describeTables(this.#session, byName, oids);
+    const joined = await this.#joinedNames(found);
     const typeName = await this.#typeNames(missing);
     for (const relation of missing) {
       const wanted = oidOf(relation);
@@ -71,9 +72,22 @@ export class TargetTables {
           : oid === wanted,
       );
       const { name } = this.#session.database;
-      const contested = contestedOf(relation);
+      const names = [joined.filter(({ oid }) => oid === table?.oid), relation, table ?? []].flat();
+      const contested = names.map(contestedOf).find((each) => each !== undefined);
       this.#tables.set(relation, matchTable(relation, table, name, contested, typeName));
     }
+  }
+
+  /**
+   * Under which names they have joined, from whatever source: the file may not know the ones that they have now, here
+   * or there, and what they have in common is still written by several.
+   */
+  async #joinedNames(tables: readonly CatalogTable[]): Promise<(TableName & { oid: string })[]> {
+    return await this.#session.query<{ oid: string; schema: string; name: string }>(
+      `select target_oid::text as oid, table_schema as schema, table_name as name
+       from replicator.tables where target_oid = any($1::oid[])`,
+      [tables.map(({ oid }) => oid)],
+    );
   }
 
   /** As the target calls built-in types; others have no oid in common. */

@@ -33,16 +33,27 @@ export class OwnWriter implements Writer {
 
   fold(parts: readonly TransactionPart[]): Fold[] {
     if (this.#inFull > 0) return this.foldInFull(parts);
-    const isTelling = (change: Change): change is RowChange =>
-      change.kind !== 'truncate' && this.#tells(change);
-    const telling = parts.filter(({ changes }) => changes.some(isTelling));
-    return this.foldInFull(
-      telling.map((part) => ({ ...part, changes: part.changes.filter(isTelling) })),
-    );
+    return this.#fold(parts, (change) => this.#isShared(change) && this.#tells(change));
   }
 
   foldInFull(parts: readonly TransactionPart[]): Fold[] {
-    return foldBatch(parts, this.#options.tableOf, { inFull: true });
+    return this.#fold(parts, (change) => this.#isShared(change));
+  }
+
+  #fold(parts: readonly TransactionPart[], isTelling: (change: RowChange) => boolean): Fold[] {
+    const isWanted = (change: Change) => change.kind !== 'truncate' && isTelling(change);
+    const telling = parts.filter(({ changes }) => changes.some(isWanted));
+    return foldBatch(
+      telling.map((part) => ({ ...part, changes: part.changes.filter(isWanted) })),
+      this.#options.tableOf,
+      { inFull: true },
+    );
+  }
+
+  /** Others write to its table, and its rows can be told apart. */
+  #isShared({ relation }: RowChange): boolean {
+    const { contested, key } = this.#options.tableOf(relation);
+    return contested !== undefined && key !== undefined;
   }
 
   plan(

@@ -118,6 +118,11 @@ export class ApplierFixture {
     return await relationOf(this.source, name);
   }
 
+  /** As it is in the target's own stream. */
+  async ownRelation(name: string): Promise<Relation> {
+    return await relationOf(this.target, name);
+  }
+
   /** Applies the changes as one batch that ends at the next position. */
   async apply(changes: readonly Change[], rest: Partial<Batch> = {}): Promise<void> {
     this.#lsn += 0x100n;

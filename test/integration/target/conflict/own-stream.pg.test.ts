@@ -15,7 +15,8 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     fixture = await ApplierFixture.create(major);
     await fixture.onBoth('create table t (id int primary key, "V w" text, n numeric)');
     own = await fixture.openOwn({
-      contestedOf: () => ({ sync: 's', log: 'keys', windowMs: 0, pauses: false }),
+      contestedOf: ({ name }) =>
+        name === 'single' ? undefined : { sync: 's', log: 'keys', windowMs: 0, pauses: false },
     });
   });
 
@@ -43,7 +44,7 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     await fixture.target.query(`insert into t values (1, 'b', 1.50), (2, 'stays', null);
       insert into replicator.tombstones
       values ('t'::regclass, hashint4extended(1, 0), now() + interval '1 s', 1)`);
-    await apply(insert(await fixture.relation('t'), '1', 'b', '1.50'), '2026-01-01T00:00:00Z');
+    await apply(insert(await fixture.ownRelation('t'), '1', 'b', '1.50'), '2026-01-01T00:00:00Z');
     expect(await fixture.rows('t')).toEqual(['(2,stays,)']);
     expect(await told()).toEqual([
       {
@@ -68,7 +69,7 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     await fixture.apply([insert(await fixture.relation('t'), '1', 'a', null)], {
       commitTime: at('2026-01-01T00:00:00Z'),
     });
-    await apply(remove(await fixture.relation('t'), '1', null, null), '2026-01-02T00:00:00Z');
+    await apply(remove(await fixture.ownRelation('t'), '1', null, null), '2026-01-02T00:00:00Z');
     expect(await fixture.rows('t')).toEqual([]);
     const [row] = await told();
     expect(row).toMatchObject({
@@ -87,9 +88,27 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     await fixture.target.query(`insert into t values (1, 'b', 1);
       insert into replicator.tombstones
       values ('t'::regclass, hashint4extended(1, 0), '2026-01-01', 1)`);
-    await apply(insert(await fixture.relation('t'), '1', 'b', '1'), '2026-01-02T00:00:00Z');
+    await apply(insert(await fixture.ownRelation('t'), '1', 'b', '1'), '2026-01-02T00:00:00Z');
     expect(await fixture.rows('t')).toEqual(['(1,b,1)']);
     expect(await told()).toEqual([]);
     expect(await counted()).toEqual([]);
+  });
+
+  test.each([
+    { joined: 't', tombstones: 1 },
+    { joined: 'single', tombstones: 0 },
+  ])('of a table that joined as $joined it remembers $tombstones deletes', async (expected) => {
+    await fixture.target.query(
+      `insert into replicator.tables
+         (source, table_schema, table_name, sync, copied_at, copied, target_oid)
+       values ('a', 'public', '${expected.joined}', 's', '0/1', false, 't'::regclass);
+       alter table t rename to single`,
+    );
+    await apply(
+      remove(await fixture.ownRelation('single'), '1', null, null),
+      '2026-01-01T00:00:00Z',
+    );
+    const tombstones = await fixture.target.query('select from replicator.tombstones');
+    expect(tombstones.length).toBe(expected.tombstones);
   });
 });

@@ -121,7 +121,8 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     const t = await fixture.relation('t');
     const time = await now();
     await fixture.target.query(`insert into t values (1, 'x', null)`);
-    await apply(own, [time, insert(t, '1', 'x', null)]);
+    const ours = await fixture.ownRelation('t');
+    await apply(own, [time, insert(ours, '1', 'x', null)]);
     await fixture.target.query(`update t set v = 'other'`);
     await apply(fixture.applier, [time - second, insert(t, '2', 'x', null)]);
     expect(await fixture.rows('t')).toEqual(['(1,other,)']);
@@ -135,7 +136,9 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     const time = await now();
     await apply(fixture.applier, [time - second, insert(t, '2', 'x', null)]);
     // written and removed here before that came, and read only now
-    await apply(own, [time, insert(t, '1', 'x', null)], [time + 1n, remove(t, '1', null, null)]);
+    const ours = await fixture.ownRelation('t');
+    const gone = remove(ours, '1', null, null);
+    await apply(own, [time, insert(ours, '1', 'x', null)], [time + 1n, gone]);
     expect(await fixture.rows('t')).toEqual([]);
     expect(await told()).toMatchObject([
       { kind: 'insert_exists', stays: 'apply_remote', here: '2' },
@@ -143,7 +146,7 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
   });
 
   test('own rows that nobody contests are claimed in sets', async () => {
-    const t = await fixture.relation('t');
+    const t = await fixture.ownRelation('t');
     const time = await now();
     await fixture.target.query(
       `insert into t select i, i::text, 'n' from generate_series(1, 2500) i`,
