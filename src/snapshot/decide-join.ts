@@ -2,6 +2,7 @@
 import type { Config, SubscriptionConfig } from '../config/config.ts';
 import type { TableOptions } from '../config/merge-syncs.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
+import { quoteTable } from '../postgres/identifiers.ts';
 import type { Session } from '../postgres/session.ts';
 import { isEmpty, notEmpty, wasCopied } from './copy-table.ts';
 import type { LostTables } from './follow-tables.ts';
@@ -9,10 +10,15 @@ import { letEarlierCopy, letOthersCopy, refuseOtherWriters } from './other-write
 
 /**
  * `copy`: rows are copied. `copied`: another copy of ours brought them. `as it is`: both sides are taken for equal.
- * `empty`: there is nothing to copy, which must still be so when it joins. `wait`: it holds rows and nothing says to
- * copy them.
+ * `empty`: there is nothing to copy, which must still be so when it joins.
  */
-export type Verdict = 'copy' | 'copied' | 'as it is' | 'empty' | 'wait';
+export type Verdict = 'copy' | 'copied' | 'as it is' | 'empty' | Wait;
+
+/**
+ * It does not join. `taken`: what has its name on the target is another one's. `misses changes`: nothing says to copy
+ * it, or it cannot be copied. `holds rows`: nothing says to copy them.
+ */
+export type Wait = 'taken' | 'misses changes' | 'holds rows';
 
 export interface JoinParties {
   readonly config: Config;
@@ -31,12 +37,16 @@ export async function decideJoins(
   const verdicts = new Map<TableOptions, Verdict>();
   const refused: TableName[] = [];
   for (const found of fresh) {
+    if (await isTaken(found.table, parties)) {
+      verdicts.set(found, 'taken');
+      continue;
+    }
     const isLost = lost.has(tableLabel(found.table));
     // With `none` the user answers for the tables that a new sync names, not for later ones.
     const newSync = !isLost && found.syncs.every((sync) => !syncsBefore.has(sync));
     if (isLost && !(await isEmpty(parties.target, found.table))) {
       // What it holds misses changes; only a copy into an empty table brings them back.
-      verdicts.set(found, 'wait');
+      verdicts.set(found, 'misses changes');
       continue;
     }
     const verdict = lost.get(tableLabel(found.table))
@@ -45,10 +55,23 @@ export async function decideJoins(
         ? await decideWithoutCopy(found.table, newSync, parties)
         : await decideCopy(found, parties);
     if (verdict === 'refuse') refused.push(found.table);
-    else verdicts.set(found, verdict);
+    else verdicts.set(found, isLost && verdict === 'holds rows' ? 'misses changes' : verdict);
   }
   if (refused.length > 0) throw notEmpty(parties.target, ...refused);
   return verdicts;
+}
+
+/**
+ * Tables are followed by their oids, so a name can be given to another one on the source first: until the target's
+ * table has its new name as well, it is still that of the former one.
+ */
+async function isTaken(table: TableName, { source, target }: JoinParties): Promise<boolean> {
+  const rows = await target.query(
+    `select from replicator.tables
+     where source = $1 and target_oid = pg_catalog.to_regclass($2) and (table_schema, table_name) <> ($3, $4)`,
+    [source.database.name, quoteTable(table), table.schema, table.name],
+  );
+  return rows.length > 0;
 }
 
 /** A person wants the source's rows, whoever brought them there. */
@@ -67,7 +90,7 @@ async function decideWithoutCopy(
   { source, target }: JoinParties,
 ): Promise<Verdict> {
   if (newSync) return 'as it is';
-  return (await isEmpty(target, table)) && (await isEmpty(source, table)) ? 'empty' : 'wait';
+  return (await isEmpty(target, table)) && (await isEmpty(source, table)) ? 'empty' : 'holds rows';
 }
 
 async function decideCopy(

@@ -15,6 +15,7 @@ interface Parties {
 }
 
 interface Followed extends TableName {
+  readonly lost: boolean;
   readonly copied: boolean;
   readonly copiedAt: Lsn;
   /** Null until its first attach after it joined. */
@@ -39,9 +40,11 @@ export async function followTables(
   parties: Parties & {
     /** What the target has passed by of the source. */
     readonly progress: Lsn;
+    /** By label: what the file names of the source, as it is called now. */
+    readonly wanted: ReadonlyMap<string, unknown>;
   },
 ): Promise<LostTables> {
-  const { source, target, log, progress } = parties;
+  const { source, target, log, progress, wanted } = parties;
   const records = await readFollowed(target, source.database.name);
   const published = await publishedTables(source, publicationName(source.database.name));
   const here = new Map(published.map((table) => [table.oid, table]));
@@ -49,17 +52,21 @@ export async function followTables(
     target,
     records.flatMap(({ targetOid }) => targetOid ?? []),
   );
-  await rename(records, here, parties);
-  for (const record of records) {
-    const reason = lossOf(record, { progress, here, there });
-    if (reason === undefined) continue;
-    log.warn({ subscription, table: tableLabel(record) }, `table ${reason}: it must join anew`);
-    await target.query(
-      `update replicator.tables set lost = true
-       where source = $1 and table_schema = $2 and table_name = $3`,
-      [source.database.name, record.schema, record.name],
-    );
-  }
+  const renamed = renamedOf(records, { here, wanted });
+  // In one transaction: what is lost must be found by its new name as well.
+  await target.transaction(async () => {
+    for (const record of records) {
+      const reason = record.lost ? undefined : lossOf(record, { progress, here, there, wanted });
+      if (reason === undefined) continue;
+      log.warn({ subscription, table: tableLabel(record) }, `table ${reason}: it must join anew`);
+      await target.query(
+        `update replicator.tables set lost = true
+         where source = $1 and table_schema = $2 and table_name = $3`,
+        [source.database.name, record.schema, record.name],
+      );
+    }
+    await rename(renamed, parties);
+  });
   const lost = await target.query<{ schema: string; name: string; resync: string }>(
     `select table_schema as schema, table_name as name, resync::text as resync
      from replicator.tables where source = $1 and lost`,
@@ -68,16 +75,19 @@ export async function followTables(
   return new Map(lost.map((table) => [tableLabel(table), table.resync === 'true']));
 }
 
-interface Known {
-  readonly progress: Lsn;
+interface Names {
+  /** Of the source, by oid. */
   readonly here: ReadonlyMap<string, PublishedTable>;
+  readonly wanted: ReadonlyMap<string, unknown>;
+}
+
+interface Known extends Names {
+  readonly progress: Lsn;
   readonly there: ReadonlyMap<string, TableName>;
 }
 
-function lossOf(
-  { copied, copiedAt, sourceOid, membership, targetOid }: Followed,
-  { progress, here, there }: Known,
-): string | undefined {
+function lossOf(record: Followed, { progress, here, there, wanted }: Known): string | undefined {
+  const { copied, copiedAt, sourceOid, membership, targetOid } = record;
   // By a process that did not know yet that another source's copy had brought it.
   if (copied && sourceOid === null && copiedAt < progress)
     return 'lacks changes that were passed by since it was copied';
@@ -85,46 +95,56 @@ function lossOf(
   const published = here.get(sourceOid);
   if (published === undefined)
     return 'has left the publication, or is another one of the same name';
+  if (leavesFile(record, published, wanted)) return 'is another one of the same name';
   if (published.membership !== membership) return 'was out of the publication for a while';
   if (!there.has(targetOid)) return 'was dropped on the target';
   return undefined;
 }
 
-/** In one transaction, as two tables may have changed names with each other. */
-async function rename(
-  records: Followed[],
-  here: ReadonlyMap<string, PublishedTable>,
-  { source, target, log }: Parties,
-): Promise<void> {
-  const renamed = records.flatMap((record, i) => {
+/** What the file names is another table by now. */
+function leavesFile(
+  record: TableName,
+  now: TableName,
+  wanted: ReadonlyMap<string, unknown>,
+): boolean {
+  return wanted.has(tableLabel(record)) && !wanted.has(tableLabel(now));
+}
+
+interface Renamed {
+  readonly record: Followed;
+  readonly now: PublishedTable;
+}
+
+function renamedOf(records: readonly Followed[], { here, wanted }: Names): Renamed[] {
+  // One that was lost may have joined anew under another name: that record is the later one.
+  const byOid = new Map(records.map((record) => [record.sourceOid, record]));
+  return [...byOid.values()].flatMap((record) => {
     const now = here.get(record.sourceOid ?? '');
     if (now === undefined || tableLabel(now) === tableLabel(record)) return [];
+    return leavesFile(record, now, wanted) ? [] : [{ record, now }];
+  });
+}
+
+async function rename(
+  renamed: readonly Renamed[],
+  { source, target, log }: Parties,
+): Promise<void> {
+  const setName = `update replicator.tables set table_schema = $4, table_name = $5
+    where source = $1 and table_schema = $2 and table_name = $3`;
+  const { name: ofSource } = source.database;
+  // Out of the way first, as two tables may have changed names with each other.
+  for (const { record, now } of renamed) {
     log.info({ table: tableLabel(record), name: tableLabel(now) }, 'table has a new name');
-    records[i] = { ...record, schema: now.schema, name: now.name };
-    return [now];
-  });
-  if (renamed.length === 0) return;
-  await target.transaction(async () => {
-    // Out of the way first, of each other and of what is lost under that name.
-    for (const { oid, schema, name } of renamed) {
-      await target.query(
-        `delete from replicator.tables where source = $1 and table_schema = $2 and table_name = $3
-           and source_oid is distinct from $4::oid and lost`,
-        [source.database.name, schema, name, oid],
-      );
-      await target.query(
-        `update replicator.tables set table_schema = '', table_name = $2::text
-         where source = $1 and source_oid = $2::oid`,
-        [source.database.name, oid],
-      );
-    }
-    for (const { oid, schema, name } of renamed)
-      await target.query(
-        `update replicator.tables set table_schema = $3, table_name = $4
-         where source = $1 and source_oid = $2::oid`,
-        [source.database.name, oid, schema, name],
-      );
-  });
+    await target.query(setName, [ofSource, record.schema, record.name, '', now.oid]);
+  }
+  for (const { now } of renamed) {
+    // Whatever had that name is not the table of that name any more.
+    await target.query(
+      `delete from replicator.tables where source = $1 and table_schema = $2 and table_name = $3`,
+      [ofSource, now.schema, now.name],
+    );
+    await target.query(setName, [ofSource, '', now.oid, now.schema, now.name]);
+  }
 }
 
 /** Remembers which tables joined under these names, and gives the oids of all that have. */
@@ -133,7 +153,7 @@ export async function identifyTables({ source, target }: Parties): Promise<Targe
   const byLabel = new Map(published.map((table) => [tableLabel(table), table]));
   for (const record of await readFollowed(target, source.database.name)) {
     const table = byLabel.get(tableLabel(record));
-    if (record.sourceOid !== null || table === undefined) continue;
+    if (record.lost || record.sourceOid !== null || table === undefined) continue;
     const found = await target.query(
       `update replicator.tables r set source_oid = $2, membership = $3, target_oid = c.oid
        from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -153,12 +173,13 @@ export async function identifyTables({ source, target }: Parties): Promise<Targe
   }
   const records = await readFollowed(target, source.database.name);
   return new Map(
-    records.flatMap(({ sourceOid, targetOid }) =>
-      sourceOid === null || targetOid === null ? [] : [[Number(sourceOid), targetOid]],
+    records.flatMap(({ lost, sourceOid, targetOid }) =>
+      lost || sourceOid === null || targetOid === null ? [] : [[Number(sourceOid), targetOid]],
     ),
   );
 }
 
+/** Those that are lost first. */
 async function readFollowed(target: Session, source: string): Promise<Followed[]> {
   const rows = await target.query<{
     schema: string;
@@ -166,23 +187,27 @@ async function readFollowed(target: Session, source: string): Promise<Followed[]
     source_oid: string | null;
     membership: string | null;
     target_oid: string | null;
+    lost: string;
     copied: string;
     copied_at: string;
   }>(
     `select table_schema as schema, table_name as name, source_oid::text, membership::text,
-            target_oid::text, copied::text, copied_at::text
-     from replicator.tables where source = $1 and not lost order by 1, 2`,
+            target_oid::text, lost::text, copied::text, copied_at::text
+     from replicator.tables where source = $1 order by tables.lost desc, 1, 2`,
     [source],
   );
-  return rows.map(({ schema, name, source_oid, membership, target_oid, copied, copied_at }) => ({
-    schema,
-    name,
-    copied: copied === 'true',
-    copiedAt: parseLsn(copied_at),
-    sourceOid: source_oid,
-    membership,
-    targetOid: target_oid,
-  }));
+  return rows.map(
+    ({ schema, name, source_oid, membership, target_oid, lost, copied, copied_at }) => ({
+      schema,
+      name,
+      lost: lost === 'true',
+      copied: copied === 'true',
+      copiedAt: parseLsn(copied_at),
+      sourceOid: source_oid,
+      membership,
+      targetOid: target_oid,
+    }),
+  );
 }
 
 async function namesOf(

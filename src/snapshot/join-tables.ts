@@ -39,8 +39,8 @@ export interface JoinResult {
 /** Throws COPY_REFUSED before anything is copied when a table may not be. */
 export async function joinTables(options: JoinOptions): Promise<JoinResult> {
   const { subscription, source, target, log } = options;
-  const lost = await followTables(nameOf(options), options);
   const wanted = mergeSyncs(subscription, await listTables(source));
+  const lost = await followTables(nameOf(options), { ...options, wanted });
   const joined = await readJoined(target, subscription.source);
   await forgetLeft(options, joined, wanted);
   const syncs = new Set([...joined.values()].map(({ sync }) => sync));
@@ -60,13 +60,8 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
     options.onCopy();
     await copyAll(missing, options);
   }
-  for (const { table } of [...having('wait'), ...notEmptyAnyMore])
-    log.warn(
-      { subscription: nameOf(options), table: tableLabel(table) },
-      lost.has(tableLabel(table))
-        ? 'table misses changes and is not empty on the target: it is not replicated'
-        : 'table matches but holds rows and initial_copy is none: it is not replicated',
-    );
+  for (const [found, verdict] of verdicts) tellWait(found, verdict, options);
+  for (const found of notEmptyAnyMore) tellWait(found, 'holds rows', options);
   for (const { table, initialCopy } of asTheyAre)
     if (initialCopy === 'if_empty')
       log.warn(
@@ -80,6 +75,29 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
     if (found !== undefined) tables.set(label, { ...joined, truncate: found.truncate });
   }
   return { tables, targetOids };
+}
+
+/** In the log alone; `status` names the table. */
+function tellWait({ table }: TableOptions, verdict: Verdict, options: JoinOptions): void {
+  const { log, subscription } = options;
+  const facts = { subscription: nameOf(options), table: tableLabel(table) };
+  switch (verdict) {
+    case 'taken':
+      log.warn(
+        { ...facts, hint: 'rename it there as well, create this one, then kill -HUP the `run`' },
+        `table is not replicated: what has its name on ${subscription.target} follows another table`,
+      );
+      break;
+    case 'misses changes':
+      log.warn(facts, 'table misses changes and is not empty on the target: it is not replicated');
+      break;
+    case 'holds rows':
+      log.warn(
+        facts,
+        'table matches but holds rows and initial_copy is none: it is not replicated',
+      );
+      break;
+  }
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Config, SubscriptionConfig } from '../../config/config.ts';
 import { mergeSyncs, type TableOptions } from '../../config/merge-syncs.ts';
 import { ReplicatorError } from '../../model/errors.ts';
-import { tableLabel } from '../../model/relation.ts';
+import { type TableName, tableLabel } from '../../model/relation.ts';
 import type { DatabaseFacts } from './database-facts.ts';
 import type { TableFacts } from './read/read-tables.ts';
 
@@ -18,6 +18,8 @@ export interface CarriedTable {
   readonly targetTable: TableFacts | undefined;
   /** The target has every row that was there when it began, and follows since. */
   readonly joined: boolean;
+  /** What has its name on the target takes the changes of another table of the source, and has not been renamed yet. */
+  readonly taken: boolean;
 }
 
 /** Two syncs that want to treat a table differently; the subscription is not looked at further. */
@@ -42,14 +44,23 @@ export function carryTables(
     const source = databases.get(subscription.source);
     if (source === undefined) continue;
     const target = databases.get(subscription.target);
-    const joined = joinedTables(target, source.name);
+    const content = target?.state?.content;
+    const joined = labelsOf(content?.joined, source.name);
+    const taken = labelsOf(content?.taken, source.name);
     try {
       for (const [label, options] of mergeSyncs(subscription, [...source.tables.values()])) {
         const sourceTable = source.tables.get(label);
         const targetTable = target?.tables.get(label);
         if (sourceTable === undefined) continue;
         const ends = { source, sourceTable, target, targetTable };
-        carried.push({ label, subscription, options, ...ends, joined: joined.has(label) });
+        carried.push({
+          label,
+          subscription,
+          options,
+          ...ends,
+          joined: joined.has(label),
+          taken: taken.has(label),
+        });
       }
     } catch (error) {
       if (!(error instanceof ReplicatorError)) throw error;
@@ -59,9 +70,11 @@ export function carryTables(
   return { carried, disagreements };
 }
 
-function joinedTables(target: DatabaseFacts | undefined, source: string): Set<string> {
-  const joined = target?.state?.content?.joined.filter((table) => table.source === source) ?? [];
-  return new Set(joined.map(tableLabel));
+function labelsOf(
+  tables: readonly (TableName & { readonly source: string })[] | undefined,
+  source: string,
+): Set<string> {
+  return new Set(tables?.filter((table) => table.source === source).map(tableLabel));
 }
 
 /** A table that is there on both sides of a subscription. */

@@ -139,7 +139,8 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     const ofC = { ...config('a'), name: 'c' };
     await using source = await Session.connect(ofC, { purpose: 'copy', name: 'c' });
     await using target = await Session.connect(config('b'), { purpose: 'copy', name: 'b' });
-    const parties = { source, target, log: pino({ level: 'silent' }) };
+    const wanted = new Map([['public.t', true]]);
+    const parties = { source, target, wanted, log: pino({ level: 'silent' }) };
     expect([...(await followTables('c:b', { ...parties, progress: 0x100n }))]).toEqual([]);
     expect([...(await followTables('c:b', { ...parties, progress: 0x101n }))]).toEqual([
       ['public.t', false],

@@ -24,8 +24,9 @@ export const initialCopy: Check = {
 
 /** As snapshot/decide-join.ts decides. */
 function isRefused({ config }: PreflightFacts, carried: CarriedTable): boolean {
-  const { label, options, joined, subscription, source, target } = carried;
-  if (options.initialCopy !== 'once' || joined || target?.filled.has(label) !== true) return false;
+  const { label, options, joined, taken, subscription, source, target } = carried;
+  if (options.initialCopy !== 'once' || joined || taken || target?.filled.has(label) !== true)
+    return false;
   const bothWays = config.subscriptions.some(
     (other) => other.source === subscription.target && other.target === subscription.source,
   );

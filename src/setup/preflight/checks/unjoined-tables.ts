@@ -9,14 +9,15 @@ export const unjoinedTables: Check = {
   find: ({ carried }) =>
     carried
       .filter((each) => hasBegun(each) && !each.joined)
-      .map(({ label, subscription, options }) => ({
+      .map(({ label, subscription, options, taken }) => ({
         severity: 'notice',
         code: 'NOT_SET_UP',
         database: subscription.target,
         table: label,
         message: `${subscriptionName(subscription)}: ${label} is not replicated yet: it joins when \`run\` starts, or begins anew at \`kill -HUP\``,
-        hint:
-          options.initialCopy === 'none'
+        hint: taken
+          ? `${label} of ${subscription.target} follows another table, which has a new name: rename it there as well first`
+          : options.initialCopy === 'none'
             ? 'with initial_copy: none it joins only while it is empty on both sides'
             : 'kill -HUP the `run`',
       })),

@@ -38,6 +38,8 @@ export interface OwnContent {
   readonly joined: readonly (TableName & { readonly source: string; readonly copied: boolean })[];
   /** As a target: tables that miss changes. */
   readonly lost: readonly (TableName & { readonly source: string })[];
+  /** As a target: tables that take the changes of one with another name. */
+  readonly taken: readonly (TableName & { readonly source: string })[];
   /** Of tables that were compared. */
   readonly differences: readonly StoredDifference[];
 }
@@ -98,6 +100,12 @@ const contentQuery = `
     'lost', (select coalesce(json_agg(json_build_object(
                'source', source, 'schema', table_schema, 'name', table_name)), '[]')
              from replicator.tables where lost),
+    'taken', (select coalesce(json_agg(json_build_object(
+                'source', r.source, 'schema', n.nspname, 'name', c.relname)), '[]')
+              from replicator.tables r
+              join pg_catalog.pg_class c on c.oid = r.target_oid
+              join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+              where (n.nspname, c.relname) <> (r.table_schema, r.table_name)),
     'differences', (
       select coalesce(json_agg(json_build_object(
         'other', other, 'schema', table_schema, 'name', table_name, 'onlyHere', only_here,

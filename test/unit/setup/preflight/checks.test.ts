@@ -18,7 +18,7 @@ const installed = {
 };
 
 test('nothing is found where nothing is wrong', () => {
-  const content = { slots: {}, origins: {}, joined: [], lost: [], differences: [] };
+  const content = { slots: {}, origins: {}, joined: [], lost: [], taken: [], differences: [] };
   const healthy = (name: string) => {
     const { systemIdentifier, databaseOid } = database(name).identity;
     const state = { version: 1, database: name, systemIdentifier, databaseOid, content };

@@ -226,7 +226,7 @@ describe('capacity', () => {
   test('counts one more for a copy that is still to be made', () => {
     const server = { ...full, slot };
     const found = (joined: OwnContent['joined']) => {
-      const content = { slots: {}, origins: {}, joined, lost: [], differences: [] };
+      const content = { slots: {}, origins: {}, joined, lost: [], taken: [], differences: [] };
       const state = { version: 1, database: 'b', systemIdentifier: '', databaseOid: '', content };
       const a = database('a', { server, tables: tables(table('t')) });
       const syncs = [sync({ a: 'source', b: 'target' }, { initialCopy: 'once' })];

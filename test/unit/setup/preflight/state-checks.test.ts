@@ -14,7 +14,14 @@ const schema = {
   deniedFunctions: [],
   originWrappers: false,
 };
-const noContent: OwnContent = { slots: {}, origins: {}, joined: [], lost: [], differences: [] };
+const noContent: OwnContent = {
+  slots: {},
+  origins: {},
+  joined: [],
+  lost: [],
+  taken: [],
+  differences: [],
+};
 
 function setUp(name: string, content: Partial<OwnContent>, found?: Partial<SlotFacts>) {
   const facts = database(name, { schema, publications: { own: undefined, ofAllTables: [] } });
