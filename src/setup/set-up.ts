@@ -51,6 +51,11 @@ export class Setup {
     this.#done.add(`${source}:${target}`);
   }
 
+  /** Another database knows them too. */
+  #hasRanks(name: string): boolean {
+    return [...this.#done].some((pair) => pair.split(':').includes(name));
+  }
+
   /**
    * In parts, each of which concerns as few databases as can be: a slot takes as long as the longest transaction, and
    * others go on meanwhile. What the target needs as a source itself is made for those that receive from it.
@@ -105,6 +110,9 @@ export class Setup {
       {
         await using sessions = await connectAll(this.#config, [name]);
         const session = sessions.byName.get(name);
+        // It was made, and dropped since by an owner whose file does not have it.
+        if (session !== undefined && this.#hasRanks(name))
+          await this.#makeMissing(sessions.byName, name);
         if (session !== undefined && (await nameAtSource(session, name)) !== undefined) return;
       }
       await sleep(ownPauseMs, undefined, { signal: stop }).catch(() => {});
