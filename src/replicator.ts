@@ -205,6 +205,11 @@ export class Replicator {
           conflictRetentionMs: config.conflictRetentionMs,
           fetchRowsOf: fetchFrom(source),
           targetOids,
+          onOtherKey: (table) =>
+            log.warn(
+              { subscription: name, table },
+              'table has another key than its rows had: what was deleted by that is not remembered',
+            ),
           onConflicts: (counts) => log.warn({ subscription: name, ...counts }, 'conflicts'),
         }).catch(async (error) => {
           throw error instanceof Outranked ? await ownership.outranked(error, epoch, stop) : error;

@@ -41,6 +41,11 @@ export async function readStatus(config: Config): Promise<Status> {
     const subscriptions = await Promise.all(
       config.subscriptions.map((subscription) => describe(subscription, answers)),
     );
+    const own = await Promise.all(
+      config.ownStreams.map((name) => describe({ source: name, target: name, syncs: [] }, answers)),
+    );
+    // Nobody waits for them, so they are only worth a word where they do not go on.
+    subscriptions.push(...own.filter(({ state }) => state === 'failed' || state === 'waiting'));
     const slots = [...answers.values()].flatMap(({ source }) => source?.slots ?? []);
     return {
       healthy:

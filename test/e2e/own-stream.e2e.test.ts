@@ -1,6 +1,7 @@
 // A master reads its own stream late, and must remember what it deleted whatever was done to the table meanwhile:
 // else an older change of another master brings the row back there, and there only.
 import { afterEach, expect, test, vi } from 'vitest';
+import type { Status } from '../../src/observability/status.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { holdLock, untilWaitingForLock } from '../support/hold-lock.ts';
@@ -140,5 +141,38 @@ test('a table that has a name since which the file does not give', async () => {
   expect(await rowsOf(a, 'renamed')).toEqual(['(1,1,one)', '(2,2,newer)']);
   expect(await rowsOf(b, 't')).toEqual(await rowsOf(a, 'renamed'));
   await expectItStaysDeleted('t', 'renamed');
+  await stopCleanly(replicator);
+});
+
+async function status(): Promise<Status> {
+  return JSON.parse((await runCli(['status', '-c', config, '--output', 'json'])).stdout) as Status;
+}
+
+test('a column is dropped by the transaction that deletes a row', async () => {
+  await begin();
+  await a.query('delete from t where id = 2; alter table t drop column n');
+  await waitForAll(config);
+  await b.query('alter table t drop column n');
+  await untilOwnRead();
+  await expectItStaysDeleted('t', 't');
+  expect(await rowsOf(a, 't')).toEqual([]);
+  expect((await status()).healthy).toBe(true);
+  await stopCleanly(replicator);
+});
+
+test.each([
+  ['a unique column is dropped', `insert into t values (3, 3, 'new'); alter table t drop column v`],
+  ['the key has another type', 'delete from t; alter table t alter id type text'],
+  ['the table is gone', 'delete from t; drop table t'],
+])('the own stream goes on where, in the transaction that it reads, %s', async (what, sql) => {
+  await begin({ ddl: 'create table t (id int primary key, n int, v text unique)' });
+  await a.query(sql);
+  await untilOwnRead();
+  const { subscriptions } = await status();
+  expect(subscriptions.map(({ subscription }) => subscription)).toEqual(['a:b', 'b:a']);
+  const told = replicator.logs.filter((line) => line['subscription'] === 'a:a' && line['table']);
+  expect(told.map((line) => [line.level, line['table']])).toEqual(
+    what.includes('key') ? [['warn', 'public.t']] : [],
+  );
   await stopCleanly(replicator);
 });

@@ -43,6 +43,8 @@ export interface ApplierOptions extends ApplySessionOptions {
   readonly fetchRowsOf: FetchRowsOf;
   /** By the oid of the source's table: the target's; filled once its tables have joined. */
   readonly targetOids?: ReadonlyMap<number, string>;
+  /** See TargetTablesOptions. */
+  readonly onOtherKey?: (table: string) => void;
   readonly onConflicts: (counts: ConflictCounts) => void;
 }
 
@@ -71,6 +73,8 @@ export class Applier {
     this.#tables = new TargetTables(connection.session, {
       contestedOf: options.contestedOf,
       oidOf: ({ oid }) => (this.#isOwn ? String(oid) : options.targetOids?.get(oid)),
+      isOwn: this.#isOwn,
+      onOtherKey: options.onOtherKey,
     });
     const fetchRows: FetchRows = (table, keys) =>
       options.fetchRowsOf(xidsOf(this.#applying))(table, keys);

@@ -43,5 +43,6 @@ export function ownWriter(name: string, { tables, connection, guard }: Connected
     execute: (statements) => connection.execute(statements),
     onClash: (clash) => connection.ledger.clashed(clash),
     tableOf: (relation) => tables.of(relation),
+    findTable: (relation) => tables.find(relation),
   });
 }

@@ -3,8 +3,13 @@
 import type { ConflictLog } from '../../config/config.ts';
 import { ReplicatorError } from '../../model/errors.ts';
 import { type Relation, type RelationColumn, tableLabel } from '../../model/relation.ts';
-import type { CatalogKey, CatalogTable, CatalogUnique } from '../../postgres/catalog.ts';
-import { fitsUnchanged } from '../../postgres/column-types.ts';
+import type {
+  CatalogColumn,
+  CatalogKey,
+  CatalogTable,
+  CatalogUnique,
+} from '../../postgres/catalog.ts';
+import { firstUserOid, fitsUnchanged } from '../../postgres/column-types.ts';
 import { quoteIdentifier, quoteTable } from '../../postgres/identifiers.ts';
 
 export interface TargetColumn {
@@ -94,28 +99,70 @@ export function matchTable(
           hint: `alter table ${here} alter column ${quoteIdentifier(column.name)} type ${typeName(column)}`,
         },
       );
-    columns.push({
-      index,
-      name: column.name,
-      quoted: quoteIdentifier(column.name),
-      castType: found.castType,
-      identityAlways: found.identity === 'always',
-      equals: found.equals ?? undefined,
-    });
+    columns.push(targetColumn(index, found));
   });
-  const key = keyOf(relation, catalog, columns);
+  const best = bestKey(relation, catalog);
+  const key = best && keyColumns(best, columns);
   if (contested !== undefined && key !== undefined) refuseFixed(columns, key, here, database);
+  return targetTable(relation, catalog, contested, { columns, key });
+}
+
+/**
+ * A table of a database's own stream, which is behind what was done to the table since: with the columns that are
+ * still what they were, as nothing is written there, and without a key where that is another one by now: its values
+ * would name other rows.
+ */
+export function matchOwnTable(
+  relation: Relation,
+  catalog: CatalogTable,
+  contested: Contested | undefined,
+): TargetTable {
+  const columns = relation.columns.flatMap((column, index) => {
+    const found = catalog.columns.find(({ name }) => name === column.name);
+    return found !== undefined && isSame(column, found) ? targetColumn(index, found) : [];
+  });
+  const best = bestKey(relation, catalog);
+  const found = best && keyColumns(best, columns);
+  const identity = relation.columns.filter((column) => column.identity);
+  const sent = relation.replicaIdentity === 'full' ? best?.columns.length : identity.length;
+  const key = found?.length === best?.columns.length && found?.length === sent ? found : undefined;
+  return targetTable(relation, catalog, contested, { columns, key });
+}
+
+/** Types of users are told apart too: in one database they have one oid. */
+function isSame(column: RelationColumn, found: CatalogColumn): boolean {
+  if (found.generated || !fitsUnchanged(column, found)) return false;
+  return found.typeOid < firstUserOid || found.typeOid === column.typeOid;
+}
+
+function targetTable(
+  relation: Relation,
+  catalog: CatalogTable,
+  contested: Contested | undefined,
+  { columns, key }: Pick<TargetTable, 'columns' | 'key'>,
+): TargetTable {
   return {
     relation,
     oid: catalog.oid,
     shape: catalog.shape,
     contested,
-    label: here,
+    label: tableLabel(catalog),
     quoted: quoteTable(catalog),
     partitioned: catalog.partitioned,
     columns,
     key,
     uniques: contested === undefined ? [] : uniquesOf(catalog, columns, key),
+  };
+}
+
+function targetColumn(index: number, { name, castType, identity, equals }: CatalogColumn) {
+  return {
+    index,
+    name,
+    quoted: quoteIdentifier(name),
+    castType,
+    identityAlways: identity === 'always',
+    equals: equals ?? undefined,
   };
 }
 
@@ -171,11 +218,7 @@ function missingColumn(
  * The target's unique index by which rows are found: its columns must be sent with every update
  * and delete, so they must be part of the source's replica identity. The very same columns first.
  */
-function keyOf(
-  relation: Relation,
-  catalog: CatalogTable,
-  columns: readonly TargetColumn[],
-): KeyColumn[] | undefined {
+function bestKey(relation: Relation, catalog: CatalogTable): CatalogKey | undefined {
   const identity = new Set(relation.columns.filter((c) => c.identity).map((c) => c.name));
   const usable = (key: CatalogKey) =>
     key.immediate && key.columns.every((name) => identity.has(name));
@@ -183,8 +226,7 @@ function keyOf(
     (key.columns.length === identity.size ? 4 : 0) +
     (key.replicaIdentity ? 2 : 0) +
     (key.primary ? 1 : 0);
-  const [best] = catalog.keys.filter(usable).sort((a, b) => rank(b) - rank(a));
-  return best && keyColumns(best, columns);
+  return catalog.keys.filter(usable).sort((a, b) => rank(b) - rank(a))[0];
 }
 
 /** Not those that the key is a part of: where it differs, they do. */

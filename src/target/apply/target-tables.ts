@@ -10,7 +10,13 @@ import type { TransactionPart } from '../../model/transaction.ts';
 import { type CatalogTable, describeTables } from '../../postgres/catalog.ts';
 import { firstUserOid } from '../../postgres/column-types.ts';
 import type { Session } from '../../postgres/session.ts';
-import { type Contested, matchTable, type TargetTable, type TypeNames } from './target-table.ts';
+import {
+  type Contested,
+  matchOwnTable,
+  matchTable,
+  type TargetTable,
+  type TypeNames,
+} from './target-table.ts';
 
 export interface LoadedTables {
   readonly tables: ReadonlySet<TargetTable>;
@@ -25,12 +31,16 @@ export interface TargetTablesOptions {
   readonly contestedOf: ContestedOf;
   /** The table of this database that takes a relation's rows; undefined: the one of that name. */
   readonly oidOf: (relation: Relation) => string | undefined;
+  /** What is read is the database's own, and behind what was done to its tables since. */
+  readonly isOwn: boolean;
+  /** A table of its own, by its label, has another key than what is read of it, or none. */
+  readonly onOtherKey: ((table: string) => void) | undefined;
 }
 
 export class TargetTables {
   readonly #session: Session;
   readonly #options: TargetTablesOptions;
-  readonly #tables = new WeakMap<Relation, TargetTable>();
+  readonly #tables = new WeakMap<Relation, TargetTable | 'gone'>();
 
   constructor(session: Session, options: TargetTablesOptions) {
     this.#session = session;
@@ -42,7 +52,7 @@ export class TargetTables {
     const relations = relationsOf(parts);
     const missing = new Set([...relations].filter((relation) => !this.#tables.has(relation)));
     if (missing.size > 0) await this.#describe(missing);
-    const tables = new Set([...relations].map((relation) => this.of(relation)));
+    const tables = new Set([...relations].flatMap((relation) => this.find(relation) ?? []));
     return { tables, allNew: missing.size === relations.size };
   }
 
@@ -52,13 +62,13 @@ export class TargetTables {
     for (const relation of relationsOf(parts)) {
       const table = this.#tables.get(relation);
       if (table === undefined) return undefined;
-      tables.add(table);
+      if (table !== 'gone') tables.add(table);
     }
     return { tables, allNew: false };
   }
 
   async #describe(missing: ReadonlySet<Relation>): Promise<void> {
-    const { contestedOf, oidOf } = this.#options;
+    const { contestedOf, oidOf, isOwn } = this.#options;
     const byName = [...missing].filter((relation) => oidOf(relation) === undefined);
     const oids = [...missing].flatMap((relation) => oidOf(relation) ?? []);
     const found = await describeTables(this.#session, byName, oids);
@@ -74,8 +84,24 @@ export class TargetTables {
       const { name } = this.#session.database;
       const names = [joined.filter(({ oid }) => oid === table?.oid), relation, table ?? []].flat();
       const contested = names.map(contestedOf).find((each) => each !== undefined);
-      this.#tables.set(relation, matchTable(relation, table, name, contested, typeName));
+      this.#tables.set(
+        relation,
+        isOwn
+          ? this.#ownTable(relation, table, contested)
+          : matchTable(relation, table, name, contested, typeName),
+      );
     }
+  }
+
+  #ownTable(
+    relation: Relation,
+    catalog: CatalogTable | undefined,
+    contested: Contested | undefined,
+  ): TargetTable | 'gone' {
+    if (catalog === undefined) return 'gone';
+    const table = matchOwnTable(relation, catalog, contested);
+    if (contested !== undefined && table.key === undefined) this.#options.onOtherKey?.(table.label);
+    return table;
   }
 
   /**
@@ -110,10 +136,18 @@ export class TargetTables {
   }
 
   of(relation: Relation): TargetTable {
+    const table = this.find(relation);
+    if (table === undefined)
+      throw new ReplicatorError('INTERNAL', `table ${tableLabel(relation)} is gone`);
+    return table;
+  }
+
+  /** Undefined for one of the database's own that is gone. */
+  find(relation: Relation): TargetTable | undefined {
     const table = this.#tables.get(relation);
     if (table === undefined)
       throw new ReplicatorError('INTERNAL', `table ${tableLabel(relation)} was not loaded`);
-    return table;
+    return table === 'gone' ? undefined : table;
   }
 }
 

@@ -18,6 +18,8 @@ import { type SettleOwnContext, settleOwnStep } from './settle-own-row.ts';
 
 export interface OwnWriterOptions extends SettleOwnContext {
   readonly tableOf: (relation: Relation) => TargetTable;
+  /** Undefined for one that is gone, and needs no memory. */
+  readonly findTable: (relation: Relation) => TargetTable | undefined;
 }
 
 /** After a newer delete there are likely to be more of them for a while. */
@@ -52,8 +54,8 @@ export class OwnWriter implements Writer {
 
   /** Others write to its table, and its rows can be told apart. */
   #isShared({ relation }: RowChange): boolean {
-    const { contested, key } = this.#options.tableOf(relation);
-    return contested !== undefined && key !== undefined;
+    const table = this.#options.findTable(relation);
+    return table?.contested !== undefined && table.key !== undefined;
   }
 
   plan(

@@ -59,6 +59,25 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     expect(await held()).toEqual([]);
   });
 
+  test('an own stream is told where it stands still, and only there', async () => {
+    const named = async () =>
+      (await readStatus(config)).subscriptions.map(({ subscription }) => subscription);
+    await a.query(`insert into replicator.subscriptions (target, state) values ('a', 'streaming')`);
+    expect(await named()).toEqual(['a:b', 'b:a']);
+    await a.query(`update replicator.subscriptions
+      set state = 'failed', error_code = 'BATCH_REFUSED', error_message = 'why', error_hint = 'do'`);
+    const { subscriptions, healthy } = await readStatus(config);
+    await a.query('delete from replicator.subscriptions');
+    expect(healthy).toBe(false);
+    expect(subscriptions[2]).toMatchObject({
+      subscription: 'a:a',
+      state: 'failed',
+      healthy: false,
+      waitingTables: [],
+      lastError: { code: 'BATCH_REFUSED', message: 'why', hint: 'do' },
+    });
+  });
+
   test('a database that answers and does not tell is not called unreachable', async () => {
     await b.query('alter table replicator.progress rename column seen_time to seen');
     const { databases, subscriptions } = await readStatus(config);

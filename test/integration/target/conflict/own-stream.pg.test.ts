@@ -10,11 +10,14 @@ import { ApplierFixture, insert, remove } from '../apply/applier-fixture.ts';
 describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
   let fixture: ApplierFixture;
   let own: Applier;
+  let otherKeys: string[];
 
   beforeEach(async () => {
     fixture = await ApplierFixture.create(major);
     await fixture.onBoth('create table t (id int primary key, "V w" text, n numeric)');
+    otherKeys = [];
     own = await fixture.openOwn({
+      onOtherKey: (table) => otherKeys.push(table),
       contestedOf: ({ name }) =>
         name === 'single' ? undefined : { sync: 's', log: 'keys', windowMs: 0, pauses: false },
     });
@@ -34,8 +37,12 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
       'select conflict_type, resolution, count from replicator.conflict_counts',
     );
 
-  async function apply(change: ReturnType<typeof insert>, time: string): Promise<void> {
-    const { transaction, ...part } = transactionOf(0x1ff0n, [change]);
+  async function apply(
+    change: ReturnType<typeof insert>,
+    time: string,
+    commitLsn = 0x1ff0n,
+  ): Promise<void> {
+    const { transaction, ...part } = transactionOf(commitLsn, [change]);
     const commitTime = at(time);
     await own.apply(batchOf([{ ...part, transaction: { ...transaction, xid: 3, commitTime } }]));
   }
@@ -110,5 +117,62 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     );
     const tombstones = await fixture.target.query('select from replicator.tombstones');
     expect(tombstones.length).toBe(expected.tombstones);
+  });
+
+  describe('behind what was done to its table', () => {
+    const later = '2026-01-01T00:00:00Z';
+    const remembered = async () =>
+      (await fixture.target.query('select key_hash from replicator.tombstones')).length;
+
+    beforeEach(async () => {
+      await fixture.target.query(`create type mood as enum ('fine');
+        alter table t add u text unique, add m mood;
+        insert into t values (1, 'a', 1, 'u', 'fine')`);
+    });
+
+    test.each([
+      ['a column was dropped', 'alter table t drop n'],
+      ['a unique column was dropped', 'alter table t drop u'],
+      ['a column has another type', 'alter table t alter n type text'],
+      ['a type was dropped', 'drop type mood cascade'],
+      ['a unique column has another type', 'alter table t alter u type int using 1'],
+      ['a column has another name', 'alter table t rename n to m2'],
+      ['the table has another name', 'alter table t rename to t2'],
+      ['the key takes more', 'alter table t alter id type bigint'],
+    ])('it remembers a delete where %s', async (_, ddl) => {
+      const t = await fixture.ownRelation('t');
+      await fixture.target.query(ddl);
+      await apply(insert(t, '2', 'b', '1', 'v', 'fine'), later, 0x1500n);
+      await apply(remove(t, '1', null, null, null, null), later);
+      expect(await remembered()).toBe(1);
+      // as one that comes of the table as it is now
+      const [same] = await fixture.target.query(
+        'select from replicator.tombstones where key_hash = hashint8extended(1, 0)',
+      );
+      expect(same).toBeDefined();
+    });
+
+    test.each([
+      ['the key has another type', 'alter table t alter id type text', true],
+      ['the key has another name', 'alter table t rename id to key', true],
+      [
+        'the key has more columns',
+        'alter table t drop constraint t_pkey, add primary key (id, u)',
+        true,
+      ],
+      ['there is no key', 'alter table t drop constraint t_pkey', true],
+      ['the table is gone', 'drop table t', false],
+    ])('it goes on, and takes no row, where %s', async (_, ddl, isTold) => {
+      const t = await fixture.ownRelation('t');
+      const is = async () => (isTold ? await fixture.rows('t') : []);
+      await fixture.target.query(ddl);
+      const before = await is();
+      await apply(insert(t, '2', 'b', '1', 'v', 'fine'), later, 0x1500n);
+      await apply(remove(t, '1', null, null, null, null), later);
+      expect(own.progress).toBe(0x1ffan);
+      expect(await remembered()).toBe(0);
+      expect(await is()).toEqual(before);
+      expect(otherKeys).toEqual(isTold ? ['public.t'] : []);
+    });
   });
 });
