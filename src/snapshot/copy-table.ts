@@ -216,13 +216,22 @@ export async function isEmpty(session: Session, table: TableName): Promise<boole
 
 /** Whether the table's rows came by a copy of ours, from whichever database. */
 export async function wasCopied(session: Session, table: TableName): Promise<boolean> {
+  return (await joinedFrom(session, table)).some(({ copied }) => copied === 'true');
+}
+
+/** Whether a database brings its changes of the table here. */
+export async function hasJoined(session: Session, table: TableName): Promise<boolean> {
+  return (await joinedFrom(session, table)).length > 0;
+}
+
+async function joinedFrom(session: Session, table: TableName): Promise<{ copied: string }[]> {
   // Another source may not have been set up yet.
-  if (!(await schemaExists(session))) return false;
-  const rows = await session.query(
-    'select from replicator.tables where copied and not lost and table_schema = $1 and table_name = $2',
+  if (!(await schemaExists(session))) return [];
+  return await session.query<{ copied: string }>(
+    `select copied::text as copied from replicator.tables
+     where not lost and table_schema = $1 and table_name = $2`,
     [table.schema, table.name],
   );
-  return rows.length > 0;
 }
 
 export function notEmpty(target: Session, ...tables: TableName[]): ReplicatorError {

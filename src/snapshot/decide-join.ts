@@ -3,8 +3,10 @@ import type { Config, SubscriptionConfig } from '../config/config.ts';
 import type { TableOptions } from '../config/merge-syncs.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { quoteTable } from '../postgres/identifiers.ts';
+import { publicationName } from '../postgres/object-names.ts';
+import { publishedTables } from '../postgres/publication.ts';
 import type { Session } from '../postgres/session.ts';
-import { isEmpty, notEmpty, wasCopied } from './copy-table.ts';
+import { hasJoined, isEmpty, notEmpty, wasCopied } from './copy-table.ts';
 import type { LostTables } from './follow-tables.ts';
 import { letEarlierCopy, letOthersCopy, refuseOtherWriters } from './other-writers.ts';
 
@@ -53,7 +55,7 @@ export async function decideJoins(
       ? await decideResync(found.table, parties)
       : found.initialCopy === 'none'
         ? await decideWithoutCopy(found.table, newSync, parties)
-        : await decideCopy(found, parties);
+        : await decideCopy(found, syncsBefore.size === 0, parties);
     if (verdict === 'refuse') refused.push(found.table);
     else verdicts.set(found, isLost && verdict === 'holds rows' ? 'misses changes' : verdict);
   }
@@ -95,6 +97,7 @@ async function decideWithoutCopy(
 
 async function decideCopy(
   { table, initialCopy }: TableOptions,
+  isFirst: boolean,
   { config, subscription, source, target }: JoinParties,
 ): Promise<Verdict | 'refuse'> {
   const sourceEmpty = await isEmpty(source, table);
@@ -111,9 +114,18 @@ async function decideCopy(
   const bothWays = config.subscriptions.some(
     (other) => other.source === subscription.target && other.target === subscription.source,
   );
-  if (bothWays && sourceEmpty) return 'empty';
+  const joined = await hasJoined(source, table);
+  // What users of the source did to rows that came to it is sent for certain where nothing was passed by before.
+  const allSent = isFirst && (await isPublished(source, table));
+  if (bothWays && sourceEmpty && (allSent || !joined)) return 'empty';
   // What is there came from a database that feeds the source too.
-  if ((bothWays || (await wasCopied(target, table))) && (await wasCopied(source, table)))
-    return 'copied';
+  const copied = (bothWays || (await wasCopied(target, table))) && (await wasCopied(source, table));
+  if (copied && allSent) return 'copied';
+  if (copied || (bothWays && joined)) return 'as it is';
   return initialCopy === 'once' ? 'refuse' : 'as it is';
+}
+
+async function isPublished(source: Session, table: TableName): Promise<boolean> {
+  const published = await publishedTables(source, publicationName(source.database.name));
+  return published.some((other) => tableLabel(other) === tableLabel(table));
 }

@@ -63,7 +63,7 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
   for (const [found, verdict] of verdicts) tellWait(found, verdict, options);
   for (const found of notEmptyAnyMore) tellWait(found, 'holds rows', options);
   for (const { table, initialCopy } of asTheyAre)
-    if (initialCopy === 'if_empty')
+    if (initialCopy !== 'none')
       log.warn(
         { subscription: nameOf(options), table: tableLabel(table) },
         'table is not empty on the target: joined without a copy',

@@ -30,9 +30,13 @@ function isRefused({ config }: PreflightFacts, carried: CarriedTable): boolean {
   const bothWays = config.subscriptions.some(
     (other) => other.source === subscription.target && other.target === subscription.source,
   );
-  if (bothWays && !source.filled.has(label)) return false;
+  if (bothWays && (!source.filled.has(label) || hasJoined(source, label))) return false;
   if ((bothWays || wasCopied(target, label)) && wasCopied(source, label)) return false;
   return !isLost(target, source.name, label);
+}
+
+function hasJoined({ state }: DatabaseFacts, label: string): boolean {
+  return (state?.content?.joined ?? []).some((table) => tableLabel(table) === label);
 }
 
 function wasCopied({ state }: DatabaseFacts, label: string): boolean {
