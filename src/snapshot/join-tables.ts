@@ -78,18 +78,34 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
 }
 
 /** In the log alone; `status` names the table. */
-function tellWait({ table }: TableOptions, verdict: Verdict, options: JoinOptions): void {
-  const { log, subscription } = options;
+function tellWait(
+  { table, initialCopy }: TableOptions,
+  verdict: Verdict,
+  options: JoinOptions,
+): void {
+  const { config, log, subscription } = options;
+  const { target } = subscription;
   const facts = { subscription: nameOf(options), table: tableLabel(table) };
   switch (verdict) {
     case 'taken':
       log.warn(
         { ...facts, hint: 'rename it there as well, create this one, then kill -HUP the `run`' },
-        `table is not replicated: what has its name on ${subscription.target} follows another table`,
+        `table is not replicated: what has its name on ${target} follows another table`,
       );
       break;
     case 'misses changes':
-      log.warn(facts, 'table misses changes and is not empty on the target: it is not replicated');
+      log.warn(
+        {
+          ...facts,
+          // What is deleted there would be deleted everywhere.
+          hint: hasSeveralWriters(config, target, table)
+            ? 'several databases write to it, so do not empty it: docs/how-to/fill-a-target-anew.md'
+            : initialCopy === 'none'
+              ? `set initial_copy: if_empty and empty it on ${target}, then kill -HUP the \`run\`: it is copied`
+              : `empty it on ${target}, then kill -HUP the \`run\`: it is copied`,
+        },
+        'table misses changes: it is not replicated',
+      );
       break;
     case 'holds rows':
       log.warn(

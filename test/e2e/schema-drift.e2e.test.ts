@@ -368,6 +368,50 @@ test('a table that was out of the publication for a moment is copied anew, once 
   await tearDown(config);
 });
 
+test.each([
+  {
+    rule: 'if_empty',
+    role: 'target',
+    hint: 'empty it on b, then kill -HUP the `run`: it is copied',
+  },
+  {
+    rule: 'none',
+    role: 'target',
+    hint: 'set initial_copy: if_empty and empty it on b, then kill -HUP the `run`: it is copied',
+  },
+  {
+    rule: 'if_empty',
+    role: 'source',
+    hint: 'several databases write to it, so do not empty it: docs/how-to/fill-a-target-anew.md',
+  },
+] as const)(
+  'what a table takes that was out of the publication is told, b is a $role, $rule',
+  async ({ rule, role, hint }) => {
+    const [a, b] = await servers();
+    const first = await createDatabase(a, 'drift member');
+    const second = await createDatabase(b, 'drift member');
+    databases.push(first, second);
+    for (const database of [first, second]) await database.query(table);
+    const config = await initialize(
+      { a: { database: first, role: 'source' }, b: { database: second, role } },
+      { sync: { initial_copy: rule } },
+    );
+    const replicator = startReplicator(config);
+    await untilStreaming(replicator, ['a:b']);
+    await first.query(`alter publication replicator_a drop table t; insert into t values (1, 1);
+      alter publication replicator_a add table only t; insert into t values (2, 2)`);
+    const told = await replicator.waitForLog(
+      ({ msg }) => msg?.includes('misses changes') === true,
+      {
+        timeoutMs: 40_000,
+      },
+    );
+    expect(told).toMatchObject({ table: 'public.t', hint });
+    await stopCleanly(replicator);
+    await tearDown(config);
+  },
+);
+
 test('a value that is too large stops those alone that want its table', async () => {
   const [a, b] = await servers();
   const source = await createDatabase(a, 'drift large');

@@ -101,7 +101,7 @@ export async function watchPublication(
     if (left === undefined) continue;
     const what = `${left} has left publication ${name}, if only for a moment`;
     const error = new ReplicatorError('PUBLICATION_CHANGED', `${session.database.name}: ${what}`, {
-      hint: 'it misses changes and joins anew: empty it on the target, to be copied again',
+      hint: 'it misses changes and joins anew; what that takes is logged then, and in docs/how-to/fill-a-target-anew.md',
     });
     subscriber.refuse(error);
   }
