@@ -11,6 +11,9 @@ export async function forgetOwnStream(owner: OwnerSession): Promise<void> {
   const { session } = owner;
   const { name } = session.database;
   if (!(await schemaExists(session))) return;
+  const own = await session.query('select from replicator.progress where source = $1', [name]);
+  // Most have had none, and who only reads a database need not be allowed to drop origins.
+  if (own.length === 0) return;
   await giveUpCopy(owner, name);
   const functions = await originFunctions(session);
   await asOwner(owner, () =>
