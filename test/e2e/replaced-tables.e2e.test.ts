@@ -18,12 +18,12 @@ import {
   startReplicator,
 } from '../support/replicator-process.ts';
 import { runCli } from '../support/run-cli.ts';
-import { majors, sharedServer } from '../support/servers-for-tests.ts';
+import { newest, oldest, sharedServer } from '../support/servers-for-tests.ts';
 import { source, target, writeSyncFile } from '../support/sync-file.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-describe.each(majors)('on PostgreSQL %i', (major) => {
+describe.each([...new Set([oldest, newest])])('on PostgreSQL %i', (major) => {
   let a: TestDatabase;
   let b: TestDatabase;
   let config: string;
