@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeConfig } from '../support/config-file.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { assertNothingLeft } from '../support/leftovers.ts';
+import { assertNothingLeftOn } from '../support/leftovers.ts';
 import type { PostgresServer } from '../support/postgres-server.ts';
 import { appliedRows, stopCleanly, tearDown, waitForAll } from '../support/replication.ts';
 import { killReplicators, startReplicator } from '../support/replicator-process.ts';
@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await killReplicators();
   await Promise.all([...databases.values()].map((database) => database.drop()));
-  for (const server of servers) await assertNothingLeft(server);
+  await assertNothingLeftOn(servers);
 });
 
 function database(name: string): TestDatabase {
