@@ -18,6 +18,11 @@ export function quoteTable({ schema, name }: TableName): string {
   return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
 }
 
+/** In FROM: rows of tables that inherit from it are not its own, those of partitions are. */
+export function ownRows(quotedTable: string, partitioned: boolean): string {
+  return partitioned ? quotedTable : `only ${quotedTable}`;
+}
+
 /** A value as its index compares it; `collation`: quoted, null for that of the value. */
 export function collated(value: string, collation: string | null): string {
   return collation === null ? value : `${value} collate ${collation}`;

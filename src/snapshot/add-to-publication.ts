@@ -6,7 +6,7 @@ import { quoteIdentifier, quoteTable } from '../postgres/identifiers.ts';
 import { publicationName } from '../postgres/object-names.ts';
 import { publishedTables } from '../postgres/publication.ts';
 import type { Session } from '../postgres/session.ts';
-import { isEmpty } from './copy-table.ts';
+import { isEmpty } from './rows-there.ts';
 
 const lockTimeoutMs = 2_000;
 

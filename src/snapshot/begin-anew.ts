@@ -7,8 +7,8 @@ import { type TableName, tableLabel } from '../model/relation.ts';
 import { listTables } from '../postgres/catalog.ts';
 import { endBackend } from '../postgres/end-backend.ts';
 import { quoteTable } from '../postgres/identifiers.ts';
-import { isEmpty } from './copy-table.ts';
 import type { JoinParties } from './decide-join.ts';
+import { isEmpty } from './rows-there.ts';
 
 /**
  * What a copy would bring rows into must be emptied by a person. Throws COPY_REFUSED with the statement

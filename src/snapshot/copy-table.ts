@@ -4,28 +4,26 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { ReplicatorError } from '../model/errors.ts';
-import { formatLsn, type Lsn, maxLsn, parseLsn, zeroLsn } from '../model/lsn.ts';
+import { formatLsn, type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { type CatalogTable, describeTables } from '../postgres/catalog.ts';
-import { quoteIdentifier, quoteLiteral, quoteTable } from '../postgres/identifiers.ts';
-import { schemaExists } from '../postgres/own-schema.ts';
-import { serverFacts } from '../postgres/server-facts.ts';
+import { ownRows, quoteIdentifier, quoteLiteral, quoteTable } from '../postgres/identifiers.ts';
 import type { Session } from '../postgres/session.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
 import { copyMemory } from './copy-memory.ts';
-import { type CopyVersionsOptions, copyVersions } from './copy-versions.ts';
-import type { ExportedSnapshot } from './exported-snapshot.ts';
+import {
+  type CopyParties,
+  expectSameTimelines,
+  type Position,
+  readPositions,
+} from './copy-positions.ts';
+import { copyVersions } from './copy-versions.ts';
+import { isEmpty, notEmpty } from './rows-there.ts';
 
 export interface CopyProgress {
   readonly table: string;
   readonly bytes: number;
   readonly done: boolean;
-}
-
-export interface Feed {
-  readonly source: string;
-  /** The sync that the table comes from. */
-  readonly sync: string;
 }
 
 /** In an INSERT of a table's record; one that is lost makes way. */
@@ -35,10 +33,7 @@ export const unlessJoined = `on conflict (source, table_schema, table_name) do u
       target_oid = null, lost = false, resync = false
   where tables.lost`;
 
-export interface CopyOptions extends CopyVersionsOptions {
-  readonly snapshot: ExportedSnapshot;
-  /** The copied database first, then the others that bring the table to the target. */
-  readonly feeds: readonly Feed[];
+export interface CopyOptions extends CopyParties {
   /** How much of each source the copied database had when the snapshot, and what was remembered, was taken. */
   readonly reached: ReadonlyMap<string, Lsn>;
   readonly onProgress: (progress: CopyProgress) => void;
@@ -99,86 +94,6 @@ async function generatedColumns(target: Session, table: TableName): Promise<Read
   return new Set(generated.map(({ name }) => name));
 }
 
-/**
- * From where on each feed's changes count. What the snapshot holds of another source is what was
- * applied to the copied database by then: its progress there, read in that same snapshot. What that has not yet read
- * of its own changes, it has not yet settled with what it met: these count once more on the target, where the versions
- * that were copied say what is left of them. Throws SERVER_BUSY when the target has passed by more, which would not be
- * sent again, or when it is on another timeline, where positions say something else.
- */
-async function readPositions(options: CopyOptions): Promise<ReadonlyMap<string, Position>> {
-  const { source, target, snapshot, feeds, contenders } = options;
-  const { name: copied } = source.database;
-  const others = feeds.map((feed) => feed.source).filter((name) => name !== copied);
-  const { timeline } = await serverFacts(source);
-  const positions = new Map<string, Position>([
-    [copied, { lsn: snapshot.consistentLsn, timeline }],
-  ]);
-  const met = contenders.length > 0 ? [...others, copied] : others;
-  const passed = await readProgress(target, met);
-  for (const [name, { lsn, timeline: known }] of await readProgress(source, met)) {
-    if (name === copied && lsn >= snapshot.consistentLsn) continue;
-    if (lsn < (passed.get(name)?.lsn ?? zeroLsn)) throw hasLess(source, target, name);
-    // Its own ones were on its disk, so they are on the timeline that it came to as well.
-    positions.set(name, { lsn, timeline: name === copied ? timeline : known });
-  }
-  await expectSameTimelines(positions, options);
-  return positions;
-}
-
-interface Position {
-  readonly lsn: Lsn;
-  /** Of the source; undefined where it is not known. */
-  readonly timeline: bigint | undefined;
-}
-
-/** By source: what is applied here. */
-export async function readProgress(
-  session: Session,
-  sources: readonly string[],
-): Promise<ReadonlyMap<string, Position>> {
-  const rows = await session.query<{ source: string; lsn: string; timeline: string | null }>(
-    `select source, lsn::text as lsn, timeline::text as timeline
-     from replicator.progress where source = any ($1)`,
-    [sources],
-  );
-  return new Map(
-    rows.map(({ source, lsn, timeline }) => [
-      source,
-      { lsn: parseLsn(lsn), timeline: timeline === null ? undefined : BigInt(timeline) },
-    ]),
-  );
-}
-
-/** The copied database and the target have followed each source equally far through its promotions. */
-async function expectSameTimelines(
-  positions: ReadonlyMap<string, Position>,
-  { source, target }: CopyOptions,
-): Promise<void> {
-  const there = await readProgress(target, [...positions.keys()]);
-  for (const [name, { timeline }] of positions) {
-    const other = there.get(name)?.timeline;
-    if (timeline === undefined || other === undefined || timeline === other) continue;
-    const { name: from } = source.database;
-    const { name: to } = target.database;
-    throw new ReplicatorError(
-      'SERVER_BUSY',
-      `${from}:${to}: ${from} is on timeline ${timeline} of ${name}, and ${to} on ${other}`,
-      {
-        hint: `goes on by itself once both are on the same; are ${name}:${from} and ${name}:${to} at work?`,
-      },
-    );
-  }
-}
-
-function hasLess({ database: from }: Session, { database: to }: Session, other: string): Error {
-  return new ReplicatorError(
-    'SERVER_BUSY',
-    `${from.name}:${to.name}: ${from.name} has less of ${other} than ${to.name}, and is copied once it has as much`,
-    { hint: `goes on by itself; is ${other}:${from.name} at work?` },
-  );
-}
-
 async function recordCopied(
   table: TableName,
   positions: ReadonlyMap<string, Position>,
@@ -202,47 +117,6 @@ async function recordCopied(
   await expectSameTimelines(positions, options);
 }
 
-/** Rows of tables that inherit from it are not its own; those of partitions are. */
-export async function isEmpty(session: Session, table: TableName): Promise<boolean> {
-  const name = quoteTable(table);
-  const { empty } = await session.one(
-    `select (not exists (select from only ${name}) and not exists (
-       select from ${name} where exists (
-         select from pg_catalog.pg_partitioned_table
-         where partrelid = ${quoteLiteral(name)}::regclass)))::text as empty`,
-  );
-  return empty === 'true';
-}
-
-/** Whether the table's rows came by a copy of ours, from whichever database. */
-export async function wasCopied(session: Session, table: TableName): Promise<boolean> {
-  return (await joinedFrom(session, table)).some(({ copied }) => copied === 'true');
-}
-
-/** Whether a database brings its changes of the table here. */
-export async function hasJoined(session: Session, table: TableName): Promise<boolean> {
-  return (await joinedFrom(session, table)).length > 0;
-}
-
-async function joinedFrom(session: Session, table: TableName): Promise<{ copied: string }[]> {
-  // Another source may not have been set up yet.
-  if (!(await schemaExists(session))) return [];
-  return await session.query<{ copied: string }>(
-    `select copied::text as copied from replicator.tables
-     where not lost and table_schema = $1 and table_name = $2`,
-    [table.schema, table.name],
-  );
-}
-
-export function notEmpty(target: Session, ...tables: TableName[]): ReplicatorError {
-  const names = tables.map(tableLabel).join(', ');
-  return new ReplicatorError(
-    'COPY_REFUSED',
-    `${target.database.name}: not empty, so the initial copy is refused: ${names}`,
-    { hint: 'empty them there, or set initial_copy: if_empty or none' },
-  );
-}
-
 async function streamRows(
   table: CatalogTable,
   generatedThere: ReadonlySet<string>,
@@ -254,7 +128,7 @@ async function streamRows(
     .map(({ name }) => quoteIdentifier(name))
     .join(', ');
   if (columns === '') return await repeatRows(table, options);
-  const only = table.partitioned ? '' : 'only ';
+  const from = ownRows(quoteTable(table), table.partitioned);
   const label = tableLabel(table);
   let bytes = 0;
   const meter = new Transform({
@@ -264,9 +138,7 @@ async function streamRows(
       done(null, chunk);
     },
   });
-  const reading = source.client.query(
-    copyTo(`copy (select ${columns} from ${only}${quoteTable(table)}) to stdout`),
-  );
+  const reading = source.client.query(copyTo(`copy (select ${columns} from ${from}) to stdout`));
   const writing = target.client.query(
     copyFrom(`copy ${quoteTable(table)} (${columns}) from stdin`),
   );
@@ -282,8 +154,8 @@ async function streamRows(
 
 /** Of rows without a column to carry there is nothing but their number, and COPY has no form for them. */
 async function repeatRows(table: CatalogTable, { source, target }: CopyOptions): Promise<void> {
-  const only = table.partitioned ? '' : 'only ';
-  const { rows } = await source.one(`select count(*) as rows from ${only}${quoteTable(table)}`);
+  const from = ownRows(quoteTable(table), table.partitioned);
+  const { rows } = await source.one(`select count(*) as rows from ${from}`);
   await target.query(
     `insert into ${quoteTable(table)} select from generate_series(1, $1::bigint)`,
     [rows],

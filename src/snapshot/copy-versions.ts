@@ -3,7 +3,7 @@
 // and the versions that such a change could still meet go along one by one.
 import { latenessMs } from '../model/version.ts';
 import type { CatalogTable } from '../postgres/catalog.ts';
-import { quoteLiteral, quoteTable } from '../postgres/identifiers.ts';
+import { ownRows, quoteLiteral, quoteTable } from '../postgres/identifiers.ts';
 import { givenKeyHash, hashedKey, rowKeyHash } from '../postgres/key-hash.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
 import { ownXid } from '../postgres/own-xid.ts';
@@ -35,7 +35,7 @@ export async function copyVersions(
   await source.query(
     `declare versions no scroll cursor for select ${key.map(({ quoted }, i) => `t.${quoted} as k${i}`).join(', ')},
             v.commit_time::text as commit_time, v.rank::text as rank
-     from ${table.partitioned ? '' : 'only '}${quoteTable(table)} t,
+     from ${ownRows(quoteTable(table), table.partitioned)} t,
           lateral replicator.version_of(t.xmin, ${table.oid}, ${rowKeyHash(key)}) v
      where ${rowStamp(table.oid)} >= ${quoteLiteral(earliest)} and v.commit_time >= ${quoteLiteral(earliest)}`,
   );

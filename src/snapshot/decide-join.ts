@@ -1,14 +1,15 @@
 // How each table that is new to a subscription joins it: the rule of `initial_copy`, in one place.
 import type { Config, SubscriptionConfig } from '../config/config.ts';
 import type { TableOptions } from '../config/merge-syncs.ts';
+import { areRowsExplained, cameByCopies, isBothWays } from '../config/rows-explained.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { quoteTable } from '../postgres/identifiers.ts';
 import { publicationName } from '../postgres/object-names.ts';
 import { publishedTables } from '../postgres/publication.ts';
 import type { Session } from '../postgres/session.ts';
-import { hasJoined, isEmpty, notEmpty, wasCopied } from './copy-table.ts';
 import type { LostTables } from './follow-tables.ts';
 import { letEarlierCopy, letOthersCopy, refuseOtherWriters } from './other-writers.ts';
+import { hasJoined, isEmpty, notEmpty, wasCopied } from './rows-there.ts';
 
 /**
  * `copy`: rows are copied. `copied`: another copy of ours brought them. `as it is`: both sides are taken for equal.
@@ -111,18 +112,18 @@ async function decideCopy(
     await refuseOtherWriters(config, subscription, table, { from: source, to: target });
     return 'copy';
   }
-  const bothWays = config.subscriptions.some(
-    (other) => other.source === subscription.target && other.target === subscription.source,
-  );
-  const joined = await hasJoined(source, table);
+  const filled = {
+    bothWays: isBothWays(config, subscription),
+    sourceEmpty,
+    sourceJoined: await hasJoined(source, table),
+    sourceCopied: await wasCopied(source, table),
+    targetCopied: await wasCopied(target, table),
+  };
   // What users of the source did to rows that came to it is sent for certain where nothing was passed by before.
   const allSent = isFirst && (await isPublished(source, table));
-  if (bothWays && sourceEmpty && (allSent || !joined)) return 'empty';
-  // What is there came from a database that feeds the source too.
-  const copied = (bothWays || (await wasCopied(target, table))) && (await wasCopied(source, table));
-  if (copied && allSent) return 'copied';
-  if (copied || (bothWays && joined)) return 'as it is';
-  return initialCopy === 'once' ? 'refuse' : 'as it is';
+  if (filled.bothWays && sourceEmpty && (allSent || !filled.sourceJoined)) return 'empty';
+  if (allSent && cameByCopies(filled)) return 'copied';
+  return initialCopy !== 'once' || areRowsExplained(filled) ? 'as it is' : 'refuse';
 }
 
 async function isPublished(source: Session, table: TableName): Promise<boolean> {

@@ -7,7 +7,8 @@ import { type TableName, tableLabel } from '../model/relation.ts';
 import { Deadline } from '../observability/deadline.ts';
 import { waitForTargets } from '../observability/wait-for-targets.ts';
 import { Session } from '../postgres/session.ts';
-import { isEmpty, readProgress, wasCopied } from './copy-table.ts';
+import { readProgress } from './copy-positions.ts';
+import { isEmpty, wasCopied } from './rows-there.ts';
 
 /**
  * Throws COPY_REFUSED when another source of the target holds rows of the table and either does

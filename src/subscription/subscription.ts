@@ -1,21 +1,19 @@
 // One source's changes into one target, for as long as the process lives: connects, joins tables,
 // applies what the source hands on, and comes back by itself after any failure that passes.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { backoffMs, failedRetryMs } from '../model/backoff.ts';
 import { asReplicatorError, type ReplicatorError } from '../model/errors.ts';
-import { formatLsn, type Lsn, maxLsn, minLsn } from '../model/lsn.ts';
+import { type Lsn, maxLsn, minLsn } from '../model/lsn.ts';
 import type { RelationName } from '../model/relation.ts';
 import type { TransactionPart } from '../model/transaction.ts';
 import type { Place, Subscriber } from '../source/subscriber.ts';
 import type { Applier } from '../target/apply/applier.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { Inbox } from './inbox.ts';
-import { mayMove, type SubscriptionState } from './lifecycle.ts';
+import { Lifecycle, type LifecycleOptions, type SubscriptionState } from './lifecycle.ts';
 import { type JoinedTables, PartFilter } from './part-filter.ts';
 
-export interface SubscriptionOptions extends Omit<DeliveryOptions, 'inbox'> {
-  readonly name: string;
+export interface SubscriptionOptions extends Omit<DeliveryOptions, 'inbox'>, LifecycleOptions {
   readonly target: string;
   readonly queueBytes: number;
   /** See Inbox. */
@@ -29,15 +27,12 @@ export interface SubscriptionOptions extends Omit<DeliveryOptions, 'inbox'> {
   readonly onAttach: () => void;
   /** More is applied or durable here, or there is room again. */
   readonly onProgress: () => void;
-  readonly onState: (state: SubscriptionState, error: ReplicatorError | undefined) => void;
-  readonly log: Logger;
 }
 
 export class Subscription implements Subscriber {
   readonly #options: SubscriptionOptions;
   readonly #inbox: Inbox;
-  #state: SubscriptionState = 'starting';
-  #error: ReplicatorError | undefined;
+  readonly #lifecycle: Lifecycle;
   #attachment = 0;
   #attachments = 0;
   #connected = false;
@@ -62,6 +57,7 @@ export class Subscription implements Subscriber {
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
+    this.#lifecycle = new Lifecycle(options);
     this.#inbox = new Inbox(options.giveUpBytes);
     this.#delivery = new Delivery({ ...options, inbox: this.#inbox });
   }
@@ -75,12 +71,12 @@ export class Subscription implements Subscriber {
   }
 
   get state(): SubscriptionState {
-    return this.#state;
+    return this.#lifecycle.state;
   }
 
   /** Why it is not streaming; undefined while nothing is wrong. */
   get error(): ReplicatorError | undefined {
-    return this.#error;
+    return this.#lifecycle.error;
   }
 
   get present(): boolean {
@@ -163,7 +159,8 @@ export class Subscription implements Subscriber {
 
   placed(place: Place): void {
     this.#place = place;
-    if (this.#state === 'streaming' || this.#state === 'catching_up') this.#move(this.#working);
+    const { state } = this.#lifecycle;
+    if (state === 'streaming' || state === 'catching_up') this.#lifecycle.move(this.#working);
   }
 
   /** Lets go of its target until `resume`. */
@@ -209,7 +206,7 @@ export class Subscription implements Subscriber {
         const error = asReplicatorError(thrown);
         // A table may be another one once this is mended: it is looked up again.
         if (error.code === 'SCHEMA_DRIFT') this.leave();
-        this.#failed(error);
+        this.#lifecycle.failed(error, this.#flushedLsn);
         this.#settle();
         if (this.#paused) continue;
         const attempt = attempts[error.retry]++;
@@ -218,14 +215,14 @@ export class Subscription implements Subscriber {
         if (await this.#wait(pause, stop)) attempts = { timed: 0, manual: 0 };
       }
     }
-    this.#move('stopped');
+    this.#lifecycle.move('stopped');
   }
 
   async #untilResumed(stop: AbortSignal): Promise<void> {
-    this.#move('paused');
+    this.#lifecycle.move('paused');
     this.#settle();
     while (this.#paused && !stop.aborted) await this.#wait(60 * 60_000, stop);
-    if (!stop.aborted) this.#move('starting');
+    if (!stop.aborted) this.#lifecycle.move('starting');
   }
 
   /** True when it was ended before its time. */
@@ -251,7 +248,7 @@ export class Subscription implements Subscriber {
       if (this.#attachment !== 0) this.#inbox.queue.dropApplied(applier.progress);
       else await this.#join(applier);
       this.#reached(applier);
-      this.#move(this.#working);
+      this.#lifecycle.move(this.#working);
       this.#settle();
       this.#options.onProgress();
       while (!stop.aborted && !this.#paused && !this.#reconnect)
@@ -292,7 +289,7 @@ export class Subscription implements Subscriber {
 
   async #join(applier: Applier): Promise<void> {
     const tables = await this.#options.join(applier, () => {
-      this.#move('copying');
+      this.#lifecycle.move('copying');
       this.#settle();
     });
     this.#filter = new PartFilter(tables);
@@ -319,38 +316,5 @@ export class Subscription implements Subscriber {
     this.#inbox.stored(applier.progress);
     this.#options.onProgress();
     return true;
-  }
-
-  #failed(error: ReplicatorError): void {
-    const { log, name } = this.#options;
-    const facts = {
-      subscription: name,
-      code: error.code,
-      sqlstate: error.sqlstate,
-      hint: error.hint,
-      ...(this.#flushedLsn !== undefined && { lsn: formatLsn(this.#flushedLsn) }),
-    };
-    if (error.retry === 'timed') {
-      // Once per trouble, not once per attempt.
-      if (this.#error?.code !== error.code) log.warn(facts, error.message);
-      this.#move('waiting', error);
-    } else {
-      log.error(facts, error.message);
-      this.#move('failed', error);
-    }
-  }
-
-  #move(state: SubscriptionState, error?: ReplicatorError): void {
-    if (state === this.#state && error === undefined) return;
-    if (!mayMove(this.#state, state))
-      this.#options.log.error(
-        { subscription: this.name, from: this.#state, to: state },
-        'bad move',
-      );
-    if (state !== this.#state)
-      this.#options.log.info({ subscription: this.name, state }, 'subscription state');
-    this.#state = state;
-    this.#error = error;
-    this.#options.onState(state, error);
   }
 }

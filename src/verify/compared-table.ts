@@ -2,7 +2,7 @@
 import { ReplicatorError } from '../model/errors.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { describeTables } from '../postgres/catalog.ts';
-import { quoteIdentifier, quoteTable } from '../postgres/identifiers.ts';
+import { ownRows, quoteIdentifier, quoteTable } from '../postgres/identifiers.ts';
 import type { Session } from '../postgres/session.ts';
 
 /** By key, as a JSON array of the key columns' texts. */
@@ -40,7 +40,7 @@ export async function comparedTables(
   const row = `row(${columns.map((name) => `t.${quoteIdentifier(name)}`).join(', ')})::text`;
   const keyColumns = a.keys[0]?.columns.map((name) => `t.${quoteIdentifier(name)}::text`);
   const expressions = {
-    from: `${a.partitioned ? '' : 'only '}${quoteTable(table)} as t`,
+    from: `${ownRows(quoteTable(table), a.partitioned)} as t`,
     key:
       keyColumns === undefined ? `md5(${row})` : `json_build_array(${keyColumns.join(', ')})::text`,
     row,

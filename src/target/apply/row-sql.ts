@@ -1,6 +1,6 @@
 // What all statements over many rows are made of: arrays of values, and how they become rows again.
 import type { Value } from '../../model/tuple.ts';
-import { collated } from '../../postgres/identifiers.ts';
+import { collated, ownRows } from '../../postgres/identifiers.ts';
 import { isAsDescribed } from './as-described.ts';
 import type { RowDelete, RowWrite } from './step.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from './target-table.ts';
@@ -8,7 +8,7 @@ import { encodeTextArray, notSent } from './text-array.ts';
 
 /** Not those of tables that inherit from it: they are published as their own, with keys of their own. */
 export function rowsOf({ quoted, partitioned }: TargetTable): string {
-  return partitioned ? quoted : `only ${quoted}`;
+  return ownRows(quoted, partitioned);
 }
 
 /** The first parameters. */

@@ -47,6 +47,7 @@ export async function claimProgress(session: Session, claim: Claim): Promise<voi
     const isKnown = found === 0n || lineage.owners.get(found) === row['owner'];
     const { lsn = null, timeline = null, pid = null, start = null } = row;
     const isAncestor = timeline !== null && BigInt(timeline) !== lineage.timeline;
+    // Nobody is ended for a claim that cannot be made.
     if (isAncestor) await verifyLineage(session, source, lineage, BigInt(timeline));
     // What a promotion lost of the owners is made up for by an epoch greater than theirs.
     const isLater = found > epoch || (found === epoch && !isKnown);

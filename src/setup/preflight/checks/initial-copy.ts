@@ -1,4 +1,5 @@
 // Tables that `run` would copy, but for rows that are on the target: it refuses the whole subscription.
+import { areRowsExplained, isBothWays } from '../../../config/rows-explained.ts';
 import { tableLabel } from '../../../model/relation.ts';
 import { subscriptionName } from '../../../postgres/object-names.ts';
 import type { CarriedTable } from '../carried-tables.ts';
@@ -22,17 +23,18 @@ export const initialCopy: Check = {
       })),
 };
 
-/** As snapshot/decide-join.ts decides. */
 function isRefused({ config }: PreflightFacts, carried: CarriedTable): boolean {
   const { label, options, joined, taken, subscription, source, target } = carried;
   if (options.initialCopy !== 'once' || joined || taken || target?.filled.has(label) !== true)
     return false;
-  const bothWays = config.subscriptions.some(
-    (other) => other.source === subscription.target && other.target === subscription.source,
-  );
-  if (bothWays && (!source.filled.has(label) || hasJoined(source, label))) return false;
-  if ((bothWays || wasCopied(target, label)) && wasCopied(source, label)) return false;
-  return !isLost(target, source.name, label);
+  const isExplained = areRowsExplained({
+    bothWays: isBothWays(config, subscription),
+    sourceEmpty: !source.filled.has(label),
+    sourceJoined: hasJoined(source, label),
+    sourceCopied: wasCopied(source, label),
+    targetCopied: wasCopied(target, label),
+  });
+  return !isExplained && !isLost(target, source.name, label);
 }
 
 function hasJoined({ state }: DatabaseFacts, label: string): boolean {

@@ -3,7 +3,7 @@
 import type { Config } from '../../../config/config.ts';
 import { matchTables } from '../../../config/match-tables.ts';
 import { tableLabel } from '../../../model/relation.ts';
-import { quoteTable } from '../../../postgres/identifiers.ts';
+import { ownRows, quoteTable } from '../../../postgres/identifiers.ts';
 import type { Session } from '../../../postgres/session.ts';
 import type { TableFacts } from './read-tables.ts';
 
@@ -29,10 +29,9 @@ export async function readFilled(
   const filled = new Set<string>();
   for (let i = 0; i < asked.length; i += mostAtOnce) {
     const some = asked.slice(i, i + mostAtOnce);
-    // Rows of tables that inherit from it are not its own; those of partitions are.
     const selects = some.map((table, n) => {
-      const only = table.partitioned ? '' : 'only ';
-      return `select ${n} as n where exists (select from ${only}${quoteTable(table)})`;
+      const rows = ownRows(quoteTable(table), table.partitioned);
+      return `select ${n} as n where exists (select from ${rows})`;
     });
     const rows = await session.query(selects.join(' union all ')).catch(() => []);
     for (const { n } of rows) {
