@@ -102,6 +102,8 @@ export const schemaStatements: readonly string[] = [
   copied boolean not null,
   -- Up to where a copy, with what came along, can hold changes of the source; null without one.
   reached_lsn pg_lsn,
+  -- Where this database was when a copy filled the table: what its users did to it before counts nowhere.
+  filled_lsn pg_lsn,
   joined_at timestamptz not null default now(),
   -- Which tables they are, whatever their names; null until the first stream after they joined.
   source_oid oid,

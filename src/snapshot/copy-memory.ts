@@ -1,11 +1,12 @@
 // What a database remembers of rows that are gone and of values that were claimed, where several write the table:
 // a new one must remember it too, or an older change that is still to come would bring them back there.
 
-import type { TableName } from '../model/relation.ts';
+import { ReplicatorError } from '../model/errors.ts';
+import { type TableName, tableLabel } from '../model/relation.ts';
 import { Deadline } from '../observability/deadline.ts';
 import { waitForTargets } from '../observability/wait-for-targets.ts';
 import { quoteTable } from '../postgres/identifiers.ts';
-import type { Session } from '../postgres/session.ts';
+import { Session } from '../postgres/session.ts';
 
 /** Of tables in schema replicator: what names an entry beside its relation, and what else is in it. */
 const memories = [
@@ -22,19 +23,49 @@ const entriesPerStatement = 50_000;
 
 /** The source's own stream can be behind a load; a copy that waits longer keeps WAL for nothing. */
 const ownStreamTimeoutMs = 60_000;
+/** Its own stream may wait for the table that we have locked. */
+const lockedTimeoutMs = 5_000;
 
 /**
  * Of what was committed on the source until now, also by itself: that it reads late, in its own stream. Throws TIMEOUT
  * where it is far behind.
  */
-export async function untilRemembered(source: Session): Promise<void> {
+export async function untilRemembered(
+  source: Session,
+  timeoutMs = ownStreamTimeoutMs,
+): Promise<void> {
   const { name } = source.database;
   const own = { source: name, target: name, syncs: [] };
   await waitForTargets(
     { subscriptions: [own] },
     new Map([[name, source]]),
-    new Deadline(ownStreamTimeoutMs),
+    new Deadline(timeoutMs),
   );
+}
+
+/**
+ * What the target remembers of its users' writes to a table that is empty, and about to be filled: of rows that are
+ * gone, and are none of those that come. They keep off the table meanwhile. Throws SERVER_BUSY while it has not read
+ * all of them: it would remember them later.
+ */
+export async function forgetOwnMemory(table: TableName, target: Session): Promise<void> {
+  const { name } = target.database;
+  await using other = await Session.connect(target.database, { purpose: 'copy', name });
+  await untilRemembered(other, lockedTimeoutMs).catch((error: unknown) => {
+    throw error instanceof ReplicatorError && error.code === 'TIMEOUT'
+      ? new ReplicatorError(
+          'SERVER_BUSY',
+          `${name}: waits until ${name} has read its own changes of ${tableLabel(table)}`,
+          { hint: `goes on by itself; is ${name}:${name} at work?` },
+        )
+      : error;
+  });
+  for (const memory of memories)
+    await target.query(
+      `delete from replicator.${memory.name} where relation = $1::regclass
+         and rank = (select rank from replicator.ranks where database = $2)`,
+      [quoteTable(table), name],
+    );
 }
 
 /** As the source's session sees it. The target's greater versions stay. */

@@ -1,6 +1,7 @@
 // From where on the changes of each source count on a target into which another database is copied.
 import { ReplicatorError } from '../model/errors.ts';
-import { type Lsn, parseLsn, zeroLsn } from '../model/lsn.ts';
+import { type Lsn, maxLsn, parseLsn, zeroLsn } from '../model/lsn.ts';
+import type { TableName } from '../model/relation.ts';
 import { serverFacts } from '../postgres/server-facts.ts';
 import type { Session } from '../postgres/session.ts';
 import type { CopyVersionsOptions } from './copy-versions.ts';
@@ -16,16 +17,29 @@ export interface CopyParties extends CopyVersionsOptions {
   readonly snapshot: ExportedSnapshot;
   /** The copied database first, then the others that bring the table to the target. */
   readonly feeds: readonly Feed[];
+  /** Of a database that feeds the target and has not joined the copied one: see there; undefined when it holds rows. */
+  readonly emptySince: (feed: string) => Promise<Position | undefined>;
+}
+
+export interface Position {
+  readonly lsn: Lsn;
+  /** Of the source; undefined where it is not known. */
+  readonly timeline: bigint | undefined;
 }
 
 /**
  * From where on each feed's changes count. What the snapshot holds of another source is what was
- * applied to the copied database by then: its progress there, read in that same snapshot. What that has not yet read
- * of its own changes, it has not yet settled with what it met: these count once more on the target, where the versions
- * that were copied say what is left of them. Throws SERVER_BUSY when the target has passed by more, which would not be
- * sent again, or when it is on another timeline, where positions say something else.
+ * applied to the copied database by then: its progress there, read in that same snapshot, or where it joined there if
+ * that is later. One that has not joined there counts from where it is empty, and is left out while it holds rows: the
+ * copy has none of them. What the copied database has not yet read of its own changes, it has not yet settled with what
+ * it met: these count once more on the target, where the versions that were copied say what is left of them. Throws
+ * SERVER_BUSY when the target has passed by more, which would not be sent again, or when it is on another timeline,
+ * where positions say something else.
  */
-export async function readPositions(options: CopyParties): Promise<ReadonlyMap<string, Position>> {
+export async function readPositions(
+  table: TableName,
+  options: CopyParties,
+): Promise<ReadonlyMap<string, Position>> {
   const { source, target, snapshot, feeds, contenders } = options;
   const { name: copied } = source.database;
   const others = feeds.map((feed) => feed.source).filter((name) => name !== copied);
@@ -35,20 +49,36 @@ export async function readPositions(options: CopyParties): Promise<ReadonlyMap<s
   ]);
   const met = contenders.length > 0 ? [...others, copied] : others;
   const passed = await readProgress(target, met);
-  for (const [name, { lsn, timeline: known }] of await readProgress(source, met)) {
-    if (name === copied && lsn >= snapshot.consistentLsn) continue;
+  const joinedAt = await readJoinedAt(source, table);
+  for (const [name, progress] of await readProgress(source, met)) {
+    if (name === copied && progress.lsn >= snapshot.consistentLsn) continue;
+    if (name !== copied && !joinedAt.has(name)) continue;
+    const { timeline: known } = progress;
+    const lsn = maxLsn(progress.lsn, joinedAt.get(name) ?? zeroLsn);
     if (lsn < (passed.get(name)?.lsn ?? zeroLsn)) throw hasLess(source, target, name);
     // Its own ones were on its disk, so they are on the timeline that it came to as well.
     positions.set(name, { lsn, timeline: name === copied ? timeline : known });
+  }
+  for (const name of others) {
+    if (positions.has(name)) continue;
+    const position = await options.emptySince(name);
+    if (position !== undefined) positions.set(name, position);
   }
   await expectSameTimelines(positions, options);
   return positions;
 }
 
-export interface Position {
-  readonly lsn: Lsn;
-  /** Of the source; undefined where it is not known. */
-  readonly timeline: bigint | undefined;
+/** By source of the table. */
+async function readJoinedAt(
+  session: Session,
+  { schema, name }: TableName,
+): Promise<ReadonlyMap<string, Lsn>> {
+  const rows = await session.query<{ source: string; copied_at: string }>(
+    `select source, copied_at::text as copied_at from replicator.tables
+     where not lost and table_schema = $1 and table_name = $2`,
+    [schema, name],
+  );
+  return new Map(rows.map(({ source, copied_at }) => [source, parseLsn(copied_at)]));
 }
 
 /** By source: what is applied here. */

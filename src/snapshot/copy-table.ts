@@ -10,7 +10,7 @@ import { type CatalogTable, describeTables } from '../postgres/catalog.ts';
 import { ownRows, quoteIdentifier, quoteLiteral, quoteTable } from '../postgres/identifiers.ts';
 import type { Session } from '../postgres/session.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
-import { copyMemory } from './copy-memory.ts';
+import { copyMemory, forgetOwnMemory } from './copy-memory.ts';
 import {
   type CopyParties,
   expectSameTimelines,
@@ -18,7 +18,7 @@ import {
   readPositions,
 } from './copy-positions.ts';
 import { copyVersions } from './copy-versions.ts';
-import { isEmpty, notEmpty } from './rows-there.ts';
+import { emptySince, notEmpty } from './rows-there.ts';
 
 export interface CopyProgress {
   readonly table: string;
@@ -29,7 +29,7 @@ export interface CopyProgress {
 /** In an INSERT of a table's record; one that is lost makes way. */
 export const unlessJoined = `on conflict (source, table_schema, table_name) do update
   set sync = excluded.sync, copied_at = excluded.copied_at, copied = excluded.copied,
-      reached_lsn = excluded.reached_lsn, joined_at = now(), source_oid = null, membership = null,
+      reached_lsn = excluded.reached_lsn, filled_lsn = excluded.filled_lsn, joined_at = now(), source_oid = null, membership = null,
       target_oid = null, lost = false, resync = false
   where tables.lost`;
 
@@ -51,17 +51,19 @@ export async function copyTable(table: TableName, options: CopyOptions): Promise
   await target.transaction(async () => {
     // Users of a target that is a source as well must not write into it meanwhile.
     await target.query(`lock table ${quoteTable(table)} in share row exclusive mode`);
-    if (!(await isEmpty(target, table))) throw notEmpty(target, table);
+    const filledLsn = await emptySince(target, table);
+    if (filledLsn === undefined) throw notEmpty(target, table);
+    if (options.contenders.includes(target.database.name)) await forgetOwnMemory(table, target);
     await source.transaction(async () => {
       await source.query(`set transaction snapshot ${quoteLiteral(snapshot.name)}`);
       await expectNotRewritten(source, table);
-      const positions = await readPositions(options);
+      const positions = await readPositions(table, options);
       await streamRows(described, await generatedColumns(target, table), options);
       if (options.contenders.length > 0) {
         await copyMemory(table, source, target);
         await copyVersions(described, options);
       }
-      await recordCopied(table, positions, options);
+      await recordCopied(table, { positions, filledLsn }, options);
     }, 'begin isolation level repeatable read read only');
   });
 }
@@ -96,7 +98,7 @@ async function generatedColumns(target: Session, table: TableName): Promise<Read
 
 async function recordCopied(
   table: TableName,
-  positions: ReadonlyMap<string, Position>,
+  { positions, filledLsn }: { positions: ReadonlyMap<string, Position>; filledLsn: Lsn },
   options: CopyOptions,
 ): Promise<void> {
   const { source, target, snapshot, feeds, reached } = options;
@@ -108,9 +110,12 @@ async function recordCopied(
     const reachedLsn = maxLsn(least, reached.get(feed.source) ?? zeroLsn);
     await target.query(
       `insert into replicator.tables
-         (source, table_schema, table_name, sync, copied_at, copied, reached_lsn)
-       values ($1, $2, $3, $4, $5, true, $6) ${unlessJoined}`,
-      [feed.source, table.schema, table.name, feed.sync, ...[copiedAt, reachedLsn].map(formatLsn)],
+         (source, table_schema, table_name, sync, copied_at, copied, reached_lsn, filled_lsn)
+       values ($1, $2, $3, $4, $5, true, $6, $7) ${unlessJoined}`,
+      [
+        ...[feed.source, table.schema, table.name, feed.sync],
+        ...[copiedAt, reachedLsn, filledLsn].map(formatLsn),
+      ],
     );
   }
   // Rows may take hours. Who claims another timeline now waits for these records, and judges by them.

@@ -5,21 +5,23 @@ import { matchTables } from '../config/match-tables.ts';
 import { mergeSyncs, type TableOptions } from '../config/merge-syncs.ts';
 import { contendersAt, hasSeveralWriters } from '../config/writers.ts';
 import { ReplicatorError } from '../model/errors.ts';
-import { formatLsn, type Lsn, parseLsn } from '../model/lsn.ts';
+import { formatLsn, type Lsn, maxLsn, parseLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { listTables } from '../postgres/catalog.ts';
-import { publicationName } from '../postgres/object-names.ts';
+import { publicationName, subscriptionName } from '../postgres/object-names.ts';
 import { publishedTables } from '../postgres/publication.ts';
 import { reachedLsns } from '../postgres/reached-lsns.ts';
-import type { Session } from '../postgres/session.ts';
+import { serverFacts } from '../postgres/server-facts.ts';
+import { Session } from '../postgres/session.ts';
 import { addToPublication } from './add-to-publication.ts';
 import { copyMemory, untilRemembered } from './copy-memory.ts';
-import type { Feed } from './copy-positions.ts';
+import type { Feed, Position } from './copy-positions.ts';
 import { type CopyProgress, copyTable, unlessJoined } from './copy-table.ts';
 import { decideJoins, type JoinParties, type Verdict } from './decide-join.ts';
 import { exportSnapshot } from './exported-snapshot.ts';
 import { followTables, identifyTables, type TargetOids } from './follow-tables.ts';
 import { untilNotBehind } from './other-writers.ts';
+import { emptySince, filledSince, hasJoined } from './rows-there.ts';
 
 export interface JoinOptions extends JoinParties {
   /** Where the subscription stands; the slot holds everything after it. */
@@ -126,14 +128,14 @@ async function joinWithoutCopy(
   empty: readonly TableOptions[],
   options: JoinOptions,
 ): Promise<TableOptions[]> {
-  const { source, target, progress } = options;
+  const { source, target } = options;
   const name = publicationName(source.database.name);
   const published = new Set((await publishedTables(source, name)).map(tableLabel));
   const records: [TableOptions, Lsn][] = [];
   const left: TableOptions[] = [];
   for (const found of [...filled, ...empty]) {
     const from = published.has(tableLabel(found.table))
-      ? progress
+      ? await publishedFrom(found.table, empty.includes(found), options)
       : await addToPublication(source, found.table, { onlyIfEmpty: empty.includes(found) });
     if (from !== undefined) records.push([found, from]);
     else if (found.initialCopy === 'none') left.push(found);
@@ -162,6 +164,18 @@ async function joinWithoutCopy(
   return left;
 }
 
+/** Undefined when it was to be empty and is not any more. */
+async function publishedFrom(
+  table: TableName,
+  isEmpty: boolean,
+  { config, source, progress, subscription }: JoinOptions,
+): Promise<Lsn | undefined> {
+  if (!hasSeveralWriters(config, subscription.target, table)) return progress;
+  if (!isEmpty || (await hasJoined(source, table)))
+    return maxLsn(progress, await filledSince(source, table));
+  return await emptySince(source, table);
+}
+
 async function copyAll(tables: readonly TableOptions[], options: JoinOptions): Promise<void> {
   const { config, source, target, log, onProgress, subscription } = options;
   // Published before the snapshot: what is written after it is in the stream.
@@ -182,7 +196,10 @@ async function copyAll(tables: readonly TableOptions[], options: JoinOptions): P
     const { table } = found;
     const feeds = feedsOf(found, options);
     const contenders = contested.includes(found) ? contendersAt(config, subscription.target) : [];
-    await copyTable(table, { source, target, snapshot, feeds, reached, contenders, onProgress });
+    await copyTable(table, {
+      ...{ source, target, snapshot, feeds, reached, contenders, onProgress },
+      emptySince: async (feed) => await positionIfEmpty(feed, table, options),
+    });
     log.info(
       {
         subscription: nameOf(options),
@@ -202,6 +219,23 @@ async function copyOwnMemory(
   if (tables.length === 0 || !config.ownStreams.includes(source.database.name)) return;
   await untilRemembered(source);
   for (const { table } of tables) await copyMemory(table, source, target);
+}
+
+/** Of a database that is neither the source nor the target of the copy. */
+async function positionIfEmpty(
+  name: string,
+  table: TableName,
+  { config, subscription }: JoinOptions,
+): Promise<Position | undefined> {
+  const database = config.databases.get(name);
+  if (database === undefined) return undefined;
+  await using session = await Session.connect(database, {
+    purpose: 'copy',
+    name: subscriptionName(subscription),
+  });
+  const lsn = await emptySince(session, table);
+  if (lsn === undefined) return undefined;
+  return { lsn, timeline: (await serverFacts(session)).timeline };
 }
 
 /** This subscription, and the others that bring the table to the target. */

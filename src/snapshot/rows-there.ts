@@ -1,5 +1,6 @@
 // What a database holds of a table before it joins, and who brought it there.
 import { ReplicatorError } from '../model/errors.ts';
+import { type Lsn, parseLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { quoteLiteral, quoteTable } from '../postgres/identifiers.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
@@ -15,6 +16,28 @@ export async function isEmpty(session: Session, table: TableName): Promise<boole
          where partrelid = ${quoteLiteral(name)}::regclass)))::text as empty`,
   );
   return empty === 'true';
+}
+
+/**
+ * From where on what users do to a table counts that holds nothing: what they deleted before was never replicated, and
+ * would take rows with the same keys elsewhere. Undefined when it holds rows.
+ */
+export async function emptySince(session: Session, table: TableName): Promise<Lsn | undefined> {
+  // Looked at after the position was: what is written meanwhile counts.
+  const { lsn } = await session.one<{ lsn: string }>(
+    'select pg_catalog.pg_current_wal_insert_lsn()::text as lsn',
+  );
+  return (await isEmpty(session, table)) ? parseLsn(lsn) : undefined;
+}
+
+/** The same of one that a copy has filled: likewise of what was in it before; 0/0 when none has. */
+export async function filledSince(session: Session, table: TableName): Promise<Lsn> {
+  const { lsn } = await session.one<{ lsn: string }>(
+    `select coalesce(max(filled_lsn), '0/0')::text as lsn from replicator.tables
+     where table_schema = $1 and table_name = $2`,
+    [table.schema, table.name],
+  );
+  return parseLsn(lsn);
 }
 
 /** Whether the table's rows came by a copy of ours, from whichever database. */

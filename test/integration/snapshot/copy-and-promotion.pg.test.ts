@@ -69,6 +69,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
         reached: await reachedLsns(source),
         feeds: ['a', 'b'].map((name) => ({ source: name, sync: 's' })),
         contenders: ['a', 'b', 'c'],
+        emptySince: async () => undefined,
         onProgress: () => {},
       },
     );

@@ -57,6 +57,7 @@ async function copyToC(): Promise<void> {
     reached: new Map(),
     feeds: ['a', 'b'].map((name) => ({ source: name, sync: 's' })),
     contenders: ['a', 'b', 'c'],
+    emptySince: async () => undefined,
     onProgress: () => {},
   });
   // As a subscription does: what is not behind the copy is left out.

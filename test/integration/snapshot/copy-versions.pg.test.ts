@@ -68,6 +68,7 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
         reached: new Map(),
         feeds: ['a', 'c'].map((name) => ({ source: name, sync: 's' })),
         contenders: ['a', 'c', 'b'],
+        emptySince: async () => undefined,
         onProgress: () => {},
       },
     );
