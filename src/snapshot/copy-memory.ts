@@ -1,8 +1,9 @@
 // What a database remembers of rows that are gone and of values that were claimed, where several write the table:
 // a new one must remember it too, or an older change that is still to come would bring them back there.
 
+import type { DatabaseConfig } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
-import { type TableName, tableLabel } from '../model/relation.ts';
+import type { TableName } from '../model/relation.ts';
 import { Deadline } from '../observability/deadline.ts';
 import { waitForTargets } from '../observability/wait-for-targets.ts';
 import { quoteTable } from '../postgres/identifiers.ts';
@@ -43,28 +44,28 @@ export async function untilRemembered(
   );
 }
 
+/** The same of a target whose users are kept off the table meanwhile. Throws SERVER_BUSY where it is behind. */
+export async function untilRememberedSoon(database: DatabaseConfig): Promise<void> {
+  const { name } = database;
+  await using session = await Session.connect(database, { purpose: 'copy', name });
+  await untilRemembered(session, lockedTimeoutMs).catch((error: unknown) => {
+    if (!(error instanceof ReplicatorError) || error.code !== 'TIMEOUT') throw error;
+    throw new ReplicatorError('SERVER_BUSY', `${name} has not read all of its own changes yet`, {
+      hint: `goes on by itself; is ${name}:${name} at work?`,
+    });
+  });
+}
+
 /**
- * What the target remembers of its users' writes to a table that is empty, and about to be filled: of rows that are
- * gone, and are none of those that come. They keep off the table meanwhile. Throws SERVER_BUSY while it has not read
- * all of them: it would remember them later.
+ * What the target remembers of its users' writes to a table that is about to be filled: of rows that are gone, and are
+ * none of those that come.
  */
 export async function forgetOwnMemory(table: TableName, target: Session): Promise<void> {
-  const { name } = target.database;
-  await using other = await Session.connect(target.database, { purpose: 'copy', name });
-  await untilRemembered(other, lockedTimeoutMs).catch((error: unknown) => {
-    throw error instanceof ReplicatorError && error.code === 'TIMEOUT'
-      ? new ReplicatorError(
-          'SERVER_BUSY',
-          `${name}: waits until ${name} has read its own changes of ${tableLabel(table)}`,
-          { hint: `goes on by itself; is ${name}:${name} at work?` },
-        )
-      : error;
-  });
   for (const memory of memories)
     await target.query(
       `delete from replicator.${memory.name} where relation = $1::regclass
          and rank = (select rank from replicator.ranks where database = $2)`,
-      [quoteTable(table), name],
+      [quoteTable(table), target.database.name],
     );
 }
 

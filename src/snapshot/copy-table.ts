@@ -36,6 +36,8 @@ export const unlessJoined = `on conflict (source, table_schema, table_name) do u
 export interface CopyOptions extends CopyParties {
   /** How much of each source the copied database had when the snapshot, and what was remembered, was taken. */
   readonly reached: ReadonlyMap<string, Lsn>;
+  /** Until the target has read what its users did to the table. Throws SERVER_BUSY where that takes long. */
+  readonly untilTargetRemembers: () => Promise<void>;
   readonly onProgress: (progress: CopyProgress) => void;
 }
 
@@ -53,7 +55,10 @@ export async function copyTable(table: TableName, options: CopyOptions): Promise
     await target.query(`lock table ${quoteTable(table)} in share row exclusive mode`);
     const filledLsn = await emptySince(target, table);
     if (filledLsn === undefined) throw notEmpty(target, table);
-    if (options.contenders.includes(target.database.name)) await forgetOwnMemory(table, target);
+    if (options.contenders.includes(target.database.name)) {
+      await options.untilTargetRemembers();
+      await forgetOwnMemory(table, target);
+    }
     await source.transaction(async () => {
       await source.query(`set transaction snapshot ${quoteLiteral(snapshot.name)}`);
       await expectNotRewritten(source, table);

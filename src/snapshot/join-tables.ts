@@ -14,7 +14,7 @@ import { reachedLsns } from '../postgres/reached-lsns.ts';
 import { serverFacts } from '../postgres/server-facts.ts';
 import { Session } from '../postgres/session.ts';
 import { addToPublication } from './add-to-publication.ts';
-import { copyMemory, untilRemembered } from './copy-memory.ts';
+import { copyMemory, untilRemembered, untilRememberedSoon } from './copy-memory.ts';
 import type { Feed, Position } from './copy-positions.ts';
 import { type CopyProgress, copyTable, unlessJoined } from './copy-table.ts';
 import { decideJoins, type JoinParties, type Verdict } from './decide-join.ts';
@@ -198,6 +198,7 @@ async function copyAll(tables: readonly TableOptions[], options: JoinOptions): P
     const contenders = contested.includes(found) ? contendersAt(config, subscription.target) : [];
     await copyTable(table, {
       ...{ source, target, snapshot, feeds, reached, contenders, onProgress },
+      untilTargetRemembers: async () => await untilRememberedSoon(target.database),
       emptySince: async (feed) => await positionIfEmpty(feed, table, options),
     });
     log.info(

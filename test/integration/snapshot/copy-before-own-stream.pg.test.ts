@@ -58,6 +58,7 @@ async function copyToC(): Promise<void> {
     feeds: ['a', 'b'].map((name) => ({ source: name, sync: 's' })),
     contenders: ['a', 'b', 'c'],
     emptySince: async () => undefined,
+    untilTargetRemembers: async () => {},
     onProgress: () => {},
   });
   // As a subscription does: what is not behind the copy is left out.

@@ -69,6 +69,7 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
         feeds: ['a', 'c'].map((name) => ({ source: name, sync: 's' })),
         contenders: ['a', 'c', 'b'],
         emptySince: async () => undefined,
+        untilTargetRemembers: async () => {},
         onProgress: () => {},
       },
     );
@@ -135,7 +136,9 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
 
   test('what a source has passed by since another one was copied is not taken for complete', async () => {
     await progress('a', 'c', 'now()');
-    await databases.get('a')?.query(`update replicator.progress set lsn = '0/100'`);
+    await databases.get('a')?.query(`update replicator.progress set lsn = '0/100';
+      insert into replicator.tables (source, table_schema, table_name, sync, copied_at, copied)
+        values ('c', 'public', 't', 's', '0/1', false)`);
     await copy();
     const ofC = { ...config('a'), name: 'c' };
     await using source = await Session.connect(ofC, { purpose: 'copy', name: 'c' });
