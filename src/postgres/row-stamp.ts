@@ -18,3 +18,6 @@ export function rowStamp(relation: string): string {
     `and m.relation = ${relation} and m.copied))`
   );
 }
+
+/** SQL of whether a copy of a table that several databases write to has brought `t`. */
+export const isOfCopy = `pg_catalog.pg_xact_commit_timestamp(t.xmin) = '${copyStamp}'`;

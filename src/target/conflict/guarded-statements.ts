@@ -4,7 +4,7 @@
 // at row by row.
 import { formatCommitTime } from '../../model/commit-time.ts';
 import { givenKeyHash } from '../../postgres/key-hash.ts';
-import { rowStamp } from '../../postgres/row-stamp.ts';
+import { isOfCopy, rowStamp } from '../../postgres/row-stamp.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
 import { nameOf } from '../apply/coalesce.ts';
 import { insertFrom, rowsOf } from '../apply/row-sql.ts';
@@ -191,7 +191,8 @@ export function bury(
 
 /**
  * Written by the same source, or longer ago than the window. A row that this transaction has written
- * has no commit time yet: it is the same source's. One without any is older than everything.
+ * has no commit time yet: it is the same source's. One without any is older than everything. One that a copy brought
+ * is of whoever had written it on the copied database, whose changes of before can come once more.
  */
 function older(
   { oid, contested }: TargetTable,
@@ -201,9 +202,11 @@ function older(
 ): string {
   const window = given.parameter(`${contested?.windowMs ?? 0} ms`, 'interval');
   const isOlder = `coalesce(${rowStamp(oid)} < ${time} - ${window}, true)`;
-  return originId === undefined
-    ? `(${isOlder} or replicator.rank_of(t.xmin) = ${given.parameter(String(rank), 'integer')})`
-    : `(${isOlder} or (pg_catalog.pg_xact_commit_timestamp_origin(t.xmin)).roident = ${given.parameter(originId, 'oid')})`;
+  const isOfSource =
+    originId === undefined
+      ? `replicator.rank_of(t.xmin) = ${given.parameter(String(rank), 'integer')}`
+      : `(pg_catalog.pg_xact_commit_timestamp_origin(t.xmin)).roident = ${given.parameter(originId, 'oid')}`;
+  return `(${isOlder} or (${isOfSource} and not ${isOfCopy}))`;
 }
 
 /** SQL of how many rows are given: the first array is of their keys. */

@@ -31,7 +31,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await all.close();
-  await c.database.server.query('postgres', `select pg_replication_origin_drop('x_copy')`);
 });
 
 function routeOf(source: Master, target: Master) {
@@ -45,9 +44,8 @@ async function copyToC(): Promise<void> {
   const config = (master: Master) => databaseConfig(master.database, { name: master.name });
   await using source = await Session.connect(config(a), { purpose: 'copy', name: 'a' });
   await using snapshot = await exportSnapshot(source, 'copy_before_own_stream');
-  await using target = await Session.connect(config(c), { purpose: 'copy', name: 'c' });
-  await target.query(`select pg_replication_origin_create('x_copy');
-    select pg_replication_origin_session_setup('x_copy')`);
+  // Under the origin of what a sends afterwards.
+  const target = routeOf(a, c).applier.session;
   await all.deliver(routeOf(a, a), a.stream.length);
   await copyMemory(table, source, target);
   await copyTable(table, {
@@ -95,4 +93,19 @@ test('a row whose value another one had claimed there', async () => {
   await all.deliver(routeOf(b, a), 1);
   await copyToC();
   await expectEqual();
+});
+
+test.each([
+  { kind: 'update', sql: `update t set v = 'older, of a'` },
+  { kind: 'delete', sql: 'delete from t' },
+] as const)('a row that was newer than a change there: $kind', async (older) => {
+  await all.write(a, [insert(1, 'old')]);
+  await all.deliver(routeOf(a, a), 1);
+  await all.deliver(routeOf(a, b), 1);
+  await all.write(a, [older]);
+  await all.write(b, [{ sql: `update t set v = 'newer, of b'`, kind: 'update' }]);
+  await all.deliver(routeOf(b, a), 1);
+  await copyToC();
+  await expectEqual();
+  expect(await all.rows('t')).toContainEqual(['(1,"newer, of b")']);
 });
