@@ -101,6 +101,7 @@ export class ComparisonRunner {
     try {
       await using first = await this.#connect(source, subscription);
       await using second = await this.#connect(target, subscription);
+      using _ = endAtOnce(stop, [first, second]);
       let found = await compareTable(first, second, table);
       for (let look = 0; look < looks && !isEqual(found); look++) {
         await this.#catchUp(subscription, first, second);
@@ -154,6 +155,16 @@ export class ComparisonRunner {
       settings: { lock_timeout: '5s' },
     });
   }
+}
+
+/** A large table, or a target that is behind, takes long, and everything else waits at a SIGHUP for what still runs. */
+function endAtOnce(stop: AbortSignal, sessions: readonly Session[]): Disposable {
+  const end = () => {
+    for (const session of sessions) session.destroy();
+  };
+  if (stop.aborted) end();
+  stop.addEventListener('abort', end, { once: true });
+  return { [Symbol.dispose]: () => stop.removeEventListener('abort', end) };
 }
 
 function samePair(a: SubscriptionConfig, b: SubscriptionConfig): boolean {

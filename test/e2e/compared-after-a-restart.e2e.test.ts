@@ -83,3 +83,32 @@ test('a comparison that was still to come is made after a restart, and keeps no 
     await user.end();
   }
 });
+
+test('a comparison that waits for a target keeps no SIGHUP up', async () => {
+  const user = new pg.Client({ connectionString: b.url });
+  await user.connect();
+  try {
+    await user.query('begin; lock table t');
+    const replicator = startReplicator(config);
+    await untilStreaming(replicator, ['a:b', 'a:c']);
+    expect(await runCli(['pause', 'a:b', '-c', config])).toMatchObject({ code: 0 });
+    await replicator.waitForLog(
+      (line) => line['subscription'] === 'a:b' && line['state'] === 'paused',
+    );
+    await user.query('commit');
+    // It has found a difference, and waits until what is on its way has arrived.
+    await eventually(
+      async () =>
+        expect(
+          await a.query(`select from pg_stat_activity where datname = current_database()
+            and application_name = 'replicator/a:b/compare' and query like '%replicator.subscriptions%'`),
+        ).toHaveLength(1),
+      { timeoutMs: 40_000 },
+    );
+    const from = replicator.logs.length;
+    replicator.signal('SIGHUP');
+    await untilStreaming(replicator, ['a:c'], { from });
+  } finally {
+    await user.end();
+  }
+});
