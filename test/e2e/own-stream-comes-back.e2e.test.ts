@@ -123,3 +123,21 @@ test('one of two masters is taken out and added again, as docs/how-to/remove.md 
   await deleteBeforeOlder([b, a], 'a:b');
   await stopCleanly(replicator);
 });
+
+test('the session of a process that is frozen keeps nobody from forgetting an own stream', async () => {
+  await begin({ a: source(a), b: source(b) }, ['a:b', 'b:a', 'a:a', 'b:b']);
+  const frozen = replicator;
+  frozen.signal('SIGSTOP');
+  try {
+    config = fileOf({ a: source(a), b: target(b) });
+    replicator = startReplicator(config);
+    await untilStreaming(replicator, ['a:b'], { timeoutMs: 40_000 });
+    await a.query(`insert into t values (3, 'new')`);
+    await untilEqual(a, b, 't');
+    expect(await a.query(`select from replicator.progress where source = 'a'`)).toEqual([]);
+  } finally {
+    frozen.signal('SIGCONT');
+    await frozen.kill();
+  }
+  await stopCleanly(replicator);
+});
