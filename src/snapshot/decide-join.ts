@@ -5,7 +5,6 @@ import { areRowsExplained, cameByCopies, isBothWays } from '../config/rows-expla
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { quoteTable } from '../postgres/identifiers.ts';
 import { publicationName } from '../postgres/object-names.ts';
-import { publishedTables } from '../postgres/publication.ts';
 import type { Session } from '../postgres/session.ts';
 import type { LostTables } from './follow-tables.ts';
 import { letEarlierCopy, letOthersCopy, refuseOtherWriters } from './other-writers.ts';
@@ -56,7 +55,7 @@ export async function decideJoins(
       ? await decideResync(found.table, parties)
       : found.initialCopy === 'none'
         ? await decideWithoutCopy(found.table, newSync, parties)
-        : await decideCopy(found, syncsBefore.size === 0, parties);
+        : await decideCopy(found, parties);
     if (verdict === 'refuse') refused.push(found.table);
     else verdicts.set(found, isLost && verdict === 'holds rows' ? 'misses changes' : verdict);
   }
@@ -98,7 +97,6 @@ async function decideWithoutCopy(
 
 async function decideCopy(
   { table, initialCopy }: TableOptions,
-  isFirst: boolean,
   { config, subscription, source, target }: JoinParties,
 ): Promise<Verdict | 'refuse'> {
   const sourceEmpty = await isEmpty(source, table);
@@ -119,14 +117,31 @@ async function decideCopy(
     sourceCopied: await wasCopied(source, table),
     targetCopied: await wasCopied(target, table),
   };
-  // What users of the source did to rows that came to it is sent for certain where nothing was passed by before.
-  const allSent = isFirst && (await isPublished(source, table));
+  // What users of the source did to rows that came to it.
+  const allSent = await isAllSent(table, { source, target });
   if (filled.bothWays && sourceEmpty && (allSent || !filled.sourceJoined)) return 'empty';
   if (allSent && cameByCopies(filled)) return 'copied';
   return initialCopy !== 'once' || areRowsExplained(filled) ? 'as it is' : 'refuse';
 }
 
-async function isPublished(source: Session, table: TableName): Promise<boolean> {
-  const published = await publishedTables(source, publicationName(source.database.name));
-  return published.some((other) => tableLabel(other) === tableLabel(table));
+/**
+ * It is published since there has been a publication, which is older than the slot, and nothing was passed by of the
+ * slot: tables can join one by one also where none has joined before.
+ */
+async function isAllSent(
+  table: TableName,
+  { source, target }: Pick<JoinParties, 'source' | 'target'>,
+): Promise<boolean> {
+  const begun = await target.query(
+    'select from replicator.progress where source = $1 and applied_at is not null',
+    [source.database.name],
+  );
+  if (begun.length > 0) return false;
+  // A table that was added later is of another transaction.
+  const members = await source.query(
+    `select from pg_catalog.pg_publication_rel r join pg_catalog.pg_publication p on p.oid = r.prpubid
+     where p.pubname = $1 and r.prrelid = $2::regclass and r.xmin = p.xmin`,
+    [publicationName(source.database.name), quoteTable(table)],
+  );
+  return members.length > 0;
 }

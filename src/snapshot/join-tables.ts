@@ -46,6 +46,7 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
   const lost = await followTables(nameOf(options), { ...options, wanted });
   const joined = await readJoined(target, subscription.source);
   await forgetLeft(options, joined, wanted);
+  await publishCopied(options, joined, wanted);
   const syncs = new Set([...joined.values()].map(({ sync }) => sync));
   const fresh = [...wanted.values()].filter(({ table }) => !joined.has(tableLabel(table)));
   const verdicts = await decideJoins(fresh, syncs, lost, options);
@@ -174,6 +175,25 @@ async function publishedFrom(
   if (!isEmpty || (await hasJoined(source, table)))
     return maxLsn(progress, await filledSince(source, table));
   return await emptySince(source, table);
+}
+
+/**
+ * A copy of another source brought them before they were published here: nobody was sent what users wrote meanwhile.
+ */
+async function publishCopied(
+  { source, onAsTheyAre }: JoinOptions,
+  joined: ReadonlyMap<string, Joined>,
+  wanted: ReadonlyMap<string, TableOptions>,
+): Promise<void> {
+  const name = publicationName(source.database.name);
+  const published = new Set((await publishedTables(source, name)).map(tableLabel));
+  const isUnsent = (label: string) => {
+    const known = joined.get(label);
+    return known !== undefined && known.sourceOid === undefined && !published.has(label);
+  };
+  const unsent = [...wanted].flatMap(([label, { table }]) => (isUnsent(label) ? [table] : []));
+  if (unsent.length > 0) await onAsTheyAre(source, unsent);
+  for (const table of unsent) await addToPublication(source, table, { onlyIfEmpty: false });
 }
 
 async function copyAll(tables: readonly TableOptions[], options: JoinOptions): Promise<void> {
