@@ -15,6 +15,7 @@ import { compareAgain, compareTable, isEqual, type TableDifference } from './com
 import {
   expectComparison,
   forgetDifference,
+  isYetToJoin,
   recordDifference,
   recordedTables,
 } from './differences.ts';
@@ -22,8 +23,11 @@ import {
 /** Rows on their way look like differences; after so many looks at rest they are taken for real. */
 const looks = 3;
 const betweenLooksMs = 1_000;
-const retryMs = 10_000;
+/** Until it is looked for work again: where there was none, where a table has yet to join, and after a failure. */
+const pauseMs = { none: 500, 'not joined': 2_000, 'put off': 10_000 } as const;
 const catchUpMs = 10 * 60_000;
+
+type Outcome = 'done' | 'not joined' | 'put off';
 
 interface Comparison {
   readonly subscription: SubscriptionConfig;
@@ -73,12 +77,15 @@ export class ComparisonRunner {
         else if (!revisited.has(name)) await this.#revisit(subscription, revisited);
       }
       const next = this.#waiting.shift();
+      let outcome: Exclude<Outcome, 'done'> | 'none' = 'none';
       if (next !== undefined) {
-        if (await this.#compare(next, stop)) continue;
+        const compared = await this.#compare(next, stop);
+        if (compared === 'done') continue;
+        outcome = compared;
         // Behind the others, which need not wait for a database that is away.
         this.#add(next.subscription, [next.table]);
       }
-      await sleep(next === undefined ? 500 : retryMs, undefined, { signal: stop }).catch(() => {});
+      await sleep(pauseMs[outcome], undefined, { signal: stop }).catch(() => {});
     }
   }
 
@@ -95,13 +102,15 @@ export class ComparisonRunner {
     }
   }
 
-  async #compare({ subscription, table }: Comparison, stop: AbortSignal): Promise<boolean> {
+  async #compare({ subscription, table }: Comparison, stop: AbortSignal): Promise<Outcome> {
     const { source, target } = subscription;
     const facts = { subscription: subscriptionName(subscription), table: tableLabel(table) };
     try {
       await using first = await this.#connect(source, subscription);
       await using second = await this.#connect(target, subscription);
       using _ = endAtOnce(stop, [first, second]);
+      if (await isYetToJoin(first, second, table)) return 'not joined';
+      if (await isYetToJoin(second, first, table)) return 'not joined';
       let found = await compareTable(first, second, table);
       for (let look = 0; look < looks && !isEqual(found); look++) {
         await this.#catchUp(subscription, first, second);
@@ -111,12 +120,12 @@ export class ComparisonRunner {
       if (isEqual(found)) await forgetDifference(first, target, table);
       else await this.#tell(first, target, found, facts);
       await forgetDifference(second, source, table);
-      return true;
+      return 'done';
     } catch (error) {
-      if (stop.aborted) return false;
+      if (stop.aborted) return 'put off';
       const { code, message } = asReplicatorError(error);
       this.#log.warn({ ...facts, code }, `comparison put off: ${message}`);
-      return false;
+      return 'put off';
     }
   }
 

@@ -17,6 +17,26 @@ export async function expectComparison(
   );
 }
 
+/** It is to be compared, and what is written to it until it has joined may be sent to nobody. */
+export async function isYetToJoin(
+  source: Session,
+  target: Session,
+  { schema, name }: TableName,
+): Promise<boolean> {
+  const expected = await source.query(
+    `select from replicator.differences
+     where other = $1 and table_schema = $2 and table_name = $3 and compared_at is null`,
+    [target.database.name, schema, name],
+  );
+  if (expected.length === 0) return false;
+  const joined = await target.query(
+    `select from replicator.tables
+     where source = $1 and table_schema = $2 and table_name = $3 and source_oid is not null`,
+    [source.database.name, schema, name],
+  );
+  return joined.length === 0;
+}
+
 /** Stores it on the first database of the comparison. */
 export async function recordDifference(
   session: Session,

@@ -1,5 +1,7 @@
 // Tables that joined as they were are taken for equal on a person's word. Until that was looked at, `status`
 // says so, whatever becomes of the process meanwhile.
+import { copyFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -108,6 +110,49 @@ test('a comparison that waits for a target keeps no SIGHUP up', async () => {
     const from = replicator.logs.length;
     replicator.signal('SIGHUP');
     await untilStreaming(replicator, ['a:c'], { from });
+  } finally {
+    await user.end();
+  }
+});
+
+test('a table is compared once it has joined: what is written before may be sent to nobody', async () => {
+  const replicator = startReplicator(config);
+  await untilStreaming(replicator, ['a:b', 'a:c']);
+  for (const { query } of [a, b]) await query('create schema s; create table s.u (id int)');
+  const user = new pg.Client({ connectionString: a.url });
+  await user.connect();
+  try {
+    await user.query('begin; insert into s.u values (1)');
+    const none = { dbgroup: 'all', initial_copy: 'none' };
+    const file = {
+      relgroups: { all_tables: { tables: ['public.*'] }, more: { tables: ['s.*'] } },
+      dbgroups: {
+        all: { a: 'source', b: 'target', c: 'target' },
+        two: { a: 'source', b: 'target' },
+      },
+      syncs: {
+        app: { ...none, relgroup: 'all_tables' },
+        more: { ...none, relgroup: 'more', dbgroup: 'two' },
+      },
+    };
+    copyFileSync(writeSyncFile({ a: source(a), b: target(b), c: target(c) }, { file }), config);
+    const from = replicator.logs.length;
+    replicator.signal('SIGHUP');
+    await eventually(
+      async () =>
+        expect(
+          await a.query(`select from replicator.differences where table_name = 'u'`),
+        ).toHaveLength(1),
+      { timeoutMs: 20_000, intervalMs: 10 },
+    );
+    // It joins once this has ended, and is equal until then.
+    await sleep(1_200);
+    await user.query('commit');
+    await untilStreaming(replicator, ['a:b'], { from });
+    await eventually(
+      async () => expect(await status()).toContain('s.u: 1 rows only on a, 0 only on b, 0 differ'),
+      { timeoutMs: 40_000 },
+    );
   } finally {
     await user.end();
   }
