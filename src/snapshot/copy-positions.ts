@@ -17,8 +17,6 @@ export interface CopyParties extends CopyVersionsOptions {
   readonly snapshot: ExportedSnapshot;
   /** The copied database first, then the others that bring the table to the target. */
   readonly feeds: readonly Feed[];
-  /** Of a database that feeds the target and has not joined the copied one: see there; undefined when it holds rows. */
-  readonly emptySince: (feed: string) => Promise<Position | undefined>;
 }
 
 export interface Position {
@@ -30,8 +28,7 @@ export interface Position {
 /**
  * From where on each feed's changes count. What the snapshot holds of another source is what was
  * applied to the copied database by then: its progress there, read in that same snapshot, or where it joined there if
- * that is later. One that has not joined there counts from where it is empty, and is left out while it holds rows: the
- * copy has none of them. What the copied database has not yet read of its own changes, it has not yet settled with what
+ * that is later. One that has not joined there is left out, as nothing of it is in the copy. What the copied database has not yet read of its own changes, it has not yet settled with what
  * it met: these count once more on the target, where the versions that were copied say what is left of them. Throws
  * SERVER_BUSY when the target has passed by more, which would not be sent again, or when it is on another timeline,
  * where positions say something else.
@@ -58,11 +55,6 @@ export async function readPositions(
     if (lsn < (passed.get(name)?.lsn ?? zeroLsn)) throw hasLess(source, target, name);
     // Its own ones were on its disk, so they are on the timeline that it came to as well.
     positions.set(name, { lsn, timeline: name === copied ? timeline : known });
-  }
-  for (const name of others) {
-    if (positions.has(name)) continue;
-    const position = await options.emptySince(name);
-    if (position !== undefined) positions.set(name, position);
   }
   await expectSameTimelines(positions, options);
   return positions;

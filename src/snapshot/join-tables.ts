@@ -8,14 +8,13 @@ import { ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, maxLsn, parseLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { listTables } from '../postgres/catalog.ts';
-import { publicationName, subscriptionName } from '../postgres/object-names.ts';
+import { publicationName } from '../postgres/object-names.ts';
 import { publishedTables } from '../postgres/publication.ts';
 import { reachedLsns } from '../postgres/reached-lsns.ts';
-import { serverFacts } from '../postgres/server-facts.ts';
-import { Session } from '../postgres/session.ts';
+import type { Session } from '../postgres/session.ts';
 import { addToPublication } from './add-to-publication.ts';
 import { copyMemory, untilRemembered, untilRememberedSoon } from './copy-memory.ts';
-import type { Feed, Position } from './copy-positions.ts';
+import type { Feed } from './copy-positions.ts';
 import { type CopyProgress, copyTable, unlessJoined } from './copy-table.ts';
 import { decideJoins, type JoinParties, type Verdict } from './decide-join.ts';
 import { exportSnapshot } from './exported-snapshot.ts';
@@ -219,7 +218,6 @@ async function copyAll(tables: readonly TableOptions[], options: JoinOptions): P
     await copyTable(table, {
       ...{ source, target, snapshot, feeds, reached, contenders, onProgress },
       untilTargetRemembers: async () => await untilRememberedSoon(target.database),
-      emptySince: async (feed) => await positionIfEmpty(feed, table, options),
     });
     log.info(
       {
@@ -240,23 +238,6 @@ async function copyOwnMemory(
   if (tables.length === 0 || !config.ownStreams.includes(source.database.name)) return;
   await untilRemembered(source);
   for (const { table } of tables) await copyMemory(table, source, target);
-}
-
-/** Of a database that is neither the source nor the target of the copy. */
-async function positionIfEmpty(
-  name: string,
-  table: TableName,
-  { config, subscription }: JoinOptions,
-): Promise<Position | undefined> {
-  const database = config.databases.get(name);
-  if (database === undefined) return undefined;
-  await using session = await Session.connect(database, {
-    purpose: 'copy',
-    name: subscriptionName(subscription),
-  });
-  const lsn = await emptySince(session, table);
-  if (lsn === undefined) return undefined;
-  return { lsn, timeline: (await serverFacts(session)).timeline };
 }
 
 /** This subscription, and the others that bring the table to the target. */

@@ -71,7 +71,6 @@ describe.each(majors)('PostgreSQL %i', (major) => {
         reached: await reachedLsns(source),
         feeds: ['a', 'b'].map((name) => ({ source: name, sync: 's' })),
         contenders: ['a', 'b', 'c'],
-        emptySince: async () => undefined,
         untilTargetRemembers: async () => {},
         onProgress: () => {},
       },

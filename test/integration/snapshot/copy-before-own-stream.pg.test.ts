@@ -55,7 +55,6 @@ async function copyToC(): Promise<void> {
     reached: new Map(),
     feeds: ['a', 'b'].map((name) => ({ source: name, sync: 's' })),
     contenders: ['a', 'b', 'c'],
-    emptySince: async () => undefined,
     untilTargetRemembers: async () => {},
     onProgress: () => {},
   });

@@ -68,7 +68,6 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
         reached: new Map(),
         feeds: ['a', 'c'].map((name) => ({ source: name, sync: 's' })),
         contenders: ['a', 'c', 'b'],
-        emptySince: async () => undefined,
         untilTargetRemembers: async () => {},
         onProgress: () => {},
       },
