@@ -41,7 +41,8 @@ export interface Conflict {
   readonly rule: DecidingRule;
   /** The first of the syncs that bring the table. */
   readonly sync: string;
-  readonly table: TableName;
+  /** The target's: known by its oid, as its name may be another one's by the time a person decides. */
+  readonly table: TableName & { readonly oid: string };
   /** Of the row, as the source sent it. */
   readonly key: RowImage;
   /** The target's row, or the delete of it: undefined when nothing is known of the key. */

@@ -76,19 +76,26 @@ function compareTexts(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
+/** By the names that the tables have now; those that are gone by their last. */
+const conflictsByName = `(
+  select c.*, coalesce(n.nspname, c.table_schema) as schema, coalesce(t.relname, c.table_name) as name
+  from replicator.conflicts c
+  left join pg_catalog.pg_class t on t.oid = c.relation
+  left join pg_catalog.pg_namespace n on n.oid = t.relnamespace) c`;
+
 const conflictsQuery = `
   select c.decided_at, c.id, json_build_object(
     'id', $1::text || ':' || c.id, 'database', $1::text, 'decidedAt', c.decided_at::text,
     'sync', c.sync, 'source', c.source,
-    'table', json_build_object('schema', c.table_schema, 'name', c.table_name), 'key', c.key,
+    'table', json_build_object('schema', c.schema, 'name', c.name), 'key', c.key,
     'type', c.conflict_type, 'resolution', c.resolution, 'rule', c.rule,
     'localDatabase', c.local_database, 'localCommitTime', c.local_commit_time::text,
     'remoteCommitTime', c.remote_commit_time::text, 'localRow', c.local_row,
     'remoteRow', c.remote_row, 'decision', c.decision, 'decisionAt', c.decision_at::text) as row
-  from replicator.conflicts c
+  from ${conflictsByName}
   where ($2::bigint is null or c.decided_at >= now() - $2::bigint * interval '1 ms')
     and ($3::text[] is null
-         or (c.table_schema, c.table_name) in (select * from unnest($3::text[], $4::text[])))`;
+         or (c.schema, c.name) in (select * from unnest($3::text[], $4::text[])))`;
 
 const waits = `(c.resolution = 'error' and c.decision is null)`;
 
@@ -117,7 +124,7 @@ async function readFrom(session: Session, wanted: ConflictsWanted): Promise<Conf
 
 async function matching(session: Session, pattern: string): Promise<TableName[]> {
   const tables = await session.query<{ schema: string; name: string }>(
-    'select distinct table_schema as schema, table_name as name from replicator.conflicts',
+    `select distinct c.schema, c.name from ${conflictsByName}`,
   );
   return matchTables({ tables: [pattern], exclude: [] }, tables);
 }

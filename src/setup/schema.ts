@@ -180,6 +180,8 @@ export const schemaStatements: readonly string[] = [
   decided_at timestamptz not null default clock_timestamp(),
   sync text not null,
   source text not null,
+  -- Which table it is, whatever its name; below, what it was called here.
+  relation oid not null,
   table_schema text not null,
   table_name text not null,
   key jsonb not null,

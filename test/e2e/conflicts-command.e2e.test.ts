@@ -58,10 +58,11 @@ async function remember(
 ): Promise<number> {
   const image = (value: object | null | undefined) => (value ? JSON.stringify(value) : null);
   const [{ id } = {}] = await database.query(
-    `insert into replicator.conflicts (decided_at, sync, source, table_schema, table_name, key,
-       conflict_type, resolution, rule, local_database, local_commit_time, remote_commit_time,
+    `insert into replicator.conflicts (decided_at, sync, source, relation, table_schema, table_name,
+       key, conflict_type, resolution, rule, local_database, local_commit_time, remote_commit_time,
        local_row, remote_row)
-     values (clock_timestamp() - $1::int * interval '1 s', 'app', $2, 'public', $3, $4,
+     values (clock_timestamp() - $1::int * interval '1 s', 'app', $2,
+       pg_catalog.format('public.%I', $3::text)::regclass, 'public', $3, $4,
        'update_origin_differs', $5, 'newer', $6, $7, $8, $9, $10) returning id`,
     [
       row.ageS ?? 0,
@@ -250,6 +251,9 @@ test('the chosen row is written on all databases', async () => {
 });
 
 test('another database that stopped between the same two rows goes on too', async () => {
+  const replicator = startReplicator(config);
+  await waitForAll(config);
+  await stopCleanly(replicator);
   await b.query(`insert into t values (1, 'of b', 1)`);
   await a.query(`insert into t values (1, 'of a', 1)`);
   const ofA = { id: '1', v: 'of a', n: '1' };

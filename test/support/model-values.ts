@@ -40,13 +40,16 @@ export function targetTableOf(relation: Relation): TargetTable {
   const key = columns
     .filter(({ index }) => relation.columns[index]?.identity)
     .map((column) => ({ ...column, hash: 'pg_catalog.hashtextextended', collation: null }));
+  const { schema, name } = relation;
   return {
     relation,
+    schema,
+    name,
     oid: String(relation.oid),
     shape: '',
     contested: undefined,
-    label: `${relation.schema}.${relation.name}`,
-    quoted: `"${relation.schema}"."${relation.name}"`,
+    label: `${schema}.${name}`,
+    quoted: `"${schema}"."${name}"`,
     partitioned: false,
     columns,
     key: key.length > 0 ? key : undefined,

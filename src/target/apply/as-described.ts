@@ -12,7 +12,7 @@ import type { TargetTable } from './target-table.ts';
  * altered table is what makes the server plan anew: until then it costs nothing.
  * https://www.postgresql.org/docs/current/sql-prepare.html
  */
-export function isAsDescribed(table: TargetTable): string {
+export function isAsDescribed(table: Pick<TargetTable, 'oid' | 'shape' | 'label'>): string {
   return textOf(
     table,
     'is as described',

@@ -1,7 +1,5 @@
 // A statement is prepared once for a table, what is done to it and the columns that are sent; so its text and
 // its name are made once too, which for small batches would be much of the work.
-import type { TargetTable } from './target-table.ts';
-
 /** Gives each distinct SQL text of a connection a short name to prepare it under. */
 export class StatementNames {
   readonly #names = new Map<string, string>();
@@ -16,10 +14,10 @@ export class StatementNames {
   }
 }
 
-const texts = new WeakMap<TargetTable, Map<string, string>>();
+const texts = new WeakMap<object, Map<string, string>>();
 
 /** SQL that the table and `kind` decide. */
-export function textOf(table: TargetTable, kind: string, make: () => string): string {
+export function textOf(table: object, kind: string, make: () => string): string {
   const known = texts.get(table) ?? new Map<string, string>();
   texts.set(table, known);
   const text = known.get(kind) ?? make();

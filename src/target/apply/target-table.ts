@@ -2,7 +2,12 @@
 // which column, cast to what, and by which key a row is found. Refuses what would bend a value.
 import type { ConflictLog } from '../../config/config.ts';
 import { ReplicatorError } from '../../model/errors.ts';
-import { type Relation, type RelationColumn, tableLabel } from '../../model/relation.ts';
+import {
+  type Relation,
+  type RelationColumn,
+  type TableName,
+  tableLabel,
+} from '../../model/relation.ts';
 import type {
   CatalogColumn,
   CatalogKey,
@@ -51,9 +56,9 @@ export interface Contested {
   readonly pauses: boolean;
 }
 
-export interface TargetTable {
+/** Name and oid are those of the target's table, not of the stream's relation. */
+export interface TargetTable extends TableName {
   readonly relation: Relation;
-  /** Of the target's table, not the stream's relation. */
   readonly oid: string;
   /** Its columns when it was described, as shapeOf() gives them. */
   readonly shape: string;
@@ -143,6 +148,8 @@ function targetTable(
 ): TargetTable {
   return {
     relation,
+    schema: catalog.schema,
+    name: catalog.name,
     oid: catalog.oid,
     shape: catalog.shape,
     contested,

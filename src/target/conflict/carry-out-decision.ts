@@ -7,6 +7,7 @@ import { type TableName, tableLabel } from '../../model/relation.ts';
 import { type CatalogTable, describeTables } from '../../postgres/catalog.ts';
 import { collated, quoteIdentifier, quoteTable } from '../../postgres/identifiers.ts';
 import type { Session } from '../../postgres/session.ts';
+import { isAsDescribed } from '../apply/as-described.ts';
 
 export type Decision = 'local' | 'remote';
 
@@ -15,6 +16,10 @@ export interface Undecided {
   readonly id: string;
   readonly sync: string;
   readonly source: string;
+  /** By which the table is known here, whatever its name; and on the source. */
+  readonly oid: string;
+  readonly sourceOid: string | null;
+  /** As it is called by now, or was if it is gone. */
   readonly table: TableName;
   readonly key: RowImage;
   readonly localDatabase: string | null;
@@ -28,6 +33,9 @@ export interface Undecided {
 export async function readUndecided(session: Session, id: string): Promise<Undecided | undefined> {
   const [row] = await session.query<{ json: string }>(
     `select json_build_object('id', c.id::text, 'sync', c.sync, 'source', c.source,
+       'oid', c.relation::text, 'sourceOid', (
+         select r.source_oid::text from replicator.tables r
+         where r.source = c.source and r.target_oid = c.relation and not r.lost),
        'table', json_build_object('schema', c.table_schema, 'name', c.table_name), 'key', c.key,
        'localDatabase', c.local_database, 'localCommitTime', c.local_commit_time::text,
        'remoteCommitTime', c.remote_commit_time::text,
@@ -36,10 +44,12 @@ export async function readUndecided(session: Session, id: string): Promise<Undec
      where c.id = $1 and c.resolution = 'error' and c.decision is null`,
     [id],
   );
-  return row && (JSON.parse(row.json) as Undecided);
+  if (row === undefined) return undefined;
+  const conflict = JSON.parse(row.json) as Undecided;
+  return { ...conflict, table: (await describe(session, conflict)) ?? conflict.table };
 }
 
-export type Outcome = 'decided' | 'the row has changed since';
+export type Outcome = 'decided' | 'the row has changed since' | 'the table is not there any more';
 
 /**
  * In a transaction of its own, on a session without an origin. `settleMs`: how much later than both
@@ -51,13 +61,17 @@ export async function carryOut(
   decision: Decision,
   settleMs: number,
 ): Promise<Outcome> {
-  const { id, table, key, localRow, remoteRow } = conflict;
+  const { id, key, localRow, remoteRow } = conflict;
   return await session.transaction(async () => {
-    const rows = new KeyedRow(await describe(session, table), key);
+    const table = await describe(session, conflict);
+    if (table === undefined) {
+      await drop(session, id);
+      return 'the table is not there any more';
+    }
+    const rows = new KeyedRow(table, key);
     const present = await rows.lock(session);
     if (!isAsRecorded(present, localRow)) {
-      // Whoever still waits asks anew, and an old question nobody waits for is gone.
-      await session.query('delete from replicator.conflicts where id = $1', [id]);
+      await drop(session, id);
       return 'the row has changed since';
     }
     const chosen = decision === 'local' ? present : remoteRow;
@@ -93,15 +107,18 @@ export async function decideAlike(
      set decision = case when (c.source = $4) = ($8 = 'remote') then 'remote' else 'local' end,
        decision_at = clock_timestamp()
      where c.resolution = 'error' and c.decision is null
-       and c.table_schema = $1 and c.table_name = $2 and c.key = $3::jsonb
+       and c.key = $3::jsonb and c.relation in (
+         select $1::oid where $2::text = $4
+         union all
+         select r.target_oid from replicator.tables r where r.source = $4 and r.source_oid = $1)
        and ((c.source = $4 and c.remote_commit_time = $5::timestamptz
              and c.local_database = $6 and c.local_commit_time = $7::timestamptz)
          or (c.source = $6 and c.remote_commit_time = $7::timestamptz
              and c.local_database = $4 and c.local_commit_time = $5::timestamptz))
      returning c.source`,
     [
-      conflict.table.schema,
-      conflict.table.name,
+      conflict.sourceOid,
+      session.database.name,
       JSON.stringify(conflict.key),
       conflict.source,
       conflict.remoteCommitTime,
@@ -113,11 +130,17 @@ export async function decideAlike(
   return rows.map(({ source }) => source);
 }
 
-async function describe(session: Session, table: TableName): Promise<CatalogTable> {
-  const [found] = await describeTables(session, [table]);
-  if (found !== undefined) return found;
-  const where = session.database.name;
-  throw new ReplicatorError('SCHEMA_DRIFT', `${where}: table ${tableLabel(table)} does not exist`);
+async function describe(
+  session: Session,
+  { oid }: Pick<Undecided, 'oid'>,
+): Promise<CatalogTable | undefined> {
+  const [found] = await describeTables(session, [], [oid]);
+  return found;
+}
+
+/** Whoever still waits asks anew, and an old question nobody waits for is gone. */
+async function drop(session: Session, id: string): Promise<void> {
+  await session.query('delete from replicator.conflicts where id = $1', [id]);
 }
 
 /** Of the columns that the record has; it may lack some that were added since. */
@@ -136,10 +159,14 @@ class KeyedRow {
     this.#key = Object.entries(key);
   }
 
+  /** From then on the table keeps its name too: it is written by that. */
   async lock(session: Session): Promise<RowImage | null> {
     const columns = this.#table.columns.map(({ name }) => `t.${quoteIdentifier(name)}`);
+    const { oid, shape } = this.#table;
+    const isSame = isAsDescribed({ oid, shape, label: tableLabel(this.#table) });
     const [row] = await session.query(
-      `select ${columns.join(', ')} from ${this.#quoted} as t where ${this.#where} for update`,
+      `select ${columns.join(', ')} from ${this.#quoted} as t
+       where ${isSame} and ${this.#where} for update`,
       this.#values,
     );
     return row ?? null;

@@ -23,7 +23,7 @@ export function findDecision(source: string, change: PausedChange): Statement {
   return {
     name: 'find_decision',
     text: `select c.decision from replicator.conflicts c
-where ${sameChange('$1', '$2', '$3', '$4', '$5')} and c.decision is not null limit 1`,
+where ${sameChange('$1', '$2', '$3', '$4')} and c.decision is not null limit 1`,
     values: identityOf(source, change),
   };
 }
@@ -37,7 +37,7 @@ export function recordUndecided(source: string, conflict: Conflict): Statement {
     ),
   );
   const given = row.map(([name], i) => `$${i + 2}::text as ${name}`).join(', ');
-  const same = sameChange('$1', 'u.remote_commit_time', 'u.table_schema', 'u.table_name', 'u.key');
+  const same = sameChange('$1', 'u.remote_commit_time', 'u.relation', 'u.key');
   // A person may have spoken since it was looked for.
   return {
     name: 'record_undecided',
@@ -58,19 +58,13 @@ type PausedChange = Pick<Conflict, 'table' | 'key' | 'remote'>;
 
 function identityOf(source: string, { table, key, remote }: PausedChange): string[] {
   const time = formatCommitTime(remote.version.time);
-  return [source, time, table.schema, table.name, JSON.stringify(key)];
+  return [source, time, table.oid, JSON.stringify(key)];
 }
 
 /** The key is compared as the source wrote it: the same change has the same text. */
-function sameChange(
-  source: string,
-  time: string,
-  schema: string,
-  name: string,
-  key: string,
-): string {
+function sameChange(source: string, time: string, relation: string, key: string): string {
   return (
     `c.resolution = 'error' and c.source = ${source} and c.remote_commit_time = ${time}::timestamptz ` +
-    `and c.table_schema = ${schema} and c.table_name = ${name} and c.key = ${key}::jsonb`
+    `and c.relation = ${relation}::oid and c.key = ${key}::jsonb`
   );
 }

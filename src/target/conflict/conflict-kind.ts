@@ -35,7 +35,7 @@ function conflictBetween(
     resolution,
     rule,
     sync: table.contested?.sync ?? '',
-    table: table.relation,
+    table,
     key: rowImage(
       key.map(({ name }) => name),
       incoming.key,

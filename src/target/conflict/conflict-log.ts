@@ -62,9 +62,10 @@ export function logConflicts(
 
 /** Of rows `u` with the columns of `conflictColumns`; `$1` is the source. */
 export const insertConflicts = `insert into replicator.conflicts
-  (source, sync, table_schema, table_name, key, conflict_type, resolution, rule,
+  (source, sync, relation, table_schema, table_name, key, conflict_type, resolution, rule,
    local_database, local_commit_time, remote_commit_time, local_row, remote_row)
-select $1, u.sync, u.table_schema, u.table_name, u.key::jsonb, u.conflict_type, u.resolution, u.rule,
+select $1, u.sync, u.relation::oid, u.table_schema, u.table_name, u.key::jsonb,
+  u.conflict_type, u.resolution, u.rule,
   (select r.database from replicator.ranks r where r.rank = u.local_rank::integer),
   u.local_commit_time::timestamptz, u.remote_commit_time::timestamptz,
   u.local_row::jsonb, u.remote_row::jsonb`;
@@ -77,6 +78,7 @@ export function conflictColumns(
 ): ConflictColumns {
   return {
     sync,
+    relation: table.oid,
     table_schema: table.schema,
     table_name: table.name,
     key: JSON.stringify(key),

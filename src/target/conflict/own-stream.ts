@@ -115,20 +115,18 @@ interface Telling {
 
 /** In the same statement, so that nothing goes without a word. */
 function tell(
-  { relation, contested }: TargetTable,
+  { oid, schema, name: tableName, contested }: TargetTable,
   given: Given,
   { name }: OwnSelf,
   { type, resolution, rule, local }: Telling,
 ): string {
   const source = given.parameter(name, 'text');
-  const names = [contested?.sync ?? '', relation.schema, relation.name]
-    .map(quoteLiteral)
-    .join(', ');
+  const names = [contested?.sync ?? '', schema, tableName].map(quoteLiteral).join(', ');
   const kept = contested === undefined || contested.log === 'off' ? 'false' : 'true';
   return (
-    'told as (insert into replicator.conflicts (source, sync, table_schema, table_name, key, ' +
-    'conflict_type, resolution, rule, remote_commit_time, local_commit_time, local_database, ' +
-    `local_row, remote_row) select ${source}, ${names}, gone.key, '${type}', '${resolution}', ` +
+    'told as (insert into replicator.conflicts (source, relation, sync, table_schema, table_name, ' +
+    'key, conflict_type, resolution, rule, remote_commit_time, local_commit_time, local_database, ' +
+    `local_row, remote_row) select ${source}, ${oid}, ${names}, gone.key, '${type}', '${resolution}', ` +
     `'${rule}', gone.own_time, nullif(l.at, '-infinity'), (select r.database from replicator.ranks r ` +
     `where r.rank = l.rank), l.there, l.here from gone, lateral (select ${local}) ` +
     `as l(at, rank, there, here) where ${kept}) ` +

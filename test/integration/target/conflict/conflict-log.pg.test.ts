@@ -34,7 +34,7 @@ const conflict: Conflict = {
   resolution: 'keep_local',
   rule: 'newer',
   sync: 's',
-  table: { schema: 'public', name: 'My "t"' },
+  table: { oid: '17', schema: 'public', name: 'My "t"' },
   key: { id: '1' },
   local: side(2, noon, { id: '1', v: `it's "here"\n` }),
   remote: side(1, noon - 1n, { id: '1', v: null }),
@@ -86,12 +86,13 @@ describe.each(majors)('PostgreSQL %i', (major) => {
   test('what was decided, and between what', async () => {
     await log(more({}));
     expect(
-      await logged(`sync, source, table_schema, table_name, key::text, conflict_type, resolution, rule,
+      await logged(`sync, source, relation::text, table_schema, table_name, key::text, conflict_type, resolution, rule,
         local_database, local_commit_time::text, remote_commit_time::text`),
     ).toEqual([
       {
         sync: 's',
         source: 'a',
+        relation: '17',
         table_schema: 'public',
         table_name: 'My "t"',
         key: '{"id": "1"}',
@@ -197,12 +198,14 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     await database.query(`update replicator.conflicts set decision = 'remote'
       where resolution = 'error'`);
     expect(await execute(findDecision('a', conflict))).toEqual([['remote']]);
+    const renamed = { ...conflict, table: { ...conflict.table, name: 'renamed' } };
+    expect(await execute(findDecision('a', renamed))).toEqual([['remote']]);
     // by a subscription that had looked for it a moment before
     await execute(recordUndecided('a', conflict));
     expect(await logged('decision')).toEqual([{ decision: null }, { decision: 'remote' }]);
     for (const other of [
       { ...conflict, key: { id: '2' } },
-      { ...conflict, table: { schema: 'public', name: 't' } },
+      { ...conflict, table: { ...conflict.table, oid: '18' } },
       { ...conflict, remote: side(1, noon) },
     ])
       expect(await execute(findDecision('a', other))).toEqual([]);

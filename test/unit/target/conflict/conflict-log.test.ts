@@ -26,7 +26,7 @@ test('conflict_log off keeps nothing', () => {
     resolution: 'apply_remote',
     rule: 'missing',
     sync: 's',
-    table: { schema: 'public', name: 't' },
+    table: { oid: '17', schema: 'public', name: 't' },
     key: { id: '1' },
     local: undefined,
     remote: { version, row: () => ({ id: '1' }) },
