@@ -6,6 +6,7 @@ import { asReplicatorError, ReplicatorError } from '../model/errors.ts';
 import { tableLabel } from '../model/relation.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
 import { Session } from '../postgres/session.ts';
+import { expectOriginal } from '../setup/plan-schema.ts';
 import { askToLookAgain } from '../subscription/record-wish.ts';
 import { becomeReplica } from '../target/apply/apply-session.ts';
 import {
@@ -51,6 +52,7 @@ export async function resolveConflict(
     throw new ReplicatorError('USAGE', `${label} is no conflict that waits`, {
       hint: 'see `replicator conflicts`',
     });
+  await expectOriginal(session);
   const outcome = await carryOut(session, undecided, take, settleMs(config, undecided));
   const stopped = [{ source: undecided.source, target: name }];
   if (outcome === 'decided') stopped.push(...(await decideOnOthers(config, name, undecided, take)));

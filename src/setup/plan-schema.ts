@@ -61,34 +61,49 @@ function createSchema(name: string, facts: ServerFacts): SetupStep {
   return { database: name, sql: [...schemaStatements, installation].join(';\n') };
 }
 
+type Installation = Readonly<
+  Record<'schema_version' | 'database' | 'system_identifier' | 'database_oid', string>
+>;
+
+async function readInstallation(session: Session): Promise<Installation> {
+  return await session.one<Installation>(
+    'select schema_version::text, database, system_identifier, database_oid::text from replicator.installation',
+  );
+}
+
+/** Throws IDENTITY in a copy: the oids that schema replicator has may be those of other tables there. */
+export async function expectOriginal(session: Session): Promise<void> {
+  const facts = await serverFacts(session);
+  refuseCopy(session.database.name, await readInstallation(session), facts);
+}
+
 async function* verifyInstallation(
   session: Session,
   facts: ServerFacts,
 ): AsyncGenerator<SetupStep> {
   const { name } = session.database;
-  const row = await session.one<{
-    schema_version: string;
-    database: string;
-    system_identifier: string;
-    database_oid: string;
-  }>(
-    'select schema_version::text, database, system_identifier, database_oid::text from replicator.installation',
-  );
+  const row = await readInstallation(session);
   if (Number(row.schema_version) > schemaVersion)
     throw new ReplicatorError(
       'CONFIGURATION',
       `${name}: schema replicator has version ${row.schema_version}, this program knows ${schemaVersion}`,
       { hint: 'run the newer version of replicator' },
     );
-  // A clone or a restored copy carries our schema along; it must not talk to the others as if it
-  // were the original.
+  refuseCopy(name, row, facts);
+  if (row.database !== name) yield* rename(session, row.database);
+}
+
+/**
+ * A clone or a restored copy carries our schema along; it must not talk to the others as if it were
+ * the original.
+ */
+function refuseCopy(name: string, row: Installation, facts: ServerFacts): void {
   if (row.system_identifier !== facts.systemIdentifier || row.database_oid !== facts.databaseOid)
     throw new ReplicatorError(
       'IDENTITY',
       `${name}: schema replicator here was made for another cluster or database (a copy?)`,
       { hint: 'in a copy: drop schema replicator cascade, then run `replicator init`' },
     );
-  if (row.database !== name) yield* rename(session, row.database);
 }
 
 /** A target may get another name in the file; a source's slot carries its name. */

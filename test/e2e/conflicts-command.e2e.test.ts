@@ -250,6 +250,18 @@ test('the chosen row is written on all databases', async () => {
   await stopCleanly(replicator);
 });
 
+test('nothing is decided in a copy: the tables that it knows by oid are others there', async () => {
+  await remember(b, { resolution: 'error', remoteRow: { id: '1', v: 'there', n: null } });
+  const madeFor = (identifier: string) =>
+    b.query(`update replicator.installation set system_identifier = ${identifier}`);
+  await madeFor(`'-' || system_identifier`);
+  const { code, stderr } = await take('b:1', 'remote');
+  await madeFor('substr(system_identifier, 2)');
+  expect(code).toBe(78);
+  expect(stderr).toContain('b: schema replicator here was made for another cluster or database');
+  expect(await b.query('select from t')).toEqual([]);
+});
+
 test('another database that stopped between the same two rows goes on too', async () => {
   const replicator = startReplicator(config);
   await waitForAll(config);
