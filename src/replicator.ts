@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { Config, DatabaseConfig, SubscriptionConfig } from './config/config.ts';
 import { contendersAt, contestedAt } from './config/writers.ts';
 import { ReplicatorError } from './model/errors.ts';
+import { formatLsn } from './model/lsn.ts';
 import { subscriptionName } from './postgres/object-names.ts';
 import { Session } from './postgres/session.ts';
 import { Setup } from './setup/set-up.ts';
@@ -285,7 +286,7 @@ export class Replicator {
     });
     if (applier.lost.aborted) source.destroy();
     applier.lost.addEventListener('abort', () => source.destroy(), { signal: source.lost });
-    return await joinTables({
+    const joined = await joinTables({
       config,
       subscription,
       source,
@@ -297,6 +298,12 @@ export class Replicator {
       onProgress: (progress) => onCopyProgress?.(name, progress),
       log,
     });
+    const { countsFrom = applier.progress } = joined;
+    if (countsFrom > applier.progress) {
+      log.info({ subscription: name, lsn: formatLsn(countsFrom) }, 'begins behind its copy');
+      await applier.pass(countsFrom, undefined);
+    }
+    return joined;
   }
 
   #sourceFailed(

@@ -113,15 +113,21 @@ async function recordCopied(
     const isCopied = feed.source === source.database.name;
     const least = isCopied ? snapshot.consistentLsn : copiedAt;
     const reachedLsn = maxLsn(least, reached.get(feed.source) ?? zeroLsn);
-    await target.query(
+    const recorded = await target.query(
       `insert into replicator.tables
          (source, table_schema, table_name, sync, copied_at, copied, reached_lsn, filled_lsn)
-       values ($1, $2, $3, $4, $5, true, $6, $7) ${unlessJoined}`,
+       values ($1, $2, $3, $4, $5, true, $6, $7) ${unlessJoined} returning 1`,
       [
         ...[feed.source, table.schema, table.name, feed.sync],
         ...[copiedAt, reachedLsn, filledLsn].map(formatLsn),
       ],
     );
+    // Of no rows another source's copy can come between: that one says from where on changes count.
+    if (isCopied && recorded.length === 0)
+      throw new ReplicatorError(
+        'SERVER_BUSY',
+        `${source.database.name}:${target.database.name}: ${tableLabel(table)} was copied from another source meanwhile`,
+      );
   }
   // Rows may take hours. Who claims another timeline now waits for these records, and judges by them.
   await expectSameTimelines(positions, options);

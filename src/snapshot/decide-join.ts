@@ -29,13 +29,21 @@ export interface JoinParties {
   readonly target: Session;
 }
 
+/** What is known of a subscription before its new tables join. */
+export interface JoinedBefore {
+  readonly syncs: ReadonlySet<string>;
+  readonly lost: LostTables;
+  /** Of what comes after its progress the slot has let go. */
+  readonly passedBy: boolean;
+}
+
 /** Throws COPY_REFUSED, naming every table of the target that would have to be empty. */
 export async function decideJoins(
   fresh: readonly TableOptions[],
-  syncsBefore: ReadonlySet<string>,
-  lost: LostTables,
+  before: JoinedBefore,
   parties: JoinParties,
 ): Promise<ReadonlyMap<TableOptions, Verdict>> {
+  const { syncs, lost } = before;
   const verdicts = new Map<TableOptions, Verdict>();
   const refused: TableName[] = [];
   for (const found of fresh) {
@@ -45,7 +53,7 @@ export async function decideJoins(
     }
     const isLost = lost.has(tableLabel(found.table));
     // With `none` the user answers for the tables that a new sync names, not for later ones.
-    const newSync = !isLost && found.syncs.every((sync) => !syncsBefore.has(sync));
+    const newSync = !isLost && found.syncs.every((sync) => !syncs.has(sync));
     if (isLost && !(await isEmpty(parties.target, found.table))) {
       // What it holds misses changes; only a copy into an empty table brings them back.
       verdicts.set(found, 'misses changes');
@@ -55,7 +63,7 @@ export async function decideJoins(
       ? await decideResync(found.table, parties)
       : found.initialCopy === 'none'
         ? await decideWithoutCopy(found.table, newSync, parties)
-        : await decideCopy(found, parties);
+        : await decideCopy(found, before, parties);
     if (verdict === 'refuse') refused.push(found.table);
     else verdicts.set(found, isLost && verdict === 'holds rows' ? 'misses changes' : verdict);
   }
@@ -97,6 +105,7 @@ async function decideWithoutCopy(
 
 async function decideCopy(
   { table, initialCopy }: TableOptions,
+  { passedBy }: JoinedBefore,
   { config, subscription, source, target }: JoinParties,
 ): Promise<Verdict | 'refuse'> {
   const sourceEmpty = await isEmpty(source, table);
@@ -104,7 +113,8 @@ async function decideCopy(
     const sourceCopied = await wasCopied(source, table);
     // The source has no rows of its own: whoever has them fills the target first.
     if (sourceEmpty || sourceCopied) await letOthersCopy(config, subscription, table);
-    if (sourceEmpty) return 'empty';
+    // As empty it would count from the progress on; a copy begins where the slot still holds everything.
+    if (sourceEmpty && !passedBy) return 'empty';
     // Where nobody has any more, one of those fills it that were filled themselves.
     await letEarlierCopy(config, subscription, table, { ofCopies: sourceCopied });
     await refuseOtherWriters(config, subscription, table, { from: source, to: target });

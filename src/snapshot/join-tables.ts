@@ -20,6 +20,7 @@ import { decideJoins, type JoinParties, type Verdict } from './decide-join.ts';
 import { exportSnapshot } from './exported-snapshot.ts';
 import { followTables, identifyTables, type TargetOids } from './follow-tables.ts';
 import { untilNotBehind } from './other-writers.ts';
+import { copiedFrom, isPassedBy } from './passed-by.ts';
 import { emptySince, filledSince, hasJoined } from './rows-there.ts';
 
 export interface JoinOptions extends JoinParties {
@@ -36,6 +37,8 @@ export interface JoinResult {
   /** By table label. */
   readonly tables: Map<string, Omit<Joined, 'sync'> & { truncate: TableOptions['truncate'] }>;
   readonly targetOids: TargetOids;
+  /** The slot is past the progress, and has nothing before this that counts for any of the tables. */
+  readonly countsFrom: Lsn | undefined;
 }
 
 /** Throws COPY_REFUSED before anything is copied when a table may not be. */
@@ -48,7 +51,8 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
   await publishCopied(options, joined, wanted);
   const syncs = new Set([...joined.values()].map(({ sync }) => sync));
   const fresh = [...wanted.values()].filter(({ table }) => !joined.has(tableLabel(table)));
-  const verdicts = await decideJoins(fresh, syncs, lost, options);
+  const passedBy = await isPassedBy(source, target.database.name, options.progress);
+  const verdicts = await decideJoins(fresh, { syncs, lost, passedBy }, options);
   const having = (kind: Verdict) => fresh.filter((found) => verdicts.get(found) === kind);
   const asTheyAre = having('as it is');
   const filled = [...having('copied'), ...asTheyAre];
@@ -77,7 +81,8 @@ export async function joinTables(options: JoinOptions): Promise<JoinResult> {
     const found = wanted.get(label);
     if (found !== undefined) tables.set(label, { ...joined, truncate: found.truncate });
   }
-  return { tables, targetOids };
+  const countsFrom = passedBy ? await copiedFrom(source, target) : undefined;
+  return { tables, targetOids, countsFrom };
 }
 
 /** In the log alone; `status` names the table. */

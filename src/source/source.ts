@@ -9,6 +9,7 @@ import { asReplicatorError, givenUpError, ReplicatorError } from '../model/error
 import type { Lsn } from '../model/lsn.ts';
 import { slotName } from '../postgres/object-names.ts';
 import { Session } from '../postgres/session.ts';
+import { beginOwnStream } from './begin-own-stream.ts';
 import { forgetOwnStream } from './forget-own-stream.ts';
 import { keepReading } from './keep-reading.ts';
 import { Moves } from './moves.ts';
@@ -95,7 +96,7 @@ export class Source {
       if (term === undefined) return;
       this.#over = AbortSignal.any([stop, term.lost]);
       this.#epoch = term.epoch;
-      await this.#term();
+      await this.#term(term);
     }
   }
 
@@ -109,10 +110,10 @@ export class Source {
   }
 
   // What was so in an earlier term may have been changed by another process since.
-  async #term(): Promise<void> {
+  async #term({ lineage }: Term): Promise<void> {
     const { subscribers } = this.#options;
     for (const seat of this.#seats) seat.begin();
-    await this.#firstLook();
+    await this.#firstLook(lineage.timeline);
     const tending = this.#tend();
     const gathered = Promise.all(subscribers.map(({ settled }) => settled));
     await Promise.race([gathered, this.#pause(gatherMs)]);
@@ -223,12 +224,14 @@ export class Source {
     await keepReading(reader, stop, term, (error, isNew) => onFailure(error, isNew, members()));
   }
 
-  async #firstLook(): Promise<void> {
+  async #firstLook(timeline: bigint): Promise<void> {
     const trouble = new Trouble();
     for (let attempt = 0; !this.#over.aborted; attempt++) {
       try {
         await this.#moving.add(async () => {
-          if (!this.#hasOwnStream) await forgetOwnStream(await this.#writing());
+          const writing = await this.#writing();
+          if (this.#hasOwnStream) await beginOwnStream(writing, timeline);
+          else await forgetOwnStream(writing);
           await this.#look();
         });
         break;
