@@ -1,7 +1,8 @@
 // A table that joins after its source was set up must be published first.
 import { ReplicatorError } from '../model/errors.ts';
-import { type Lsn, parseLsn } from '../model/lsn.ts';
+import type { Lsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
+import { endOfWal } from '../postgres/end-of-wal.ts';
 import { quoteIdentifier, quoteTable } from '../postgres/identifiers.ts';
 import { publicationName } from '../postgres/object-names.ts';
 import { publishedTables } from '../postgres/publication.ts';
@@ -38,10 +39,7 @@ export async function addToPublication(
         .catch((error: unknown) => {
           throw asDropped(error);
         });
-    const { lsn } = await source.one<{ lsn: string }>(
-      'select pg_catalog.pg_current_wal_insert_lsn()::text as lsn',
-    );
-    return parseLsn(lsn);
+    return await endOfWal(source);
   });
 }
 

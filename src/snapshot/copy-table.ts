@@ -7,6 +7,7 @@ import { ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, maxLsn, zeroLsn } from '../model/lsn.ts';
 import { type TableName, tableLabel } from '../model/relation.ts';
 import { type CatalogTable, describeTables } from '../postgres/catalog.ts';
+import { endOfWal } from '../postgres/end-of-wal.ts';
 import { ownRows, quoteIdentifier, quoteLiteral, quoteTable } from '../postgres/identifiers.ts';
 import type { Session } from '../postgres/session.ts';
 import { fromPostgres } from '../postgres/sqlstate.ts';
@@ -18,7 +19,7 @@ import {
   readPositions,
 } from './copy-positions.ts';
 import { copyVersions } from './copy-versions.ts';
-import { emptySince, notEmpty } from './rows-there.ts';
+import { isEmpty, notEmpty } from './rows-there.ts';
 
 export interface CopyProgress {
   readonly table: string;
@@ -53,8 +54,8 @@ export async function copyTable(table: TableName, options: CopyOptions): Promise
   await target.transaction(async () => {
     // Users of a target that is a source as well must not write into it meanwhile.
     await target.query(`lock table ${quoteTable(table)} in share row exclusive mode`);
-    const filledLsn = await emptySince(target, table);
-    if (filledLsn === undefined) throw notEmpty(target, table);
+    if (!(await isEmpty(target, table))) throw notEmpty(target, table);
+    const filledLsn = await endOfWal(target);
     if (options.contenders.includes(target.database.name)) {
       await options.untilTargetRemembers();
       await forgetOwnMemory(table, target);

@@ -21,7 +21,7 @@ import { exportSnapshot } from './exported-snapshot.ts';
 import { followTables, identifyTables, type TargetOids } from './follow-tables.ts';
 import { untilNotBehind } from './other-writers.ts';
 import { copiedFrom, isPassedBy } from './passed-by.ts';
-import { emptySince, filledSince, hasJoined } from './rows-there.ts';
+import { filledSince, hasJoined } from './rows-there.ts';
 
 export interface JoinOptions extends JoinParties {
   /** Where the subscription stands; the slot holds everything after it. */
@@ -169,16 +169,21 @@ async function joinWithoutCopy(
   return left;
 }
 
-/** Undefined when it was to be empty and is not any more. */
+/**
+ * While nobody has brought anything to an empty table, what its users did before was of rows that were never
+ * replicated, and would take those elsewhere that have the same keys. Undefined when it is not empty any more.
+ */
 async function publishedFrom(
   table: TableName,
   isEmpty: boolean,
   { config, source, progress, subscription }: JoinOptions,
 ): Promise<Lsn | undefined> {
-  if (!hasSeveralWriters(config, subscription.target, table)) return progress;
-  if (!isEmpty || (await hasJoined(source, table)))
-    return maxLsn(progress, await filledSince(source, table));
-  return await emptySince(source, table);
+  const isShared = (name: string) => hasSeveralWriters(config, name, table);
+  if (!isShared(subscription.target)) return progress;
+  // Locked, as a commit may be in the WAL and not be visible yet.
+  if (isEmpty && isShared(subscription.source) && !(await hasJoined(source, table)))
+    return await addToPublication(source, table, { onlyIfEmpty: true });
+  return maxLsn(progress, await filledSince(source, table));
 }
 
 /**

@@ -18,19 +18,7 @@ export async function isEmpty(session: Session, table: TableName): Promise<boole
   return empty === 'true';
 }
 
-/**
- * From where on what users do to a table counts that holds nothing: what they deleted before was never replicated, and
- * would take rows with the same keys elsewhere. Undefined when it holds rows.
- */
-export async function emptySince(session: Session, table: TableName): Promise<Lsn | undefined> {
-  // Looked at after the position was: what is written meanwhile counts.
-  const { lsn } = await session.one<{ lsn: string }>(
-    'select pg_catalog.pg_current_wal_insert_lsn()::text as lsn',
-  );
-  return (await isEmpty(session, table)) ? parseLsn(lsn) : undefined;
-}
-
-/** The same of one that a copy has filled: likewise of what was in it before; 0/0 when none has. */
+/** What users did to it before a copy filled it counts nowhere: it was of rows that were never replicated. 0/0: none did. */
 export async function filledSince(session: Session, table: TableName): Promise<Lsn> {
   const { lsn } = await session.one<{ lsn: string }>(
     `select coalesce(max(filled_lsn), '0/0')::text as lsn from replicator.tables
