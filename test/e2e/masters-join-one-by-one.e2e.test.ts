@@ -5,6 +5,7 @@ import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { assertNothingLeft } from '../support/leftovers.ts';
 import {
+  pauseAndResume,
   rowsOf,
   tearDown,
   untilEqual,
@@ -16,7 +17,6 @@ import {
   type ReplicatorProcess,
   startReplicator,
 } from '../support/replicator-process.ts';
-import { runCli } from '../support/run-cli.ts';
 import { newest, oldest, sharedServer } from '../support/servers-for-tests.ts';
 import { source, writeSyncFile } from '../support/sync-file.ts';
 
@@ -55,21 +55,6 @@ describe.each([...new Set([oldest, newest])])('on PostgreSQL %i', (major) => {
     await untilStreaming(replicator, ['a:b', 'b:a', 'a:a', 'b:b']);
   }
 
-  /** Another session of the one subscription. */
-  async function pauseAndResume(subscription: string): Promise<void> {
-    const from = replicator.logs.length;
-    for (const [command, state] of [
-      ['pause', 'paused'],
-      ['resume', 'streaming'],
-    ] as const) {
-      expect(await runCli([command, subscription, '-c', config])).toMatchObject({ code: 0 });
-      await replicator.waitForLog(
-        (line) => line['subscription'] === subscription && line['state'] === state,
-        { from },
-      );
-    }
-  }
-
   const warned = (text: string) =>
     replicator.logs
       .filter(({ level, msg }) => level === 'warn' && msg?.includes(text))
@@ -87,12 +72,12 @@ describe.each([...new Set([oldest, newest])])('on PostgreSQL %i', (major) => {
       const rows = `insert into w values (1, 'x'), (2, 'x')`;
       await onBoth('create table w (id int primary key, v text)');
       if (copied) await a.query(rows);
-      await pauseAndResume('a:b');
+      await pauseAndResume(replicator, config, 'a:b');
       if (!copied) await a.query(rows);
       await untilEqual(a, b, 'w');
       await b.query(sql);
       const left = await rowsOf(b, 'w');
-      await pauseAndResume('b:a');
+      await pauseAndResume(replicator, config, 'b:a');
       expect(warned('joined without a copy')).toEqual(['b:a public.w']);
       await eventually(() => expect(warned('tables differ')).toEqual(['b:a public.w']));
       await b.query(`insert into w values (3, 'y')`);

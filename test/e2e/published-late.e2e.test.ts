@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import {
+  pauseAndResume,
   rowsOf,
   tearDown,
   untilEqual,
@@ -40,9 +41,9 @@ beforeEach(async () => {
   await untilStreaming(replicator, ['a:b', 'b:a', 'a:a', 'b:b', 'a:c', 'b:c']);
   for (const { query } of [a, b, c]) await query('create table t (id int primary key, v text)');
   await b.query(`insert into t values (1, 'x'), (2, 'x')`);
-  await beginAnew('b:a');
+  await pauseAndResume(replicator, config, 'b:a');
   await untilEqual(b, a, 't');
-  await beginAnew('b:c');
+  await pauseAndResume(replicator, config, 'b:c');
   await untilEqual(b, c, 't');
 });
 
@@ -55,21 +56,6 @@ afterEach(async () => {
   }
 });
 
-/** Another session of the one subscription. */
-async function beginAnew(subscription: string): Promise<void> {
-  const from = replicator.logs.length;
-  for (const [command, state] of [
-    ['pause', 'paused'],
-    ['resume', 'streaming'],
-  ] as const) {
-    expect(await runCli([command, subscription, '-c', config])).toMatchObject({ code: 0 });
-    await replicator.waitForLog(
-      (line) => line['subscription'] === subscription && line['state'] === state,
-      { from },
-    );
-  }
-}
-
 const toldToDiffer = () =>
   replicator.logs
     .filter(({ msg }) => msg?.startsWith('tables differ') === true)
@@ -77,7 +63,7 @@ const toldToDiffer = () =>
 
 test('a table that a copy from another master has brought is published, and compared', async () => {
   await a.query(`insert into t values (5, 'sent to nobody')`);
-  await beginAnew('a:c');
+  await pauseAndResume(replicator, config, 'a:c');
   await a.query(`insert into t values (6, 'sent')`);
   await eventually(async () =>
     expect(await rowsOf(c, 't')).toEqual(['(1,x)', '(2,x)', '(6,sent)']),
@@ -88,7 +74,7 @@ test('a table that a copy from another master has brought is published, and comp
 test.each(['delete from t where id = 1', 'delete from t'])(
   'a way back that has passed by changes without any table is not taken for equal: %s',
   async (sql) => {
-    await beginAnew('a:c');
+    await pauseAndResume(replicator, config, 'a:c');
     await eventually(async () =>
       expect(
         await a.query(
@@ -99,7 +85,7 @@ test.each(['delete from t where id = 1', 'delete from t'])(
     await a.query(sql);
     const left = await rowsOf(a, 't');
     await runCli(['wait', '-c', config, '--timeout', '5s']);
-    await beginAnew('a:b');
+    await pauseAndResume(replicator, config, 'a:b');
     await eventually(() => expect(toldToDiffer()).toEqual(['a:b']));
     await a.query(`insert into t values (3, 'sent')`);
     await waitForAll(config);

@@ -5,6 +5,7 @@ import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { assertNothingLeft } from '../support/leftovers.ts';
 import {
+  pauseAndResume,
   rowsOf,
   tearDown,
   untilEqual,
@@ -70,19 +71,6 @@ describe.each([...new Set([oldest, newest])])('on PostgreSQL %i', (major) => {
     return from;
   }
 
-  /** Another session, without what is done at a start. */
-  async function pauseAndResume(): Promise<number> {
-    const from = replicator.logs.length;
-    for (const [command, state] of [
-      ['pause', 'paused'],
-      ['resume', 'streaming'],
-    ] as const) {
-      expect(await runCli([command, 'a:b', '-c', config])).toMatchObject({ code: 0 });
-      await replicator.waitForLog((line) => line['state'] === state, { from });
-    }
-    return from;
-  }
-
   async function waiting(): Promise<string[]> {
     const { stdout } = await runCli(['status', '-c', config, '--output', 'json']);
     const { subscriptions } = JSON.parse(stdout) as Status;
@@ -129,13 +117,13 @@ describe.each([...new Set([oldest, newest])])('on PostgreSQL %i', (major) => {
     await a.query(`insert into t values (1, 'old')`);
     await waitForAll(config);
     await a.query(`${swap}; insert into t values (1, 'new')`);
-    await pauseAndResume();
+    await pauseAndResume(replicator, config, 'a:b');
     expect(await waiting()).toEqual(['public.t']);
     await a.query(`insert into t values (2, 'new')`);
     await waitForAllBut('a:b: public.t', config);
     expect(await rowsOf(b, 't')).toEqual(['(1,old)']);
     await b.query(swap);
-    await pauseAndResume();
+    await pauseAndResume(replicator, config, 'a:b');
     await waitForAll(config);
     await untilEqual(a, b, 't');
   });

@@ -22,6 +22,25 @@ export async function untilStreaming(
     );
 }
 
+/** Another session of that subscription alone. */
+export async function pauseAndResume(
+  replicator: ReplicatorProcess,
+  config: string,
+  subscription: string,
+): Promise<void> {
+  const from = replicator.logs.length;
+  for (const [command, state] of [
+    ['pause', 'paused'],
+    ['resume', 'streaming'],
+  ] as const) {
+    expect(await runCli([command, subscription, '-c', config])).toMatchObject({ code: 0 });
+    await replicator.waitForLog(
+      (line) => line['subscription'] === subscription && line['state'] === state,
+      { from },
+    );
+  }
+}
+
 /** `replicator wait`: whatever was committed until now is on every target. */
 export async function waitForAll(config: string, timeout = '30s'): Promise<void> {
   const args = ['wait', '-c', config, '--timeout', timeout];
