@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config, SubscriptionConfig } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { formatLsn, type Lsn, parseLsn } from '../model/lsn.ts';
+import { endOfWal } from '../postgres/end-of-wal.ts';
 import { subscriptionName } from '../postgres/object-names.ts';
 import type { Session } from '../postgres/session.ts';
 import type { Deadline } from './deadline.ts';
@@ -88,11 +89,9 @@ async function statesOf(
 
 /** A position at or after the end of every commit that has returned on the source. */
 async function mark(session: Session): Promise<Lsn> {
-  const { lsn } = await session
-    .one<{ lsn: string }>('select pg_catalog.pg_current_wal_insert_lsn()::text as lsn')
-    .catch(isStandby(session));
+  const lsn = await endOfWal(session).catch(isStandby(session));
   await session.query('update replicator.marker set marked = marked + 1').catch(notSetUp(session));
-  return parseLsn(lsn);
+  return lsn;
 }
 
 async function progressOf(target: Session, source: string): Promise<Lsn> {

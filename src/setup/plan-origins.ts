@@ -4,10 +4,11 @@ import type { Config, SubscriptionConfig } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { parseLsn } from '../model/lsn.ts';
 import { quoteLiteral } from '../postgres/identifiers.ts';
-import { originName, slotCopyName, slotName } from '../postgres/object-names.ts';
+import { originName, slotName } from '../postgres/object-names.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
 import { serverFacts } from '../postgres/server-facts.ts';
+import { servingSlot, servingSlotNames } from '../postgres/serving-slot.ts';
 import type { Session } from '../postgres/session.ts';
 import { type SetupSessions, type SetupStep, sessionOf } from './setup-step.ts';
 
@@ -118,12 +119,10 @@ async function* createOrigin(
 async function startOf(from: Session, target: string): Promise<{ lsn: string; created: string }> {
   const source = from.database.name;
   const [start] = await from.query<{ lsn: string; created: string }>(
-    `select r.confirmed_flush_lsn::text as lsn,
+    `select slot.lsn::text as lsn,
             (select created_at::text from replicator.slots where slot_name = $2) as created
-     from pg_catalog.pg_replication_slots r
-     join replicator.slots s on s.slot_name = r.slot_name and s.state = 'created'
-     where r.slot_name in ($1, $2) order by r.slot_name = $1 desc limit 1`,
-    [slotCopyName(source, target), slotName(source)],
+     from (${servingSlot}) slot`,
+    servingSlotNames(source, target),
   );
   if (start !== undefined) return start;
   throw new ReplicatorError(

@@ -1,19 +1,16 @@
 // A target that is set up by a process with a newer file than the owner's gets its place, and the owner reads on past
 // it. It misses nothing of that where all of its tables come by a copy that was begun afterwards.
 import { type Lsn, minLsn, parseLsn } from '../model/lsn.ts';
-import { slotCopyName, slotName } from '../postgres/object-names.ts';
 import { serverFacts } from '../postgres/server-facts.ts';
+import { servingSlot, servingSlotNames } from '../postgres/serving-slot.ts';
 import type { Session } from '../postgres/session.ts';
 
 /** Whether the slot that serves the target, a copy if there is one, has let go of what comes after its progress. */
 export async function isPassedBy(source: Session, target: string, progress: Lsn): Promise<boolean> {
   const { name } = source.database;
   const [slot] = await source.query<{ lsn: string | null }>(
-    `select r.confirmed_flush_lsn::text as lsn
-     from pg_catalog.pg_replication_slots r
-     join replicator.slots s on s.slot_name = r.slot_name and s.state = 'created'
-     where r.slot_name in ($1, $2) order by r.slot_name = $1 desc limit 1`,
-    [slotCopyName(name, target), slotName(name)],
+    `select slot.lsn::text as lsn from (${servingSlot}) slot`,
+    servingSlotNames(name, target),
   );
   // One that is gone is told by its reader.
   return slot?.lsn != null && progress < parseLsn(slot.lsn);
