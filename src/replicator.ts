@@ -5,9 +5,10 @@ import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Config, DatabaseConfig, SubscriptionConfig } from './config/config.ts';
-import { contendersAt, contestedAt } from './config/writers.ts';
+import { contendersAt, contestedAt, sourcesAt } from './config/writers.ts';
 import { ReplicatorError } from './model/errors.ts';
 import { formatLsn } from './model/lsn.ts';
+import { endOfWal } from './postgres/end-of-wal.ts';
 import { subscriptionName } from './postgres/object-names.ts';
 import { Session } from './postgres/session.ts';
 import { Setup } from './setup/set-up.ts';
@@ -203,6 +204,11 @@ export class Replicator {
           contestedOf: (table) =>
             contestedAt(config, subscription, table, () => this.#lagMs.get(source.name) ?? 0),
           contenders: contendersAt(config, target.name),
+          present: [...sourcesAt(config, target.name), target.name],
+          endOfSource: async () => {
+            await using session = await Session.connect(source, { purpose: 'control', name });
+            return await endOfWal(session);
+          },
           conflictRetentionMs: config.conflictRetentionMs,
           fetchRowsOf: fetchFrom(source),
           targetOids,
@@ -212,6 +218,7 @@ export class Replicator {
               'table has another key than its rows had: what was deleted by that is not remembered',
             ),
           onConflicts: (counts) => log.warn({ subscription: name, ...counts }, 'conflicts'),
+          onUnremembered: this.#comparisons.ofUnremembered(subscription),
         }).catch(async (error) => {
           throw error instanceof Outranked ? await ownership.outranked(error, epoch, stop) : error;
         });

@@ -58,11 +58,18 @@ export function contestedAt(
 
 /** Whose changes come to the database, its own stream among them; empty when there is only one. */
 export function contendersAt(
-  { subscriptions, ownStreams }: Pick<Config, 'subscriptions' | 'ownStreams'>,
+  config: Pick<Config, 'subscriptions' | 'ownStreams'>,
   database: string,
 ): string[] {
-  const sources = subscriptions.filter(({ target }) => target === database);
-  const all = sources.map(({ source }) => source);
-  if (ownStreams.includes(database)) all.push(database);
+  const all = sourcesAt(config, database);
+  if (config.ownStreams.includes(database)) all.push(database);
   return all.length > 1 ? all : [];
+}
+
+/** Whose changes others send to the database. */
+export function sourcesAt(
+  { subscriptions }: Pick<Config, 'subscriptions'>,
+  database: string,
+): string[] {
+  return subscriptions.filter(({ target }) => target === database).map(({ source }) => source);
 }

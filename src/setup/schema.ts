@@ -86,6 +86,8 @@ export const schemaStatements: readonly string[] = [
   backend_start timestamptz,
   commit_time timestamptz,
   seen_time timestamptz,
+  -- What the source wrote before it meets rows of which nobody remembers what was deleted, as it was not in the file.
+  unremembered_lsn pg_lsn,
   applied_at timestamptz,
   inserts bigint not null default 0,
   updates bigint not null default 0,
@@ -115,7 +117,7 @@ export const schemaStatements: readonly string[] = [
   resync boolean not null default false,
   primary key (source, table_schema, table_name))`,
 
-  // This database as a source: tables that joined as they were, until they were compared and are equal.
+  // This database as a source: tables that may differ, until they were compared and are equal.
   `create table replicator.differences (
   other text not null,
   table_schema text not null,

@@ -1,6 +1,7 @@
 // A database that the file had as one of several sources, and has as the only one now, has no stream of its own any
 // more. Nothing holds the slot for that, so it is made anew where the slot stands, should it come back: from where it
 // stood it would have missed something, and wait for a person for ever.
+import { noteAbsentSources } from '../postgres/absent-sources.ts';
 import { endBackend } from '../postgres/end-backend.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
@@ -24,12 +25,13 @@ export async function forgetOwnStream(owner: OwnerSession): Promise<void> {
   if (pid !== null && start !== null) await endBackend(session, { pid, start });
   await giveUpCopy(owner, name);
   const functions = await originFunctions(session);
-  await asOwner(owner, () =>
-    session.query(
+  await asOwner(owner, async () => {
+    await noteAbsentSources(session, [name]);
+    await session.query(
       `with gone as (delete from replicator.progress where source = $1 returning origin),
          unknown as (delete from replicator.subscriptions where target = $1)
        select ${functions}drop(origin) from gone`,
       [name],
-    ),
-  );
+    );
+  });
 }

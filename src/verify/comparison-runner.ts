@@ -1,5 +1,6 @@
-// Tables that joined as they are (initial_copy none, both sides with rows) are taken for equal on
-// the user's word; this looks whether they are, beside the running replication, and tells.
+// Tables that joined as they are (initial_copy none, both sides with rows) are taken for equal on the user's word, and
+// what a source had not sent when it left the file for a while may make them differ: this looks whether they are equal,
+// beside the running replication, and tells.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config, SubscriptionConfig } from '../config/config.ts';
@@ -57,6 +58,25 @@ export class ComparisonRunner {
     this.#add(subscription, tables);
   }
 
+  /**
+   * For each change that a source brings which was not in the file for a while, and of which others remember nothing:
+   * its tables may differ afterwards. Before it is applied, so that a restart does not forget to.
+   */
+  ofUnremembered(subscription: SubscriptionConfig): (table: TableName) => Promise<void> {
+    const expected = new Set<string>();
+    return async (table) => {
+      const label = tableLabel(table);
+      if (expected.has(label)) return;
+      await using source = await this.#connect(subscription.source, subscription);
+      await this.expect(subscription, source, [table]);
+      expected.add(label);
+      this.#log.warn(
+        { subscription: subscriptionName(subscription), table: label },
+        `${subscription.source} was no source for a while, and what it had not sent comes now: rows that it has no more are left out, and the table is compared`,
+      );
+    };
+  }
+
   #add(subscription: SubscriptionConfig, tables: readonly TableName[]): void {
     for (const table of tables) {
       const known = this.#waiting.some(
@@ -111,9 +131,10 @@ export class ComparisonRunner {
       using _ = endAtOnce(stop, [first, second]);
       if (await isYetToJoin(first, second, table)) return 'not joined';
       if (await isYetToJoin(second, first, table)) return 'not joined';
+      await this.#catchUp(subscription, [first, second], stop);
       let found = await compareTable(first, second, table);
       for (let look = 0; look < looks && !isEqual(found); look++) {
-        await this.#catchUp(subscription, first, second);
+        await this.#catchUp(subscription, [first, second], stop);
         found = await compareAgain(first, second, found);
         if (look + 1 < looks) await sleep(betweenLooksMs, undefined, { signal: stop });
       }
@@ -139,18 +160,32 @@ export class ComparisonRunner {
     const { onlyFirst, onlySecond, differing } = found;
     this.#log.warn(
       { ...facts, only_on_source: onlyFirst, only_on_target: onlySecond, differing },
-      'tables differ that joined without a copy: see `replicator status --output json`',
+      'tables differ: see `replicator status --output json`',
     );
   }
 
-  /** Until what either side had written by now is on the other. */
-  async #catchUp(pair: SubscriptionConfig, first: Session, second: Session): Promise<void> {
-    const subscriptions = this.#config.subscriptions.filter((other) => samePair(other, pair));
-    const sessions = new Map([
-      [pair.source, first],
-      [pair.target, second],
-    ]);
-    await waitForTargets({ subscriptions }, sessions, new Deadline(catchUpMs));
+  /**
+   * Until both have what was written by now, by each other and by third ones: two that are equal differ as soon as one
+   * is told of a delete that the other knows, and forgot.
+   */
+  async #catchUp(
+    pair: SubscriptionConfig,
+    ends: readonly Session[],
+    stop: AbortSignal,
+  ): Promise<void> {
+    const names = [pair.source, pair.target];
+    const subscriptions = this.#config.subscriptions.filter(({ target }) => names.includes(target));
+    const sessions = new Map(ends.map((session) => [session.database.name, session]));
+    const thirds = new Set(
+      subscriptions.map(({ source }) => source).filter((name) => !names.includes(name)),
+    );
+    try {
+      for (const name of thirds) sessions.set(name, await this.#connect(name, pair));
+      using _ = endAtOnce(stop, [...sessions.values()]);
+      await waitForTargets({ subscriptions }, sessions, new Deadline(catchUpMs));
+    } finally {
+      for (const name of thirds) await sessions.get(name)?.close();
+    }
   }
 
   async #connect(name: string, subscription: SubscriptionConfig): Promise<Session> {

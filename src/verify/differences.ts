@@ -3,7 +3,7 @@ import type { TableName } from '../model/relation.ts';
 import type { Session } from '../postgres/session.ts';
 import type { TableDifference } from './compare-table.ts';
 
-/** They joined as they are: until they have been compared nobody may take them for equal. */
+/** Until they have been compared nobody may take them for equal. */
 export async function expectComparison(
   session: Session,
   other: string,

@@ -4,11 +4,14 @@ import type { DatabaseConfig } from '../../config/config.ts';
 import { type Batch, batchOf } from '../../model/batch.ts';
 import type { ConflictCounts } from '../../model/conflict.ts';
 import { ReplicatorError } from '../../model/errors.ts';
-import type { Lsn } from '../../model/lsn.ts';
+import { type Lsn, zeroLsn } from '../../model/lsn.ts';
+import type { TableName } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
+import { noteAbsentSources, unrememberedUntil } from '../../postgres/absent-sources.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import { forgetConflicts } from '../conflict/conflict-log.ts';
+import type { Asks } from '../conflict/contest.ts';
 import { forgetVersions } from '../conflict/forget-versions.ts';
 import type { Guard } from '../conflict/guarded-statements.ts';
 import { readGuard } from '../conflict/read-guard.ts';
@@ -39,6 +42,10 @@ export interface ApplierOptions extends ApplySessionOptions {
   readonly contestedOf: ContestedOf;
   /** All whose changes meet in the target's tables, itself among them; empty when none do. */
   readonly contenders: readonly string[];
+  /** All that the target receives from, and itself. */
+  readonly present: readonly string[];
+  /** Where the WAL of the source ends now. */
+  readonly endOfSource: () => Promise<Lsn>;
   readonly conflictRetentionMs: number;
   readonly fetchRowsOf: FetchRowsOf;
   /** By the oid of the source's table: the target's; filled once its tables have joined. */
@@ -46,6 +53,8 @@ export interface ApplierOptions extends ApplySessionOptions {
   /** See TargetTablesOptions. */
   readonly onOtherKey?: (table: string) => void;
   readonly onConflicts: (counts: ConflictCounts) => void;
+  /** A change of the table that others remember nothing about, as the source was not in the file. */
+  readonly onUnremembered: (table: TableName) => Promise<void>;
 }
 
 export type NextBatch = () => Batch | undefined;
@@ -66,7 +75,12 @@ export class Applier {
   #smooth = true;
   #applying: readonly TransactionPart[] = [];
 
-  private constructor(options: ApplierOptions, connection: ApplyConnection, guard: Guard) {
+  private constructor(
+    options: ApplierOptions,
+    connection: ApplyConnection,
+    guard: Guard,
+    unrememberedUntil: Lsn,
+  ) {
     this.#options = options;
     this.#connection = connection;
     this.#frame = connection.frame;
@@ -78,7 +92,10 @@ export class Applier {
     });
     const fetchRows: FetchRows = (table, keys) =>
       options.fetchRowsOf(xidsOf(this.#applying))(table, keys);
-    const writes = { tables: this.#tables, connection, guard, fetchRows };
+    const asks: Asks = (parts = this.#applying) =>
+      parts.some(({ transaction }) => transaction.commitLsn < unrememberedUntil);
+    const { onUnremembered: onAsked } = options;
+    const writes = { tables: this.#tables, connection, guard, fetchRows, asks, onAsked };
     this.#writer = this.#isOwn ? ownWriter(options.source, writes) : sourceWriter(writes);
     this.#ahead = new BatchAhead({
       connection,
@@ -99,15 +116,20 @@ export class Applier {
    * did, SLOT_ACTIVE while another session holds the origin, GAP when there is no progress.
    */
   static async connect(options: ApplierOptions): Promise<Applier> {
-    const { source, target, epoch, onConflicts } = options;
+    const { source, target, epoch, contenders, onConflicts } = options;
     const { session, originXactSetup } = await openApplySession(target, options);
     try {
-      const guard = await readGuard(session, source, options.contenders.length > 0);
+      const guard = await readGuard(session, source, contenders.length > 0);
       const progress = await readProgress(session, source, epoch);
+      await noteAbsentSources(session, options.present);
+      const unremembered =
+        contenders.length === 0
+          ? zeroLsn
+          : await unrememberedUntil(session, source, options.endOfSource);
       const names = { source, target: target.name };
       const frame = new TransactionFrame({ ...names, originXactSetup }, progress);
       const connection = new ApplyConnection({ ...names, session, frame, onConflicts });
-      return new Applier(options, connection, guard);
+      return new Applier(options, connection, guard, unremembered);
     } catch (error) {
       session.destroy();
       throw error;

@@ -1,6 +1,6 @@
 // What writes on an applier's connection: another database's changes, or what a database's own stream tells.
 
-import { Contest } from '../conflict/contest.ts';
+import { type AskOptions, Contest } from '../conflict/contest.ts';
 import type { Guard } from '../conflict/guarded-statements.ts';
 import type { Execute } from '../conflict/look-at-row.ts';
 import { OwnWriter } from '../conflict/own-writer.ts';
@@ -9,19 +9,22 @@ import type { FetchRows } from './fetch-rows.ts';
 import type { TargetTables } from './target-tables.ts';
 import { SourceWriter } from './writer.ts';
 
-export interface ConnectedTo {
+export interface ConnectedTo extends AskOptions {
   readonly tables: TargetTables;
   readonly connection: ApplyConnection;
   readonly guard: Guard;
   readonly fetchRows: FetchRows;
 }
 
-export function sourceWriter({ tables, connection, guard, fetchRows }: ConnectedTo): SourceWriter {
+export function sourceWriter(to: ConnectedTo): SourceWriter {
+  const { tables, connection, guard, fetchRows, asks, onAsked } = to;
   const { ledger } = connection;
   const execute: Execute = (statements) => connection.execute(statements);
   const contest = new Contest({
     guard,
     fetchRows,
+    asks,
+    onAsked,
     execute,
     onDecided: (settled) => ledger.decided(settled),
     onClash: (clash) => ledger.clashed(clash),

@@ -2,7 +2,6 @@
 import type { Batch } from '../../model/batch.ts';
 import { isWhole, type TransactionPart } from '../../model/transaction.ts';
 import type { GroupResult, Statement } from '../../postgres/statement-group.ts';
-import { needsCompletion } from '../conflict/complete-rows.ts';
 import type { ConflictLedger } from '../conflict/conflict-ledger.ts';
 import type { Contest } from '../conflict/contest.ts';
 import type { WholeOptions } from '../conflict/guarded-statements.ts';
@@ -79,7 +78,7 @@ export class SourceWriter implements Writer {
   }
 
   plan(folds: readonly Fold[], batch: Batch): PlannedStatement[] | undefined {
-    if (needsCompletion(folds)) return undefined;
+    if (this.#options.contest.asks(folds, batch)) return undefined;
     const hiding = this.#options.contest.hides(batch) ? batch.commitTime : undefined;
     const mayExist = this.#wary > 0;
     if (mayExist) this.#wary -= 1;

@@ -4,7 +4,6 @@
 // to come, and until then, or if a user writes on top of it here, the row must not be of two versions.
 import { Tuple, unchanged } from '../../model/tuple.ts';
 import type { FetchedRow, FetchRows } from '../apply/fetch-rows.ts';
-import type { Fold } from '../apply/plan-batch.ts';
 import { sizeOfValues } from '../apply/slices.ts';
 import type { RowWrite } from '../apply/step.ts';
 import type { TargetTable } from '../apply/target-table.ts';
@@ -21,15 +20,6 @@ export interface CompletedRows {
 
 /** So many bytes of fetched values at a time: a row may hold a gigabyte of them. */
 const enoughBytes = 1024 * 1024;
-
-export function needsCompletion(folds: readonly Fold[]): boolean {
-  return folds.some(
-    (fold) =>
-      fold.kind === 'step' &&
-      fold.table.contested &&
-      (fold.step.updates.some(isIncomplete) || fold.step.inserts.some(isIncomplete)),
-  );
-}
 
 export function isIncomplete({ row }: RowWrite): boolean {
   return row.partial;

@@ -1,6 +1,8 @@
 // The changes of one source to the tables that several databases write to: as sets at once, as sets
 // whose leftovers are settled by the rule, or all one by one. All three come to the same rows.
 import type { Batch } from '../../model/batch.ts';
+import type { TableName } from '../../model/relation.ts';
+import type { TransactionPart } from '../../model/transaction.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import { type FetchRows, withoutUnsent } from '../apply/fetch-rows.ts';
 import type { Fold } from '../apply/plan-batch.ts';
@@ -14,7 +16,16 @@ import { planGuarded, planManifests } from './plan-guarded.ts';
 import { type SettleContext, settleRow } from './settle-row.ts';
 import { settleRows } from './settle-rows.ts';
 
-export interface ContestOptions extends Omit<SettleContext, 'rank'> {
+/** Of what is being applied, if not of these: whether rows are asked for whose values were sent. */
+export type Asks = (parts?: readonly TransactionPart[]) => boolean;
+
+export interface AskOptions {
+  /** So for changes of which others remember nothing: a row that is gone at the source must not come back. */
+  readonly asks: Asks;
+  readonly onAsked: (table: TableName) => Promise<void>;
+}
+
+export interface ContestOptions extends Omit<SettleContext, 'rank'>, AskOptions {
   readonly guard: Guard;
   readonly fetchRows: FetchRows;
 }
@@ -37,6 +48,18 @@ export class Contest {
   ): Statement[] {
     const plan = planGuarded(table, key, step, this.#options.guard, options);
     return plan.map(({ guarded }) => guarded.whole());
+  }
+
+  /** Whether one of its rows is to be asked for. */
+  asks(folds: readonly Fold[], { transactions }: Batch): boolean {
+    const asksForAll = this.#options.asks(transactions);
+    const isAsked = (write: RowWrite) => asksForAll || isIncomplete(write);
+    return folds.some(
+      (fold) =>
+        fold.kind === 'step' &&
+        fold.table.contested &&
+        (fold.step.updates.some(isAsked) || fold.step.inserts.some(isAsked)),
+    );
   }
 
   /** Whether there is anything that a manifest must tell. */
@@ -84,13 +107,16 @@ export class Contest {
 
   /** The step in pieces of which every row is whole, each with the table as far as they are to be written. */
   async *#complete(table: TargetTable, step: Step): AsyncGenerator<[TargetTable, Step]> {
-    const updates = step.updates.filter((write) => !isIncomplete(write));
-    const inserts = step.inserts.filter((write) => !isIncomplete(write));
+    const { asks, onAsked, fetchRows } = this.#options;
+    const asksForAll = asks();
+    const isAsked = (write: RowWrite) => asksForAll || isIncomplete(write);
+    if (asksForAll) await onAsked(table.relation);
+    const updates = step.updates.filter((write) => !isAsked(write));
+    const inserts = step.inserts.filter((write) => !isAsked(write));
     yield [table, { ...step, updates, inserts }];
     const empty = { deletes: [], expectedDeletes: 0, rekeys: [], updates: [], inserts: [] };
-    const { fetchRows } = this.#options;
     for (const kind of ['updates', 'inserts'] as const) {
-      const writes = step[kind].filter(isIncomplete);
+      const writes = step[kind].filter(isAsked);
       for await (const { whole, gone } of completeRows(table, writes, fetchRows)) {
         yield [table, { ...empty, deletes: gone }];
         for (const [written, rows] of byColumns(table, whole))

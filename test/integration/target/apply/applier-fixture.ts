@@ -3,6 +3,7 @@
 import { type Batch, batchOf } from '../../../../src/model/batch.ts';
 import type { Change, RowChange } from '../../../../src/model/change.ts';
 import type { ConflictCounts } from '../../../../src/model/conflict.ts';
+import { zeroLsn } from '../../../../src/model/lsn.ts';
 import type { Relation } from '../../../../src/model/relation.ts';
 import { Tuple, type Value } from '../../../../src/model/tuple.ts';
 import { describeTables } from '../../../../src/postgres/catalog.ts';
@@ -74,9 +75,12 @@ export class ApplierFixture {
       lockTimeoutMs: 1_000,
       contestedOf: () => undefined,
       contenders: [],
+      present: ['a', 'b'],
+      endOfSource: async () => zeroLsn,
       conflictRetentionMs: 1_000,
       fetchRowsOf: fetchFrom(databaseConfig(this.source, { name: 'a' })),
       onConflicts: (counts) => this.conflicts.push(counts),
+      onUnremembered: async () => undefined,
       ...this.#options,
       ...options,
     });

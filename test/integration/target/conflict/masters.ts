@@ -4,6 +4,7 @@ import pg from 'pg';
 import { batchOf } from '../../../../src/model/batch.ts';
 import type { RowChange } from '../../../../src/model/change.ts';
 import type { ReplicatorError } from '../../../../src/model/errors.ts';
+import { zeroLsn } from '../../../../src/model/lsn.ts';
 import type { Relation } from '../../../../src/model/relation.ts';
 import type { WholeTransaction } from '../../../../src/model/transaction.ts';
 import { Tuple, unchanged } from '../../../../src/model/tuple.ts';
@@ -191,9 +192,12 @@ async function connect(source: Master, target: Master): Promise<Applier> {
     lockTimeoutMs: 1_000,
     contestedOf: () => contested,
     contenders: ['a', 'b'],
+    present: ['a', 'b'],
+    endOfSource: async () => zeroLsn,
     conflictRetentionMs: 60_000,
     fetchRowsOf: fetchFrom(databaseConfig(source.database, { name: source.name })),
     onConflicts: () => undefined,
+    onUnremembered: async () => undefined,
   });
 }
 
