@@ -11,7 +11,8 @@ import { addToPublication } from './add-to-publication.ts';
 import { unlessJoined } from './copy-table.ts';
 import type { JoinParties } from './decide-join.ts';
 import type { Joined } from './joined-tables.ts';
-import { filledSince, hasJoined } from './rows-there.ts';
+import { filledSince, hasJoined, isEmpty } from './rows-there.ts';
+import { untilVisible } from './until-visible.ts';
 
 export interface WithoutCopyOptions extends JoinParties {
   /** Where the subscription stands; the slot holds everything after it. */
@@ -71,13 +72,16 @@ export async function joinWithoutCopy(
  */
 async function publishedFrom(
   table: TableName,
-  isEmpty: boolean,
+  joinsEmpty: boolean,
   { config, source, progress, subscription }: WithoutCopyOptions,
 ): Promise<Lsn | undefined> {
   const isShared = (name: string) => hasSeveralWriters(config, name, table);
-  if (!isShared(subscription.target)) return progress;
+  if (!isShared(subscription.target)) {
+    if (joinsEmpty) await untilVisible(source, table);
+    return joinsEmpty && !(await isEmpty(source, table)) ? undefined : progress;
+  }
   // Locked, as a commit may be in the WAL and not be visible yet.
-  if (isEmpty && isShared(subscription.source) && !(await hasJoined(source, table)))
+  if (joinsEmpty && isShared(subscription.source) && !(await hasJoined(source, table)))
     return await addToPublication(source, table, { onlyIfEmpty: true });
   return maxLsn(progress, await filledSince(source, table));
 }
