@@ -25,7 +25,7 @@ export class Session {
   readonly #askAfterMs: number;
   #asking = false;
   readonly #lost = new AbortController();
-  readonly #prepared = new Set<string>();
+  readonly #prepared = new Map<string, string>();
   #lastByteAt = performance.now();
   #bytesRead = 0;
   #pending = 0;

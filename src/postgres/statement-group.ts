@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { type Parameter, StatementMessages } from './statement-messages.ts';
 
 export interface Statement {
-  /** SQL; prepared once per connection under `name`, or each time when there is no name. */
+  /** SQL; prepared once per connection under `name` until that is given to another, or each time when there is no name. */
   readonly text: string;
   readonly name?: string;
   readonly values?: readonly Parameter[];
@@ -27,7 +27,8 @@ export interface WireConnection {
 /** A query object of the driver (`Submittable`) that the client calls back as replies arrive. */
 export class StatementGroup {
   readonly #statements: readonly Statement[];
-  readonly #prepared: Set<string>;
+  /** SQL by name. */
+  readonly #prepared: Map<string, string>;
   readonly #resolve: (results: readonly GroupResult[]) => void;
   readonly #reject: (error: unknown) => void;
   readonly #results: GroupResult[] = [];
@@ -38,7 +39,7 @@ export class StatementGroup {
 
   constructor(
     statements: readonly Statement[],
-    prepared: Set<string>,
+    prepared: Map<string, string>,
     resolve: (results: readonly GroupResult[]) => void,
     reject: (error: unknown) => void,
   ) {
@@ -68,11 +69,11 @@ export class StatementGroup {
     const messages = new StatementMessages();
     for (const { text, name = '', values = [] } of this.#statements) {
       if (name === '') messages.parse(name, text);
-      else if (!this.#prepared.has(name)) {
-        // It may be there from an attempt that failed.
+      else if (this.#prepared.get(name) !== text) {
+        // It may be there from an attempt that failed, or be another.
         messages.close(name);
         messages.parse(name, text);
-        this.#prepared.add(name);
+        this.#prepared.set(name, text);
         this.#added.add(name);
       }
       messages.bind(name, values);

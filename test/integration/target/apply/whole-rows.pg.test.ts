@@ -171,4 +171,22 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     expect(await fixture.rows('t')).toEqual(['(changed,x,12)', '(changed,y,11)']);
     expect(await fixture.rows('t2')).toHaveLength(2);
   });
+
+  test('a server need not keep a statement for each of the columns that can be null', {
+    timeout: 60_000,
+  }, async () => {
+    const names = Array.from({ length: 11 }, (_, i) => `c${i}`);
+    const t = await tableOf(names.map((name) => `${name} int`).join(', '));
+    const rows = Array.from({ length: 1_100 }, (_, row) =>
+      names.map((_, i) => ((row >> i) & 1 ? '1' : null)),
+    );
+    await fixture.apply(rows.map((row) => insert(t, ...row)));
+    await fixture.apply(rows.map((row) => remove(t, ...row)));
+    expect(await fixture.rows('t')).toEqual([]);
+    const { count } = await fixture.applier.session.one(
+      'select count(*) from pg_catalog.pg_prepared_statements',
+    );
+    expect(Number(count)).toBeLessThan(1_050);
+    expect(fixture.conflicts).toEqual([]);
+  });
 });
