@@ -2,6 +2,7 @@
 // its deletes, updates and inserts can each be one statement over many rows.
 import type { RowChange, UpdateChange } from '../../model/change.ts';
 import { ReplicatorError } from '../../model/errors.ts';
+import { tableLabel } from '../../model/relation.ts';
 import type { Tuple, Value } from '../../model/tuple.ts';
 import type { RowDelete, RowWrite, SingleRow, Step } from './step.ts';
 import type { TargetTable } from './target-table.ts';
@@ -61,6 +62,18 @@ export function keyOfUpdate(positions: readonly number[], change: UpdateChange):
   return keyOfTuple(positions, change.old ?? change.new);
 }
 
+/** The server takes an identity over NOT NULL columns only, so of one that was sent none can be null. */
+function refuseKeyless({ kind, relation }: RowChange, key: readonly Value[]): void {
+  if (relation.replicaIdentity === 'full' || !key.includes(null)) return;
+  throw new ReplicatorError(
+    'REPLICA_IDENTITY',
+    `${tableLabel(relation)}: the ${kind} of a row of a partition came without its key`,
+    {
+      hint: 'the partition has another replica identity than its table: alter table … replica identity full, then `replicator resync` the target',
+    },
+  );
+}
+
 /** The new row with what of it was sent in the old one only: a large value that did not change. */
 export function newRowOf(
   positions: readonly number[],
@@ -95,8 +108,11 @@ class StepBuilder {
         return this.#insert(change.new, time);
       case 'update':
         return this.#update(change, time);
-      case 'delete':
-        return this.#delete(keyOfTuple(this.#positions, change.old), time);
+      case 'delete': {
+        const key = keyOfTuple(this.#positions, change.old);
+        refuseKeyless(change, key);
+        return this.#delete(key, time);
+      }
     }
   }
 
@@ -120,6 +136,7 @@ class StepBuilder {
 
   #update(change: UpdateChange, time: bigint): void {
     const key = keyOfUpdate(this.#positions, change);
+    refuseKeyless(change, key);
     const name = nameOf(key);
     const row = newRowOf(this.#positions, change);
     if (change.old !== undefined) {

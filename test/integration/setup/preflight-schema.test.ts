@@ -243,6 +243,30 @@ const cases: Readonly<Record<string, Case>> = {
       'error replica-identity a: give T a primary key, which its partitions take over, and set replica identity default on T_1',
     ],
   },
+  other_partition: {
+    on: `(id int primary key, k int not null) ${partitions}; create unique index other_k on T_1 (k);
+      alter table T_1 replica identity using index other_k`,
+    found: [
+      aPartition,
+      'error replica-identity a: alter table "public"."other_partition_1" replica identity full',
+    ],
+  },
+  wider_partition: {
+    on: `(id int primary key, k int not null) ${partitions}; create unique index wider_k on T_1 (k, id);
+      alter table T_1 replica identity using index wider_k`,
+    found: [aPartition],
+  },
+  full_partition: {
+    on: `(id int primary key) ${partitions}; alter table T_1 replica identity full`,
+    found: [aPartition],
+  },
+  other_partition_of_full: {
+    on: `(id int primary key) ${partitions}; alter table T replica identity full`,
+    found: [
+      aPartition,
+      'error replica-identity a: alter table "public"."other_partition_of_full_1" replica identity full',
+    ],
+  },
   missing_there: {
     on: ['(id int primary key, v numeric(4,1) not null)', ''],
     found: [

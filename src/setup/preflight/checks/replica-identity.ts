@@ -1,6 +1,7 @@
 // On sources. Without a replica identity an UPDATE or DELETE fails, for the users, as soon as the
 // table is published; https://www.postgresql.org/docs/current/logical-replication-publication.html
 import { hasSeveralWriters } from '../../../config/writers.ts';
+import { tableLabel } from '../../../model/relation.ts';
 import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
 import { sourceEnds, type TableEnd } from '../carried-tables.ts';
 import { columnList } from '../create-table.ts';
@@ -100,12 +101,21 @@ function remedy(table: TableFacts): string {
 
 /** Each partition has a replica identity of its own, and it is there that rows are changed. */
 function judgePartitions({ label, database, table }: TableEnd): Problem[] {
-  return table.keylessPartitions.map((partition) => ({
+  const common = {
     severity: 'error',
     code: 'REPLICA_IDENTITY',
     database: database.name,
     table: label,
+  } as const;
+  const keyless = table.keylessPartitions.map((partition) => ({
+    ...common,
     message: `${database.name}: partition ${partition} of ${label} has no replica identity: UPDATE and DELETE fail there once ${label} is published`,
     hint: `give ${label} a primary key, which its partitions take over, and set replica identity default on ${partition}`,
   }));
+  const others = table.otherPartitions.map((partition) => ({
+    ...common,
+    message: `${database.name}: partition ${tableLabel(partition)} of ${label} has another replica identity: its UPDATE and DELETE would not tell the row`,
+    hint: `alter table ${quoteTable(partition)} replica identity full`,
+  }));
+  return [...keyless, ...others];
 }

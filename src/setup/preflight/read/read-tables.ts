@@ -24,6 +24,8 @@ export interface TableFacts extends RelationFacts, CatalogTable {
   readonly foreignSequences: readonly string[];
   /** Labels of partitions whose rows an UPDATE or DELETE could not name. */
   readonly keylessPartitions: readonly string[];
+  /** Partitions whose replica identity lacks columns of the table's. */
+  readonly otherPartitions: readonly TableName[];
   /** Every unique index and exclusion constraint, also partial ones and such over expressions. */
   readonly uniqueIndexes: readonly UniqueIndex[];
   /**
@@ -63,7 +65,7 @@ export interface UniqueIndex {
 
 type TableDetails = Pick<
   TableFacts,
-  'changed' | 'firing' | 'rules' | 'uniqueIndexes' | 'unhashableColumns'
+  'changed' | 'firing' | 'rules' | 'otherPartitions' | 'uniqueIndexes' | 'unhashableColumns'
 > & {
   readonly keylessPartitions: readonly TableName[];
   readonly referencedBy: readonly TableName[];
@@ -173,6 +175,26 @@ const detailsQuery = `
           where i.indrelid = c.oid and i.indisvalid and i.indimmediate
             and case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident
                 else false end)),
+    -- What they send as the old row need not hold the columns that the root's identity is told to have.
+    'otherPartitions', (
+      select coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname)
+                               order by n.nspname, c.relname), '[]')
+      from pg_catalog.pg_class root
+      left join pg_catalog.pg_index k on k.indrelid = root.oid and k.indimmediate
+        and case root.relreplident when 'd' then k.indisprimary when 'i' then k.indisreplident end
+      cross join unnest(r.family) as f(oid)
+      join pg_catalog.pg_class c on c.oid = f.oid
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      join pg_catalog.pg_index i on i.indrelid = c.oid and i.indisvalid and i.indimmediate
+        and case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident end
+      where root.oid = r.oid and f.oid <> r.oid and c.relkind = 'r'
+        and (root.relreplident = 'f' or exists (
+          select from pg_catalog.pg_attribute a
+          where a.attrelid = root.oid and a.attnum = any (k.indkey[0:k.indnkeyatts - 1])
+          and not exists (
+            select from pg_catalog.pg_attribute b
+            where b.attrelid = c.oid and b.attname = a.attname
+              and b.attnum = any (i.indkey[0:i.indnkeyatts - 1]))))),
     'uniqueIndexes', (
       select coalesce(json_agg(json_build_object('name', c.relname,
         'plain', i.indpred is null and i.indexprs is null and not i.indisexclusion

@@ -133,6 +133,7 @@ export function table(name: string, changes: Partial<TableFacts> = {}): TableFac
     referencedBy: [],
     foreignSequences: [],
     keylessPartitions: [],
+    otherPartitions: [],
     uniqueIndexes: [],
     unhashableColumns: [],
     sequences: [],

@@ -231,3 +231,12 @@ test('a large value that REPLICA IDENTITY FULL sent with the old row is taken fr
     step({ updates: [write(1n, '1', '1', 'c', 'large')] }),
   ]);
 });
+
+test('an old row without its key is refused: it would name no row', () => {
+  const keyless: RowChange[] = [
+    { kind: 'delete', relation, old: Tuple.of([null, 'a', null]) },
+    { kind: 'update', relation, old: Tuple.of([null, 'a', null]), new: Tuple.of(['1', 'b', 'c']) },
+  ];
+  for (const change of keyless)
+    expect(() => coalesce(table, timed([change]), inFull)).toThrow('came without its key');
+});
