@@ -8,7 +8,7 @@ import type { Statement } from '../../postgres/statement-group.ts';
 import { encodeTextArray } from '../apply/text-array.ts';
 
 /** jsonb cannot hold more than 256 MB, and nobody reads a row of that size. */
-const imageCharacters = 1_000_000;
+export const imageCharacters = 1_000_000;
 
 /**
  * The values under their columns' names, without those that were not sent, or would make it longer

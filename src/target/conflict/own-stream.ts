@@ -9,6 +9,7 @@ import { rowsOf } from '../apply/row-sql.ts';
 import { sizeOfKey, slices } from '../apply/slices.ts';
 import type { RowDelete, Step } from '../apply/step.ts';
 import type { KeyColumn, TargetColumn, TargetTable } from '../apply/target-table.ts';
+import { imageCharacters } from './conflict-log.ts';
 import { Given, matchesKey, tombstoneOf } from './given-rows.ts';
 import { buryGiven } from './guarded-statements.ts';
 
@@ -96,13 +97,18 @@ function removeOlder(
   );
 }
 
-/** Every value as the server prints it, under its column's name. */
+/** Every value as the server prints it, under its column's name, the shortest first; bounded as rowImage() is. */
 function image(columns: readonly TargetColumn[]): string {
-  const pairs = columns.map(
+  const values = columns.map(
     ({ name, quoted }) =>
       `(${quoteLiteral(name)}, case when t.${quoted} is not null then pg_catalog.format('%s', t.${quoted}) end)`,
   );
-  return `(select pg_catalog.jsonb_object_agg(name, value) from (values ${pairs.join(', ')}) as image(name, value))`;
+  return (
+    '(select pg_catalog.jsonb_object_agg(name, value) from (' +
+    'select name, value, sum(length(value)) over (order by length(value) nulls first, name) as characters ' +
+    `from (values ${values.join(', ')}) as image(name, value)) sized ` +
+    `where coalesce(characters, 0) <= ${imageCharacters})`
+  );
 }
 
 interface Telling {

@@ -91,6 +91,19 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     expect(tombstones).toEqual([{ rank: '2' }]);
   });
 
+  test('of a row that goes no more is told than anybody reads', async () => {
+    const large = 'x'.repeat(1_000_000);
+    await fixture.apply([insert(await fixture.relation('t'), '1', large, '1.50')], {
+      commitTime: at('2026-01-01T00:00:00Z'),
+    });
+    await apply(remove(await fixture.ownRelation('t'), '1', null, null), '2026-01-02T00:00:00Z');
+    expect(await fixture.rows('t')).toEqual([]);
+    expect((await told())[0]).toMatchObject({
+      key: '{"id": "1"}',
+      there: '{"n": "1.50", "id": "1"}',
+    });
+  });
+
   test('what stands stays, and nothing is told', async () => {
     await fixture.target.query(`insert into t values (1, 'b', 1);
       insert into replicator.tombstones
