@@ -97,7 +97,7 @@ export function fromPostgres(error: unknown, where: string): ReplicatorError {
     const code = codeFor(error, sqlstate);
     const isSafe = speaksForItself(error, sqlstate);
     const said = isSafe ? error.message : describe(error);
-    const hint = remedy(error, sqlstate) ?? unhashable(error) ?? hintBySqlstate[sqlstate];
+    const hint = remedy(error, sqlstate) ?? hintBySqlstate[sqlstate];
     return new ReplicatorError(code, `${where}: ${said} (SQLSTATE ${sqlstate})`, {
       cause: isSafe ? error : undefined,
       sqlstate,
@@ -118,6 +118,7 @@ export function fromPostgres(error: unknown, where: string): ReplicatorError {
 
 /** A state of its own that a function of a user's raises is no bug of ours. */
 function codeFor(error: Error, sqlstate: string): ErrorCode {
+  if (isOfPublication(error)) return 'REPLICA_IDENTITY';
   const code = bySqlstate[sqlstate] ?? bySqlstateClass[sqlstate.slice(0, 2)];
   return code ?? (isOfUsersFunction(error) ? 'DATA_REJECTED' : 'INTERNAL');
 }
@@ -148,6 +149,15 @@ function describe(error: Error): string {
     : `a row was refused by ${parts.join(', ')}`;
 }
 
+/** What only some of those of a state are mended by. */
+function remedy(error: Error, sqlstate: string): string | undefined {
+  if (isOfPublication(error))
+    return 'a publication on this database sends the table on: give it a replica identity here too, or take it out of that publication';
+  if (error.message.includes('temp_file_limit'))
+    return 'raise temp_file_limit or work_mem for the role';
+  return unfilled(error, sqlstate) ?? unhashable(error) ?? notFound(error, sqlstate);
+}
+
 /**
  * Only we hash what a unique index is over (key-hash.ts), where several sources write to the table. The server names
  * the type, in any locale by such a routine, but not the index.
@@ -158,8 +168,21 @@ function unhashable(error: Error): string | undefined {
   return 'with several sources no unique index may be over such a type: `replicator check` names the index; drop it, or write to the table on one database only';
 }
 
+/** A table that is published here as well must have an identity for what we do to it. */
+function isOfPublication(error: Error): boolean {
+  return (error as { routine?: string }).routine === 'CheckCmdReplicaIdentity';
+}
+
+/** What a function of a user's calls by a name without a schema: also one in an index, a CHECK or a trigger. */
+function notFound(error: Error, sqlstate: string): string | undefined {
+  const { where = '' } = error as { where?: string };
+  const isOfFunction = where !== '' && !where.includes('replicator.');
+  if (!isOfFunction || !/^(42P01|42883)$/.test(sqlstate)) return undefined;
+  return 'a function of yours does not find what it names: search_path is empty here, so alter function … set search_path = …; the log of the server says which';
+}
+
 /** A column that must not be null and got no value: mostly it is one that the source has no more. */
-function remedy(error: Error, sqlstate: string): string | undefined {
+function unfilled(error: Error, sqlstate: string): string | undefined {
   const { schema, table, column } = error as { schema?: string; table?: string; column?: string };
   if (sqlstate !== '23502' || schema === undefined || table === undefined || column === undefined)
     return undefined;

@@ -75,6 +75,28 @@ test.each([
   expect(fromPostgres(serverError(sqlstate), 'b').hint).toContain(hint);
 });
 
+test.each(['42883', '42P01'])(
+  '%s in a function of a user is due to its search_path',
+  (sqlstate) => {
+    for (const where of ['PL/pgSQL function public.f() line 1 at RETURN', 'SQL function "f"'])
+      expect(fromPostgres(serverError(sqlstate, { where }), 'b').hint).toContain('set search_path');
+    expect(fromPostgres(serverError(sqlstate), 'b').hint).not.toContain('search_path');
+  },
+);
+
+test('a table that is published on the target too needs an identity there', () => {
+  const error = fromPostgres(serverError('55000', { routine: 'CheckCmdReplicaIdentity' }), 'b');
+  expect(error).toMatchObject({ code: 'REPLICA_IDENTITY', retry: 'manual' });
+  expect(error.hint).toContain('publication on this database');
+});
+
+test('a limit of temporary files is none of slots', () => {
+  const error = Object.assign(serverError('53400'), {
+    message: 'temporary file size exceeds "temp_file_limit" (0kB)',
+  });
+  expect(fromPostgres(error, 'b').hint).toBe('raise temp_file_limit or work_mem for the role');
+});
+
 test('a state that only a function of a user has is no bug of ours', () => {
   const where = 'PL/pgSQL function public.complain() line 1 at RAISE';
   expect(fromPostgres(serverError('MY001', { where }), 'b').code).toBe('DATA_REJECTED');
