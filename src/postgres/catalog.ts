@@ -103,7 +103,11 @@ export function shapeOf(oid: string): string {
     '(select pg_catalog.string_agg(pg_catalog.concat_ws(chr(9), a.attname, a.atttypid, ' +
     'a.atttypmod, a.attidentity, a.attgenerated), chr(10) order by a.attnum) ' +
     'from pg_catalog.pg_attribute a ' +
-    'where a.attrelid = described.oid and a.attnum > 0 and not a.attisdropped))) ' +
+    'where a.attrelid = described.oid and a.attnum > 0 and not a.attisdropped), ' +
+    // whose values are claimed, where several databases write
+    "(select pg_catalog.string_agg(i.indexrelid::text, ',' order by i.indexrelid) " +
+    'from pg_catalog.pg_index i ' +
+    'where i.indrelid = described.oid and i.indisunique and i.indisvalid and not i.indisprimary))) ' +
     `from pg_catalog.pg_class described where described.oid = ${oid})`
   );
 }

@@ -4,6 +4,7 @@ import { quoteLiteral } from '../../postgres/identifiers.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import { textOf } from './statement-texts.ts';
 import type { TargetTable } from './target-table.ts';
+import { encodeTextArray } from './text-array.ts';
 
 /**
  * A condition that is true, or raises when the table was altered or dropped since it was described; for every
@@ -24,4 +25,18 @@ export function isAsDescribed(table: Pick<TargetTable, 'oid' | 'shape' | 'label'
 /** The same by itself, behind a statement that is not planned. */
 export function expectDescribed(table: TargetTable): Statement {
   return { text: `select from only ${table.quoted} where not ${isAsDescribed(table)}` };
+}
+
+/**
+ * The same of tables that no statement may be about. As its arguments are parameters, it is evaluated each time, of a
+ * plan that is kept as well.
+ */
+export function expectAllDescribed(tables: readonly TargetTable[]): Statement {
+  const array = (value: (table: TargetTable) => string) => encodeTextArray(tables.map(value));
+  return {
+    text:
+      'select replicator.is_as_described(d.oid::oid, d.shape, d.label) ' +
+      'from unnest($1::text[], $2::text[], $3::text[]) as d(oid, shape, label)',
+    values: [array(({ oid }) => oid), array(({ shape }) => shape), array(({ label }) => label)],
+  };
 }

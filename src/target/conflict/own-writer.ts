@@ -8,6 +8,7 @@ import { formatCommitTime } from '../../model/commit-time.ts';
 import type { Relation } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
+import { expectAllDescribed } from '../apply/as-described.ts';
 import { type Fold, foldBatch, type PlannedStatement } from '../apply/plan-batch.ts';
 import { arrayOf } from '../apply/row-sql.ts';
 import type { TargetTable } from '../apply/target-table.ts';
@@ -63,7 +64,9 @@ export class OwnWriter implements Writer {
     { transactions }: Batch,
     tables: ReadonlySet<TargetTable>,
   ): PlannedStatement[] {
-    const statements = this.#plan(folds);
+    // Which changes tell something goes by the unique keys that there are.
+    const contested = [...tables].filter((table) => table.contested !== undefined);
+    const statements = [expectAllDescribed(contested), ...this.#plan(folds)];
     if (this.#inFull > 0) this.#inFull -= 1;
     else statements.push(expectNoNewerDelete(transactions, tables));
     return statements.map((statement) => ({ statement, expects: { kind: 'nothing' } }));

@@ -113,6 +113,10 @@ describe.each(majors)('PostgreSQL %i', (major) => {
         create table t (id int primary key, v numeric(10,2), w text); insert into t values (1)`,
     },
     {
+      what: 'a unique index',
+      ddl: 'create unique index on t (w, id)',
+    },
+    {
       what: 'an identity',
       ddl: 'alter table t alter id add generated always as identity',
     },

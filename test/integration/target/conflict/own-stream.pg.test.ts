@@ -104,6 +104,14 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     });
   });
 
+  test('a unique index that is new is noticed by a change that tells nothing else', async () => {
+    const t = await fixture.ownRelation('t');
+    await apply(insert(t, '1', 'b', '1'), '2026-01-01T00:00:00Z', 0x1500n);
+    await fixture.target.query('create unique index on t ("V w")');
+    const second = apply(insert(t, '2', 'c', '1'), '2026-01-02T00:00:00Z');
+    await expect(second).rejects.toMatchObject({ code: 'BATCH_REFUSED' });
+  });
+
   test('what stands stays, and nothing is told', async () => {
     await fixture.target.query(`insert into t values (1, 'b', 1);
       insert into replicator.tombstones

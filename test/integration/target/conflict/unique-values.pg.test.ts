@@ -4,6 +4,7 @@ import { batchOf } from '../../../../src/model/batch.ts';
 import { commitTimeOf, formatCommitTime } from '../../../../src/model/commit-time.ts';
 import { unchanged } from '../../../../src/model/tuple.ts';
 import type { Applier } from '../../../../src/target/apply/applier.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { holdLock, untilWaitingForLock } from '../../../support/hold-lock.ts';
 import { transactionOf } from '../../../support/model-values.ts';
 import { newest, oldest } from '../../../support/servers-for-tests.ts';
@@ -82,13 +83,18 @@ describe.each([oldest, newest])('on PostgreSQL %s', (major) => {
     await apply(fixture.applier, [time - 9n * second, insert(t, '1', 'x', 'first')]);
     await fixture.onBoth('alter table t drop constraint t_v_key; drop index t_note_v_idx');
     await fixture.target.query(`insert into t values (2, 'y', null)`);
-    await apply(
-      fixture.applier,
-      [time - 3n * second, insert(t, '3', 'y', null)],
-      [time - 2n * second, update(t, '1', 'x', 'second')],
-      [time - second, update({ ...t }, '1', 'x', 'last')],
-    );
-    expect(await fixture.rows('t')).toEqual(['(1,x,last)', '(2,y,)']);
+    const deliver = () =>
+      apply(
+        fixture.applier,
+        [time - 3n * second, insert(t, '3', 'y', null)],
+        [time - 2n * second, update(t, '1', 'x', 'second')],
+        [time - second, update({ ...t }, '1', 'x', 'last')],
+      );
+    await expect(deliver()).rejects.toMatchObject({ code: 'BATCH_REFUSED' });
+    await fixture.applier.close();
+    await eventually(() => fixture.connect());
+    await deliver();
+    expect(await fixture.rows('t')).toEqual(['(1,x,last)', '(2,y,)', '(3,y,)']);
   });
 
   test('an older row does not take it, and is not there', async () => {
