@@ -48,7 +48,7 @@ async function readRanks(session: Session): Promise<Map<string, number>> {
 }
 
 /**
- * The ranks of all configured databases, given what each database has stored. Throws CONFIGURATION
+ * The ranks of the configured databases, given what each database has stored. Throws CONFIGURATION
  * when two of them disagree: each would then decide ties in its own way.
  */
 export function agreeOnRanks(
@@ -71,12 +71,14 @@ export function agreeOnRanks(
         );
       agreed.set(database, rank);
     }
-  const used = [...stored.values()].flatMap((ranks) => [...ranks.values()]);
-  let next = Math.max(0, ...used);
+  const entries = [...stored.values()].flatMap((ranks) => [...ranks]);
+  // A database that is not here may be one of these, and then tells its rank itself.
+  const isAnyRenamed = entries.some(([database]) => !configured.includes(database));
+  let next = Math.max(0, ...entries.map(([, rank]) => rank));
   for (const database of configured)
     if (!agreed.has(database)) {
       next += 1;
-      agreed.set(database, next);
+      if (!isAnyRenamed || stored.has(database)) agreed.set(database, next);
     }
   return agreed;
 }

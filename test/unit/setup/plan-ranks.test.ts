@@ -29,6 +29,16 @@ test('the rank of a database that left the file is not given to another', () => 
   expect(agree(['a', 'c'], { a: { a: 1, gone: 2 }, c: {} })).toEqual({ a: 1, c: 3 });
 });
 
+test('a database that is not here may be one that had another name, and tells its rank itself', () => {
+  const stored = { a: { a: 1, former: 2 }, b: { a: 1, former: 2, b: 3 } };
+  expect(agree(['a', 'now', 'b', 'c'], { ...stored, c: {} })).toEqual({ a: 1, b: 3, c: 5 });
+  expect(agree(['a', 'now', 'b'], { ...stored, now: { a: 1, now: 2 } })).toEqual({
+    a: 1,
+    now: 2,
+    b: 3,
+  });
+});
+
 test.each<[string, Stored]>([
   ['two ranks for one database', { a: { a: 1, b: 2 }, b: { a: 1, b: 3 } }],
   ['one rank for two databases', { a: { a: 1 }, b: { b: 1 } }],
