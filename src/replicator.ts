@@ -10,6 +10,7 @@ import { ReplicatorError } from './model/errors.ts';
 import { formatLsn } from './model/lsn.ts';
 import { endOfWal } from './postgres/end-of-wal.ts';
 import { subscriptionName } from './postgres/object-names.ts';
+import type { DatabaseIdentity } from './postgres/server-facts.ts';
 import { Session } from './postgres/session.ts';
 import { Setup } from './setup/set-up.ts';
 import { beginAnew, expectEmptied } from './snapshot/begin-anew.ts';
@@ -186,13 +187,15 @@ export class Replicator {
       paceMs: source === target ? ownPaceMs : 0,
       connect: async () => {
         const stop = this.#stopApplying.signal;
+        let identity: DatabaseIdentity | undefined;
         if (source === target) await this.#setup.untilMadeForOwn(source.name, stop);
         else if (!reading().mustResync(self))
-          await this.#setup.ensure(source.name, target.name, stop);
+          identity = await this.#setup.ensure(source.name, target.name, stop);
         const term = await ownership.term(stop);
         const { epoch, lineage, lost } = term;
         // Whether it is paused, and from which slot it is served.
         await reading().known(AbortSignal.any([stop, lost]));
+        if (identity !== undefined) await reading().recognize(self, identity);
         if (reading().mustResync(self))
           await this.#resync(subscription, self, { source: reading(), term });
         const applier = await Applier.connect({
@@ -270,7 +273,8 @@ export class Replicator {
     const parties = { config, subscription, source: from, target: to };
     await expectEmptied(parties);
     const stop = this.#stopApplying.signal;
-    await this.#setup.remake(subscription.source, subscription.target, stop);
+    const identity = await this.#setup.remake(subscription.source, subscription.target, stop);
+    await source.recognize(self, identity);
     await source.resync(self, async (lsn) => await beginAnew(parties, { ...term.identity, lsn }));
     self.leave();
   }

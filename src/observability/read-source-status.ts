@@ -58,9 +58,10 @@ export async function readSourceStatus(
   );
   const walLsn = parseLsn(server.wal);
   const bytesPerSecond = await walRate(session, walLsn);
+  const recorded = await targetsOfSlots(session);
   const targetOf = (row: Row) => {
     const slot = row['slot_name'] ?? '';
-    return slot.startsWith(prefix) ? slot.slice(prefix.length) : null;
+    return recorded.get(slot) ?? (slot.startsWith(prefix) ? slot.slice(prefix.length) : null);
   };
   return {
     slots: rows.map((row) =>
@@ -72,6 +73,15 @@ export async function readSourceStatus(
     copying: server.copying === 'true',
     ...(await readRecorded(session)),
   };
+}
+
+/** By the slot's name: a copy keeps that when its target gets another. */
+async function targetsOfSlots(session: Session): Promise<ReadonlyMap<string, string>> {
+  if (!(await schemaExists(session))) return new Map();
+  const rows = await session.query(
+    'select slot_name, target from replicator.slots where target is not null',
+  );
+  return new Map(rows.map((row) => [row['slot_name'] ?? '', row['target'] ?? '']));
 }
 
 interface WalFacts {

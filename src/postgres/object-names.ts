@@ -5,7 +5,7 @@ export function slotName(source: string): string {
   return `replicator_${source}`;
 }
 
-/** The copy that belongs to one target, while it cannot follow the stream of all. */
+/** The copy that belongs to one target, while it cannot follow the stream of all; it keeps this name when that gets another. */
 export function slotCopyName(source: string, target: string): string {
   return `replicator_${source}__${target}`;
 }

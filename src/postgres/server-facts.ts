@@ -18,6 +18,9 @@ export interface ServerFacts {
   readonly superuser: boolean;
 }
 
+/** Which database it is, whatever its name in the file. */
+export type DatabaseIdentity = Pick<ServerFacts, 'systemIdentifier' | 'databaseOid'>;
+
 const factsQuery = `
   select current_setting('server_version_num') as version,
          system_identifier::text as system_identifier,

@@ -7,8 +7,8 @@ import { quoteLiteral } from '../postgres/identifiers.ts';
 import { originName, slotName } from '../postgres/object-names.ts';
 import { originFunctions } from '../postgres/origin-functions.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
-import { serverFacts } from '../postgres/server-facts.ts';
-import { servingSlot, servingSlotNames } from '../postgres/serving-slot.ts';
+import { type DatabaseIdentity, serverFacts } from '../postgres/server-facts.ts';
+import { servingSlot } from '../postgres/serving-slot.ts';
 import type { Session } from '../postgres/session.ts';
 import { type SetupSessions, type SetupStep, sessionOf } from './setup-step.ts';
 
@@ -21,34 +21,36 @@ export async function* planOrigins(
   const own = config.ownStreams.map((name) => ({ source: name, target: name }));
   for (const subscription of [...config.subscriptions, ...own])
     if (sources.includes(subscription.source) && sessions.has(subscription.target))
-      yield* planSubscription(config, subscription, sessions);
+      yield* planSubscription(subscription, sessions);
 }
 
 async function* planSubscription(
-  config: Config,
   { source, target }: Pick<SubscriptionConfig, 'source' | 'target'>,
   sessions: SetupSessions,
 ): AsyncGenerator<SetupStep> {
   const from = sessionOf(sessions, source);
   const to = sessionOf(sessions, target);
   const origin = originName(source, target);
-  const known = await nameAtSource(to, source);
-  // Of another database by now, if the file has one of that name.
-  const former = known === undefined || config.databases.has(known) ? target : known;
-  const established = await isEstablished(from, [target, former]);
-  if (known === undefined && established && !(await beginsAnew(from, target)))
+  const isSetUp = await receivesFrom(to, source);
+  const identity = await serverFacts(to);
+  const known = await knownTarget(from, target, identity);
+  if (!isSetUp && known !== undefined && !known.beginsAnew)
     throw new ReplicatorError(
       'GAP',
       `${source}:${target}: ${target} was a target of ${source} before, but its progress is gone`,
     );
-  if (known !== undefined && !established) await refuseOlderProgress(from, to);
-  if (known === undefined) yield* createOrigin(from, to, origin);
-  else if (known !== target) yield* renameTarget(source, former, target);
-  if (!established)
-    yield {
-      database: source,
-      sql: `insert into replicator.subscriptions (target) values (${quoteLiteral(target)})`,
-    };
+  if (isSetUp && known?.isItself !== true) await refuseOlderProgress(from, to);
+  if (!isSetUp) yield* createOrigin(from, to, origin);
+  if (known?.isItself === true) return;
+  yield {
+    database: source,
+    sql:
+      'insert into replicator.subscriptions (target, system_identifier, database_oid)\n' +
+      `values (${quoteLiteral(target)}, ${quoteLiteral(identity.systemIdentifier)}, ${identity.databaseOid})\n` +
+      'on conflict (target) do update\n' +
+      'set system_identifier = excluded.system_identifier, database_oid = excluded.database_oid',
+    why: `${target} as ${source} knows it, whatever its name`,
+  };
 }
 
 /**
@@ -120,9 +122,9 @@ async function startOf(from: Session, target: string): Promise<{ lsn: string; cr
   const source = from.database.name;
   const [start] = await from.query<{ lsn: string; created: string }>(
     `select slot.lsn::text as lsn,
-            (select created_at::text from replicator.slots where slot_name = $2) as created
+            (select created_at::text from replicator.slots where target is null) as created
      from (${servingSlot}) slot`,
-    servingSlotNames(source, target),
+    [target],
   );
   if (start !== undefined) return start;
   throw new ReplicatorError(
@@ -131,45 +133,34 @@ async function startOf(from: Session, target: string): Promise<{ lsn: string; cr
   );
 }
 
-/**
- * The origin stays as it is, with its name: rows are known by its id, which another one would be given if it were
- * dropped.
- */
-function* renameTarget(source: string, former: string, target: string): Generator<SetupStep> {
-  if (former !== target)
-    yield {
-      database: source,
-      sql: `update replicator.subscriptions set target = ${quoteLiteral(target)} where target = ${quoteLiteral(former)}`,
-    };
-  yield {
-    database: target,
-    sql: `update replicator.progress set target = ${quoteLiteral(target)} where source = ${quoteLiteral(source)}`,
-  };
-}
-
-/** What the source calls the database, which receives from it; undefined while that is not set up. */
-export async function nameAtSource(to: Session, source: string): Promise<string | undefined> {
-  if (!(await schemaExists(to))) return undefined;
-  const [row] = await to.query('select origin, target from replicator.progress where source = $1', [
-    source,
-  ]);
-  return row?.['target'] ?? row?.['origin']?.slice(originName(source, '').length);
-}
-
-/** A person knows that nothing is left of what the target had. */
-async function beginsAnew(from: Session, target: string): Promise<boolean> {
-  const rows = await from.query(
-    'select from replicator.subscriptions where target = $1 and resync_wished_at is not null',
-    [target],
-  );
+/** Whether the database has its place with the source; it keeps its origin, with its name, when it gets another itself. */
+export async function receivesFrom(to: Session, source: string): Promise<boolean> {
+  if (!(await schemaExists(to))) return false;
+  const rows = await to.query('select from replicator.progress where source = $1', [source]);
   return rows.length > 0;
 }
 
-async function isEstablished(from: Session, names: readonly string[]): Promise<boolean> {
-  if (!(await schemaExists(from))) return false;
-  const rows = await from.query(
-    'select from replicator.subscriptions where target = any($1::text[])',
-    [names],
+interface KnownTarget {
+  /** By whatever name; else another database had this name before. */
+  readonly isItself: boolean;
+  /** A person knows that nothing is left of what the target had. */
+  readonly beginsAnew: boolean;
+}
+
+async function knownTarget(
+  from: Session,
+  name: string,
+  { systemIdentifier, databaseOid }: DatabaseIdentity,
+): Promise<KnownTarget | undefined> {
+  if (!(await schemaExists(from))) return undefined;
+  const [row] = await from.query(
+    `select (system_identifier = $2 and database_oid = $3)::text as is_itself,
+            (resync_wished_at is not null)::text as begins_anew
+     from replicator.subscriptions
+     where target = $1 or system_identifier = $2 and database_oid = $3
+     order by is_itself desc limit 1`,
+    [name, systemIdentifier, databaseOid],
   );
-  return rows.length > 0;
+  if (row === undefined) return undefined;
+  return { isItself: row['is_itself'] === 'true', beginsAnew: row['begins_anew'] === 'true' };
 }

@@ -1,4 +1,5 @@
 // Schema `replicator` and what it says of the database that it is in.
+import type { Config } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
 import { quoteLiteral } from '../postgres/identifiers.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
@@ -10,7 +11,7 @@ import type { SetupStep } from './setup-step.ts';
 
 const oldestMajor = 13;
 
-export async function* planSchema(session: Session): AsyncGenerator<SetupStep> {
+export async function* planSchema(config: Config, session: Session): AsyncGenerator<SetupStep> {
   const { name } = session.database;
   const facts = await serverFacts(session);
   if (facts.major < oldestMajor)
@@ -25,7 +26,7 @@ export async function* planSchema(session: Session): AsyncGenerator<SetupStep> {
     });
   if (!(await schemaExists(session))) yield createSchema(name, facts);
   else {
-    yield* verifyInstallation(session, facts);
+    yield* verifyInstallation(config, session, facts);
     yield* missingFunctions(session);
   }
   if (facts.major === 13 && facts.superuser && !(await wrappersExist(session)))
@@ -78,6 +79,7 @@ export async function expectOriginal(session: Session): Promise<void> {
 }
 
 async function* verifyInstallation(
+  config: Config,
   session: Session,
   facts: ServerFacts,
 ): AsyncGenerator<SetupStep> {
@@ -90,7 +92,7 @@ async function* verifyInstallation(
       { hint: 'run the newer version of replicator' },
     );
   refuseCopy(name, row, facts);
-  if (row.database !== name) yield* rename(session, row.database);
+  if (row.database !== name) yield* rename(config, session, row.database);
 }
 
 /**
@@ -107,8 +109,15 @@ function refuseCopy(name: string, row: Installation, facts: ServerFacts): void {
 }
 
 /** A target may get another name in the file; a source's slot carries its name. */
-async function* rename(session: Session, from: string): AsyncGenerator<SetupStep> {
+async function* rename(config: Config, session: Session, from: string): AsyncGenerator<SetupStep> {
   const { name } = session.database;
+  const namesakes = await session.query('select from replicator.ranks where database = $1', [name]);
+  if (namesakes.length > 0 || config.databases.has(from))
+    throw new ReplicatorError(
+      'CONFIGURATION',
+      `${name}: this database was set up as ${from}, and ${namesakes.length > 0 ? name : from} is the name of another one`,
+      { hint: `call it ${from} in the file, or by a name that no database has had` },
+    );
   const slots = await session.query('select slot_name from replicator.slots');
   if (slots.length > 0)
     throw new ReplicatorError(
@@ -116,12 +125,11 @@ async function* rename(session: Session, from: string): AsyncGenerator<SetupStep
       `${name}: this database was set up as ${from}, and is a source under that name`,
       { hint: `call it ${from} in the file, or run \`replicator teardown\` first` },
     );
+  // One transaction: halfway it would seem to have the name of another one.
   yield {
     database: name,
-    sql: `update replicator.ranks set database = ${quoteLiteral(name)} where database = ${quoteLiteral(from)}`,
-  };
-  yield {
-    database: name,
-    sql: `update replicator.installation set database = ${quoteLiteral(name)}`,
+    sql:
+      `update replicator.ranks set database = ${quoteLiteral(name)} where database = ${quoteLiteral(from)};\n` +
+      `update replicator.installation set database = ${quoteLiteral(name)}`,
   };
 }

@@ -29,7 +29,7 @@ export async function* planGround(
   config: Config,
   sessions: SetupSessions,
 ): AsyncGenerator<SetupStep> {
-  for (const session of sessions.values()) yield* planSchema(session);
+  for (const session of sessions.values()) yield* planSchema(config, session);
   yield* planRanks(config, sessions);
 }
 

@@ -29,6 +29,8 @@ export const schemaStatements: readonly string[] = [
   `create table replicator.slots (
   slot_name text primary key,
   state text not null check (state in ('creating', 'created')),
+  -- Whose copy it is; null: the slot of all. A slot keeps its name when its target gets another.
+  target text unique,
   publication_oid oid,
   consistent_lsn pg_lsn,
   created_at timestamptz not null default now())`,
@@ -36,6 +38,9 @@ export const schemaStatements: readonly string[] = [
   // This database as a source: what the daemon last said of each of its targets.
   `create table replicator.subscriptions (
   target text primary key,
+  -- Which database that is, whatever its name in the file.
+  system_identifier text not null,
+  database_oid oid not null,
   established_at timestamptz not null default now(),
   state text not null default 'starting',
   state_since timestamptz not null default now(),
@@ -76,8 +81,6 @@ export const schemaStatements: readonly string[] = [
   `create table replicator.progress (
   source text primary key,
   origin text not null unique,
-  -- What the source calls this database; null: as the origin does, which keeps its name when that changes.
-  target text,
   lsn pg_lsn not null,
   timeline bigint,
   epoch bigint not null default 0,

@@ -3,9 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { ReplicatorError } from '../model/errors.ts';
+import { type DatabaseIdentity, serverFacts } from '../postgres/server-facts.ts';
 import { connectAll, type OpenSessions } from './open-sessions.ts';
 import { executePlan, hasStep, planGround, planOwnSource, type SetupReport } from './plan.ts';
-import { nameAtSource, planOrigins } from './plan-origins.ts';
+import { planOrigins, receivesFrom } from './plan-origins.ts';
 import { dropBrokenSlot } from './plan-slot.ts';
 import { refuseErrors } from './refuse-errors.ts';
 import { whileSetupLocked } from './setup-lock.ts';
@@ -16,7 +17,8 @@ const ownPauseMs = 300;
 export class Setup {
   readonly #config: Config;
   readonly #report: SetupReport;
-  readonly #done = new Set<string>();
+  /** Which database the target of a pair is, once all that it needs is made. */
+  readonly #done = new Map<string, DatabaseIdentity>();
 
   constructor(config: Config, log: Logger) {
     this.#config = config;
@@ -27,33 +29,38 @@ export class Setup {
   }
 
   /**
-   * Makes what is missing so that `target` can receive from `source`; nothing when that was done before. Throws when
-   * `stop` is aborted: the rest is made the next time.
+   * Makes what is missing so that `target` can receive from `source`; nothing when that was done before. Tells what
+   * `target` is. Throws when `stop` is aborted: the rest is made the next time.
    */
-  async ensure(source: string, target: string, stop: AbortSignal): Promise<void> {
-    const pair = `${source}:${target}`;
-    if (this.#done.has(pair)) return;
+  async ensure(source: string, target: string, stop: AbortSignal): Promise<DatabaseIdentity> {
+    const done = this.#done.get(`${source}:${target}`);
+    if (done !== undefined) return done;
     await using open = await this.#connect([source, target], stop);
-    await this.#makeMissing(open.byName, source);
-    this.#done.add(pair);
+    return await this.#make(open.byName, source, target);
   }
 
   /**
    * For a target that begins anew: makes what is missing there, and the slot of the source where that
    * is gone, lost, or older than its publication. Its other targets will see the gap.
    */
-  async remake(source: string, target: string, stop: AbortSignal): Promise<void> {
+  async remake(source: string, target: string, stop: AbortSignal): Promise<DatabaseIdentity> {
     await using open = await this.#connect([source, target], stop);
     const from = sessionOf(open.byName, source);
     const { onWait } = this.#report;
     await whileSetupLocked(new Map([[source, from]]), () => dropBrokenSlot(from), onWait);
-    await this.#makeMissing(open.byName, source);
-    this.#done.add(`${source}:${target}`);
+    return await this.#make(open.byName, source, target);
+  }
+
+  async #make(sessions: SetupSessions, source: string, target: string): Promise<DatabaseIdentity> {
+    await this.#makeMissing(sessions, source);
+    const facts = await serverFacts(sessionOf(sessions, target));
+    this.#done.set(`${source}:${target}`, facts);
+    return facts;
   }
 
   /** Another database knows them too. */
   #hasRanks(name: string): boolean {
-    return [...this.#done].some((pair) => pair.split(':').includes(name));
+    return [...this.#done.keys()].some((pair) => pair.split(':').includes(name));
   }
 
   /**
@@ -113,7 +120,7 @@ export class Setup {
         // It was made, and dropped since by an owner whose file does not have it.
         if (session !== undefined && this.#hasRanks(name))
           await this.#makeMissing(sessions.byName, name);
-        if (session !== undefined && (await nameAtSource(session, name)) !== undefined) return;
+        if (session !== undefined && (await receivesFrom(session, name))) return;
       }
       await sleep(ownPauseMs, undefined, { signal: stop }).catch(() => {});
     }

@@ -2,15 +2,14 @@
 // it. It misses nothing of that where all of its tables come by a copy that was begun afterwards.
 import { type Lsn, minLsn, parseLsn } from '../model/lsn.ts';
 import { serverFacts } from '../postgres/server-facts.ts';
-import { servingSlot, servingSlotNames } from '../postgres/serving-slot.ts';
+import { servingSlot } from '../postgres/serving-slot.ts';
 import type { Session } from '../postgres/session.ts';
 
 /** Whether the slot that serves the target, a copy if there is one, has let go of what comes after its progress. */
 export async function isPassedBy(source: Session, target: string, progress: Lsn): Promise<boolean> {
-  const { name } = source.database;
   const [slot] = await source.query<{ lsn: string | null }>(
     `select slot.lsn::text as lsn from (${servingSlot}) slot`,
-    servingSlotNames(name, target),
+    [target],
   );
   // One that is gone is told by its reader.
   return slot?.lsn != null && progress < parseLsn(slot.lsn);

@@ -2,7 +2,7 @@
 // whose file does not have it reads on, and holds the slot for nobody: until an owner has claimed that stream it begins
 // where the slot stands, as one does that is made by then.
 import { schemaExists } from '../postgres/own-schema.ts';
-import { servingSlot, servingSlotNames } from '../postgres/serving-slot.ts';
+import { servingSlot } from '../postgres/serving-slot.ts';
 import { asOwner, type OwnerSession } from './ownership/as-owner.ts';
 
 /** For the owner, before it connects to any target. `timeline`: of the source, on which the slot's position is. */
@@ -12,10 +12,10 @@ export async function beginOwnStream(owner: OwnerSession, timeline: bigint): Pro
   if (!(await schemaExists(session))) return;
   await asOwner(owner, () =>
     session.query(
-      `update replicator.progress p set lsn = slot.lsn, timeline = $4
+      `update replicator.progress p set lsn = slot.lsn, timeline = $2
        from (${servingSlot}) slot
-       where p.source = $3 and p.epoch = 0 and p.lsn < slot.lsn`,
-      [...servingSlotNames(name, name), name, timeline],
+       where p.source = $1 and p.epoch = 0 and p.lsn < slot.lsn`,
+      [name, timeline],
     ),
   );
 }

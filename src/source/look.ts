@@ -37,7 +37,7 @@ export interface Look {
 }
 
 const slotsQuery = `
-  select coalesce(r.slot_name, s.slot_name) as slot, (r.slot_name is not null)::text as found,
+  select coalesce(r.slot_name, s.slot_name) as slot, s.target, (r.slot_name is not null)::text as found,
          (s.state is not distinct from 'created')::text as recorded,
          coalesce(s.created_at::text, '') as made_at,
          r.restart_lsn::text as restart_lsn, r.confirmed_flush_lsn::text as confirmed_lsn,
@@ -72,7 +72,8 @@ export async function lookAtSource(session: Session): Promise<Look> {
     slots: slots.map((row) => {
       const slot = row['slot'] ?? '';
       return {
-        target: slot.startsWith(prefix) ? slot.slice(prefix.length) : undefined,
+        // What nobody has recorded tells it by its name.
+        target: row['target'] ?? (slot.startsWith(prefix) ? slot.slice(prefix.length) : undefined),
         slot,
         found: row['found'] === 'true',
         recorded: row['recorded'] === 'true',

@@ -31,6 +31,8 @@ export type SeatState =
 export class Seat {
   readonly subscriber: Subscriber;
   state: SeatState = { kind: 'stream' };
+  /** Since the source is ours, its database has told which of those it is that the source knows. */
+  recognized = false;
   /** Not needed any more; to be removed. */
   spentCopy: SlotCopy | undefined;
   /** By performance.now(), as all times here; undefined while it is connected. */
@@ -58,6 +60,7 @@ export class Seat {
   /** The source is ours: who holds its place is still to be looked at. */
   begin(): void {
     this.state = { kind: 'stream' };
+    this.recognized = false;
     this.spentCopy = undefined;
     this.outsideSince = undefined;
     this.restUntil = 0;
@@ -72,6 +75,10 @@ export class Seat {
 
   get isDetached(): boolean {
     return this.state.kind === 'own slot' || this.state.kind === 'joining';
+  }
+
+  get copy(): SlotCopy | undefined {
+    return 'copy' in this.state ? this.state.copy : undefined;
   }
 
   /** The copy holds its place, alone or until it has all that the slot of all has let go. */

@@ -19,6 +19,16 @@ export interface NewCopy extends SlotCopy {
   readonly lsn: Lsn;
 }
 
+/** Under the first name that no other target's copy has: one keeps its name when its target gets another. */
+const recordCopy = `
+  insert into replicator.slots (slot_name, state, target)
+  select free.name, 'creating', $2
+  from (select $1 || case n when 1 then '' else '__' || n end as name, n
+        from pg_catalog.generate_series(1, 1000) n) free
+  where not exists (select from replicator.slots s where s.slot_name = free.name)
+  order by free.n limit 1
+  returning slot_name`;
+
 /**
  * Makes and records the copy. Once it resolves the slot of all need not be held for the target any
  * more. Throws RESOURCES when no slot is free, FENCED when another process owns the source.
@@ -26,13 +36,11 @@ export interface NewCopy extends SlotCopy {
 export async function makeCopy(owner: OwnerSession, target: string): Promise<NewCopy> {
   const { session } = owner;
   const source = session.database.name;
-  const slot = slotCopyName(source, target);
   // Written first: what is found unrecorded, or not recorded as created, holds nobody's place.
-  await asOwner(owner, () =>
-    session.query(`insert into replicator.slots (slot_name, state) values ($1, 'creating')`, [
-      slot,
-    ]),
+  const [made] = await asOwner(owner, () =>
+    session.query(recordCopy, [slotCopyName(source, target), target]),
   );
+  const slot = made?.['slot_name'] ?? '';
   await session.query('select pg_catalog.pg_copy_logical_replication_slot($1, $2)', [
     slotName(source),
     slot,
@@ -85,16 +93,19 @@ export async function dropCopy(
 /** Removes the copy whatever it keeps, and records that its target must be filled anew. */
 export async function giveUpCopy(owner: OwnerSession, target: string): Promise<void> {
   const { session } = owner;
-  const slot = slotCopyName(session.database.name, target);
   // One transaction: a target never loses its place without being told.
-  await asOwner(owner, async () => {
+  const [copy] = await asOwner(owner, async () => {
     await session.query(
       'update replicator.subscriptions set given_up_at = now() where target = $1',
       [target],
     );
-    await session.query('delete from replicator.slots where slot_name = $1', [slot]);
+    return await session.query(
+      'delete from replicator.slots where target = $1 returning slot_name',
+      [target],
+    );
   });
-  await dropIfUnrecorded(owner, slot);
+  // Also what an earlier attempt has left, while it was in use.
+  await dropIfUnrecorded(owner, copy?.['slot_name'] ?? slotCopyName(session.database.name, target));
 }
 
 /**
@@ -105,7 +116,8 @@ export async function replaceCopy(owner: OwnerSession, target: string): Promise<
   await giveUpCopy(owner, target);
   const slot = slotCopyName(owner.session.database.name, target);
   const left = await owner.session.query(
-    'select from pg_catalog.pg_replication_slots where slot_name = $1',
+    `select from pg_catalog.pg_replication_slots r where r.slot_name = $1
+       and not exists (select from replicator.slots s where s.slot_name = r.slot_name)`,
     [slot],
   );
   if (left.length > 0)

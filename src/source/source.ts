@@ -8,6 +8,7 @@ import { backoffMs } from '../model/backoff.ts';
 import { asReplicatorError, givenUpError, ReplicatorError } from '../model/errors.ts';
 import type { Lsn } from '../model/lsn.ts';
 import { slotName } from '../postgres/object-names.ts';
+import type { DatabaseIdentity } from '../postgres/server-facts.ts';
 import { Session } from '../postgres/session.ts';
 import { beginOwnStream } from './begin-own-stream.ts';
 import { forgetOwnStream } from './forget-own-stream.ts';
@@ -15,6 +16,7 @@ import { keepReading } from './keep-reading.ts';
 import { Moves } from './moves.ts';
 import { asOwner, type OwnerSession } from './ownership/as-owner.ts';
 import type { Term } from './ownership/term.ts';
+import { renameTarget } from './rename-target.ts';
 import { type OwnStream, Seat } from './seat.ts';
 import { recordResynced } from './slot-copies.ts';
 import { SourceReader } from './source-reader.ts';
@@ -140,6 +142,18 @@ export class Source {
     const { state } = this.#seatOf(subscriber);
     this.#stream.progressed();
     if (state.kind === 'own slot' || state.kind === 'joining') state.own.reader.progressed();
+  }
+
+  /** Which database the target is: before it attaches, what is kept for that is kept for it. */
+  async recognize(subscriber: Subscriber, database: DatabaseIdentity): Promise<void> {
+    const seat = this.#seatOf(subscriber);
+    // Nobody but the owner writes another name; and the source may be away when the target comes back.
+    if (seat.recognized) return;
+    await this.#moving.add(async () => {
+      await renameTarget(await this.#writing(), subscriber.target, database);
+      await this.#look();
+      seat.recognized = true;
+    });
   }
 
   /** A person wants the target to begin anew, and it has not yet. */

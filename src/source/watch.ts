@@ -25,6 +25,8 @@ export class Watch {
   readonly #options: WatchOptions;
   /** Slots that keep more WAL than is warned of. */
   readonly #warned = new Set<string>();
+  /** Slots of targets that the file does not have, of which that was told. */
+  readonly #kept = new Set<string>();
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -65,13 +67,17 @@ export class Watch {
     }
     seat.wishedAt = wish?.wishedAt ?? '';
     this.#followResync(seat, wish?.resyncAt);
-    const copy = slots.find(({ target }) => target === subscriber.target);
-    const isHeld = copy?.found === true && copy.recorded;
+    const copy = slots.find(
+      ({ target, found, recorded }) => found && recorded && target === subscriber.target,
+    );
     // One that begins anew has a place again, before it is known to stand there.
-    if (wish?.givenUp === true && !isHeld) return this.#options.moves.loseOwnSlot(seat, 'given up');
+    if (wish?.givenUp === true && copy === undefined)
+      return this.#options.moves.loseOwnSlot(seat, 'given up');
     if (state.kind === 'given up') seat.state = { kind: 'stream' };
-    if (!isHeld && seat.isDetached) this.#options.moves.loseOwnSlot(seat, 'stream');
-    if (isHeld && seat.state.kind === 'stream' && seat.spentCopy === undefined)
+    // Or has another: that of the name that it had before.
+    if (seat.isDetached && copy?.slot !== seat.copy?.slot)
+      this.#options.moves.loseOwnSlot(seat, 'stream');
+    if (copy !== undefined && seat.state.kind === 'stream' && seat.spentCopy === undefined)
       this.#options.moves.takeOwnSlot(seat, copy);
   }
 
@@ -83,19 +89,45 @@ export class Watch {
     if (isNew) seat.subscriber.reconnect();
   }
 
-  async #removeRemainders({ slots }: Look): Promise<void> {
-    for (const { target, slot, found, recorded } of slots) {
+  async #removeRemainders(look: Look): Promise<void> {
+    const costly = tooCostly(look, this.#options.limits);
+    const unseen = this.#unrecognized;
+    for (const reading of look.slots) {
+      const { target, slot, found, recorded } = reading;
       if (target === undefined) continue;
-      const isKnown = this.#options.seats.some(({ subscriber }) => subscriber.target === target);
-      if (found && recorded && isKnown) continue;
+      const isPlace = found && recorded;
+      if (isPlace && this.#options.seats.some(({ subscriber }) => subscriber.target === target))
+        continue;
       const facts = { source: this.#options.source, slot };
-      if (found && recorded)
+      if (isPlace && unseen.length > 0 && !costly.includes(reading)) {
+        this.#tellKept(facts, unseen);
+        continue;
+      }
+      if (isPlace)
         this.#options.log.warn(facts, 'its target has left the file: its place is given up');
       const writing = await this.#options.writing();
-      if (found && recorded) await giveUpCopy(writing, target);
+      if (isPlace) await giveUpCopy(writing, target);
       else await dropRemainder(writing, slot);
       this.#options.log.info(facts, 'removed what was left of a copy of the slot');
     }
+  }
+
+  /** Any of them may be a target that has another name now. */
+  get #unrecognized(): readonly string[] {
+    const { seats, source } = this.#options;
+    return seats
+      .filter(({ recognized }) => !recognized)
+      .map(({ subscriber }) => subscriber.target)
+      .filter((target) => target !== source);
+  }
+
+  #tellKept(facts: { source: string; slot: string }, unseen: readonly string[]): void {
+    if (this.#kept.has(facts.slot)) return;
+    this.#kept.add(facts.slot);
+    this.#options.log.info(
+      { ...facts, unseen },
+      'its target is not in the file, unless under another name: kept until all targets have been seen',
+    );
   }
 
   /** Better one target that must be filled anew than a source whose disk is full. */

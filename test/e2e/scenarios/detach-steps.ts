@@ -8,7 +8,7 @@ import { createOneWay, type OneWay, type Scenario } from './one-way.ts';
 
 /** Statements on the source, by a text that only they have. */
 const statements = {
-  'records that it will copy the slot': 'insert into replicator.slots (slot_name, state)',
+  'records that it will copy the slot': 'insert into replicator.slots (slot_name, state',
   'copies the slot': 'pg_copy_logical_replication_slot',
   'records that the slot is copied': `set state = 'created'`,
   'takes back the record': 'delete from replicator.slots s using',

@@ -62,7 +62,8 @@ describe.each(majors)('PostgreSQL %i', (major) => {
   test('an own stream is told where it stands still, and only there', async () => {
     const named = async () =>
       (await readStatus(config)).subscriptions.map(({ subscription }) => subscription);
-    await a.query(`insert into replicator.subscriptions (target, state) values ('a', 'streaming')`);
+    await a.query(`insert into replicator.subscriptions (target, system_identifier, database_oid, state)
+      values ('a', '1', 1, 'streaming')`);
     expect(await named()).toEqual(['a:b', 'b:a']);
     await a.query(`update replicator.subscriptions
       set state = 'failed', error_code = 'BATCH_REFUSED', error_message = 'why', error_hint = 'do'`);

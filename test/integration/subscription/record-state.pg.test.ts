@@ -15,7 +15,7 @@ import { newest, sharedServer } from '../../support/servers-for-tests.ts';
 
 const isOurs = () => true;
 const tables = `${schemaStatements.join(';\n')};
-  insert into replicator.subscriptions (target) values ('b')`;
+  insert into replicator.subscriptions (target, system_identifier, database_oid) values ('b', '1', 1)`;
 
 test('a state that is recorded when an earlier one has just been written', async () => {
   const database = await createDatabase(await sharedServer(newest), 'record state');

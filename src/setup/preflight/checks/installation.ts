@@ -1,5 +1,6 @@
 // Schema `replicator`: is it there, of this version, and made for this very database?
 
+import type { Config } from '../../../config/config.ts';
 import { schemaVersion } from '../../schema.ts';
 import type { DatabaseFacts } from '../database-facts.ts';
 import type { Check, Problem } from '../finding.ts';
@@ -7,10 +8,13 @@ import type { Check, Problem } from '../finding.ts';
 export const installation: Check = {
   name: 'installation',
   category: 'state',
-  find: ({ databases }) => [...databases.values()].flatMap(judge),
+  find: ({ config, databases }) => [...databases.values()].flatMap((each) => judge(config, each)),
 };
 
-function judge({ name: database, schema, state, identity }: DatabaseFacts): Problem[] {
+function judge(
+  config: Config,
+  { name: database, schema, state, identity }: DatabaseFacts,
+): Problem[] {
   if (schema?.installed !== true) {
     if (schema?.hasRelations)
       return [
@@ -58,6 +62,12 @@ function judge({ name: database, schema, state, identity }: DatabaseFacts): Prob
       'CONFIGURATION',
       `it was set up as ${state.database}, and is a source under that name`,
       `call it ${state.database} in the file, or run \`replicator teardown\` first`,
+    );
+  if (state.database !== database && config.databases.has(state.database))
+    return error(
+      'CONFIGURATION',
+      `it was set up as ${state.database}, and ${state.database} is the name of another one`,
+      `call it ${state.database} in the file, or by a name that no database has had`,
     );
   return [];
 }

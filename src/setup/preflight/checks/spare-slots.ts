@@ -1,6 +1,5 @@
 // A target that cannot follow gets a slot of its own, and a walsender once it comes back. Without
 // them it holds up the other targets of its source.
-import { slotCopyName } from '../../../postgres/object-names.ts';
 import type { DatabaseFacts } from '../database-facts.ts';
 import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
@@ -14,12 +13,12 @@ export const spareSlots: Check = {
 
 function judge({ config }: PreflightFacts, source: DatabaseFacts): Problem[] {
   const { name: database, server, state } = source;
-  const made = state?.content?.slots ?? {};
+  const made = Object.values(state?.content?.slots ?? {}).map(({ target }) => target);
   const all = config.subscriptions
     .filter(({ source: from }) => from === database)
     .map(({ target }) => target)
     .concat(config.ownStreams.filter((name) => name === database));
-  const targets = all.filter((target) => !(slotCopyName(database, target) in made)).length;
+  const targets = all.filter((target) => !made.includes(target)).length;
   // A single one holds up nobody.
   const wanted = targets > 1 ? targets : 0;
   const ownSlot = server.slot === undefined ? 1 : 0;

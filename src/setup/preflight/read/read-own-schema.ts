@@ -30,7 +30,15 @@ export interface OwnState {
 export interface OwnContent {
   /** `creating` or `created`, by the slot's name. */
   readonly slots: Readonly<
-    Record<string, { readonly state: string; readonly publicationOid: string | null }>
+    Record<
+      string,
+      {
+        readonly state: string;
+        readonly publicationOid: string | null;
+        /** Whose copy it is; null: the slot of all. */
+        readonly target?: string | null;
+      }
+    >
   >;
   /** As a target: the origin's name, by source. */
   readonly origins: Readonly<Record<string, string>>;
@@ -90,7 +98,8 @@ const installationQuery = `
 const contentQuery = `
   select json_build_object(
     'slots', (select coalesce(json_object_agg(slot_name, json_build_object(
-                'state', state, 'publicationOid', publication_oid::text)), '{}')
+                'state', state, 'publicationOid', publication_oid::text,
+                'target', target)), '{}')
               from replicator.slots),
     'origins', (select coalesce(json_object_agg(source, origin), '{}') from replicator.progress),
     'joined', (select coalesce(json_agg(json_build_object(

@@ -110,6 +110,10 @@ describe('installation', () => {
     expect(find(renamed({ slots }))).toEqual([
       'error: a: it was set up as old, and is a source under that name',
     ]);
+    const exchanged = setUp('a', {});
+    expect(find({ ...exchanged, state: { ...exchanged.state, database: 'b' } })).toEqual([
+      'error: a: it was set up as b, and b is the name of another one',
+    ]);
   });
 
   test('that may not be read is a missing privilege, which is told elsewhere', () => {
