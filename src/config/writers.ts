@@ -39,16 +39,20 @@ export function contestedAt(
   { target, syncs }: SubscriptionConfig,
   table: TableName,
   lagMs: () => number = () => 0,
-): { sync: string; log: ConflictLog; windowMs: number; pauses: boolean } | undefined {
+):
+  | { sync: string; log: ConflictLog; windowMs: number; pauses: boolean; isSource: boolean }
+  | undefined {
   const writers = writersOf(config, target, table);
   if (writers.length < 2) return undefined;
   const sync = syncs.find(({ relgroup }) => matchTables(relgroup, [table]).length > 0);
-  const pauses = sync?.conflict === 'pause' && writers.includes(target);
+  const isSource = writers.includes(target);
+  const pauses = sync?.conflict === 'pause' && isSource;
   const leastMs = sync?.conflictWindowMs ?? 0;
   return {
     sync: sync?.name ?? '',
     log: sync?.conflictLog ?? 'off',
     pauses,
+    isSource,
     // A person's decision must not be late by what waited for it.
     get windowMs() {
       return pauses || leastMs === 0 ? leastMs : Math.max(leastMs, lagMs());

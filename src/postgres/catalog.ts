@@ -99,13 +99,13 @@ export async function listTables(session: Session): Promise<TableName[]> {
  */
 export function shapeOf(oid: string): string {
   return (
-    '(select pg_catalog.md5(pg_catalog.concat_ws(chr(10), described.relnamespace, described.relname, described.relkind, ' +
+    '(select pg_catalog.md5(pg_catalog.concat_ws(chr(10), described.relnamespace, described.relname, described.relkind, described.relreplident, ' +
     '(select pg_catalog.string_agg(pg_catalog.concat_ws(chr(9), a.attname, a.atttypid, ' +
     'a.atttypmod, a.attidentity, a.attgenerated), chr(10) order by a.attnum) ' +
     'from pg_catalog.pg_attribute a ' +
     'where a.attrelid = described.oid and a.attnum > 0 and not a.attisdropped), ' +
-    // whose values are claimed, where several databases write
-    "(select pg_catalog.string_agg(i.indexrelid::text, ',' order by i.indexrelid) " +
+    // whose values are claimed, and by which rows are named, where several databases write
+    "(select pg_catalog.string_agg(i.indexrelid || ' ' || i.indisreplident, ',' order by i.indexrelid) " +
     'from pg_catalog.pg_index i ' +
     'where i.indrelid = described.oid and i.indisunique and i.indisvalid and not i.indisprimary))) ' +
     `from pg_catalog.pg_class described where described.oid = ${oid})`

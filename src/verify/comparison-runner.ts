@@ -59,8 +59,8 @@ export class ComparisonRunner {
   }
 
   /**
-   * For each change that a source brings which was not in the file for a while, and of which others remember nothing:
-   * its tables may differ afterwards. Before it is applied, so that a restart does not forget to.
+   * For each change that is older than what is remembered of rows that others deleted or changed: its table may differ
+   * afterwards. Before it is applied, so that a restart does not forget to.
    */
   ofUnremembered(subscription: SubscriptionConfig): (table: TableName) => Promise<void> {
     const expected = new Set<string>();
@@ -72,7 +72,7 @@ export class ComparisonRunner {
       expected.add(label);
       this.#log.warn(
         { subscription: subscriptionName(subscription), table: label },
-        `${subscription.source} was no source for a while, and what it had not sent comes now: rows that it has no more are left out, and the table is compared`,
+        'changes come that are older than what is remembered of rows here: what their source has of these by now is taken, and the table is compared',
       );
     };
   }

@@ -15,6 +15,7 @@ import type { Asks } from '../conflict/contest.ts';
 import { forgetVersions } from '../conflict/forget-versions.ts';
 import type { Guard } from '../conflict/guarded-statements.ts';
 import { readGuard } from '../conflict/read-guard.ts';
+import { readTimesKeptSince } from '../conflict/times-kept-since.ts';
 import { readProgress } from '../progress/progress.ts';
 import { applyBatch, type Outcome } from './apply-batch.ts';
 import { ApplyConnection } from './apply-connection.ts';
@@ -53,8 +54,15 @@ export interface ApplierOptions extends ApplySessionOptions {
   /** See TargetTablesOptions. */
   readonly onOtherKey?: (table: string) => void;
   readonly onConflicts: (counts: ConflictCounts) => void;
-  /** A change of the table that others remember nothing about, as the source was not in the file. */
+  /** A change of the table comes that is older than what is remembered of its rows. */
   readonly onUnremembered: (table: TableName) => Promise<void>;
+}
+
+/** What a target still knows of rows that the source's changes can meet. */
+interface Memory {
+  readonly guard: Guard;
+  readonly unrememberedUntil: Lsn;
+  readonly timesKeptSince: bigint;
 }
 
 export type NextBatch = () => Batch | undefined;
@@ -69,6 +77,8 @@ export class Applier {
   readonly #writer: Writer;
   readonly #parts: ApplyParts;
   readonly #division = new Division();
+  /** See readTimesKeptSince; read anew with each `#forget`. */
+  #timesKeptSince: bigint;
   #forgetAt = performance.now() + forgetPauseMs * Math.random();
   readonly #ahead: BatchAhead;
   /** The last batch went in one go, so it is likely that the next one does. */
@@ -78,10 +88,10 @@ export class Applier {
   private constructor(
     options: ApplierOptions,
     connection: ApplyConnection,
-    guard: Guard,
-    unrememberedUntil: Lsn,
+    { guard, unrememberedUntil, timesKeptSince }: Memory,
   ) {
     this.#options = options;
+    this.#timesKeptSince = timesKeptSince;
     this.#connection = connection;
     this.#frame = connection.frame;
     this.#tables = new TargetTables(connection.session, {
@@ -93,7 +103,10 @@ export class Applier {
     const fetchRows: FetchRows = (table, keys) =>
       options.fetchRowsOf(xidsOf(this.#applying))(table, keys);
     const asks: Asks = (parts = this.#applying) =>
-      parts.some(({ transaction }) => transaction.commitLsn < unrememberedUntil);
+      parts.some(
+        ({ transaction: { commitLsn, commitTime } }) =>
+          commitLsn < unrememberedUntil || commitTime < this.#timesKeptSince,
+      );
     const { onUnremembered: onAsked } = options;
     const writes = { tables: this.#tables, connection, guard, fetchRows, asks, onAsked };
     this.#writer = this.#isOwn ? ownWriter(options.source, writes) : sourceWriter(writes);
@@ -122,14 +135,15 @@ export class Applier {
       const guard = await readGuard(session, source, contenders.length > 0);
       const progress = await readProgress(session, source, epoch);
       await noteAbsentSources(session, options.present);
-      const unremembered =
-        contenders.length === 0
-          ? zeroLsn
-          : await unrememberedUntil(session, source, options.endOfSource);
+      const memory = { guard, unrememberedUntil: zeroLsn, timesKeptSince: 0n };
+      if (contenders.length > 0) {
+        memory.unrememberedUntil = await unrememberedUntil(session, source, options.endOfSource);
+        memory.timesKeptSince = await readTimesKeptSince(session);
+      }
       const names = { source, target: target.name };
       const frame = new TransactionFrame({ ...names, originXactSetup }, progress);
       const connection = new ApplyConnection({ ...names, session, frame, onConflicts });
-      return new Applier(options, connection, guard, unremembered);
+      return new Applier(options, connection, memory);
     } catch (error) {
       session.destroy();
       throw error;
@@ -303,6 +317,7 @@ export class Applier {
     await this.#connection.untilAlone();
     const forget = [forgetVersions(contenders), forgetConflicts(conflictRetentionMs)];
     await this.session.group([begin, contend, ...forget, commit]);
+    this.#timesKeptSince = await readTimesKeptSince(this.session);
   }
 }
 

@@ -54,6 +54,8 @@ export interface Contested {
   readonly windowMs: number;
   /** A person is to say which row stays. */
   readonly pauses: boolean;
+  /** The target sends changes of it as well, and names its rows by its own replica identity. */
+  readonly isSource?: boolean;
 }
 
 /** Name and oid are those of the target's table, not of the stream's relation. */
@@ -108,6 +110,7 @@ export function matchTable(
   });
   const best = bestKey(relation, catalog);
   const key = best && keyColumns(best, columns);
+  if (contested?.isSource === true) refuseOtherIdentity(relation, catalog, database);
   if (contested !== undefined && key !== undefined) refuseFixed(columns, key, here, database);
   return targetTable(relation, catalog, contested, { columns, key });
 }
@@ -234,6 +237,24 @@ function bestKey(relation: Relation, catalog: CatalogTable): CatalogKey | undefi
     (key.replicaIdentity ? 2 : 0) +
     (key.primary ? 1 : 0);
   return catalog.keys.filter(usable).sort((a, b) => rank(b) - rank(a))[0];
+}
+
+/** What two sources delete would be remembered by different columns, and neither would know the other's. */
+function refuseOtherIdentity(relation: Relation, catalog: CatalogTable, database: string): void {
+  const own = catalog.keys.find(
+    (key) => key.replicaIdentity || (catalog.replicaIdentity !== 'index' && key.primary),
+  );
+  const sent = relation.columns.filter(({ identity }) => identity).map(({ name }) => name);
+  if (own === undefined || relation.replicaIdentity === 'full') return;
+  if (own.columns.length === sent.length && own.columns.every((name) => sent.includes(name)))
+    return;
+  throw new ReplicatorError(
+    'REPLICA_IDENTITY',
+    `${database}: ${tableLabel(catalog)} names its rows by (${own.columns.join(', ')}), and its source by (${sent.join(', ')}): several sources must do it by the same columns`,
+    {
+      hint: 'set it back to what it was; what was written meanwhile does not tell its rows: take that database out and add it again, docs/how-to/remove.md',
+    },
+  );
 }
 
 /** Not those that the key is a part of: where it differs, they do. */

@@ -5,7 +5,7 @@
 import { Tuple, unchanged } from '../../model/tuple.ts';
 import type { FetchedRow, FetchRows } from '../apply/fetch-rows.ts';
 import { sizeOfValues } from '../apply/slices.ts';
-import type { RowWrite } from '../apply/step.ts';
+import type { RowDelete, RowWrite } from '../apply/step.ts';
 import type { TargetTable } from '../apply/target-table.ts';
 
 export interface CompletedRows {
@@ -20,6 +20,8 @@ export interface CompletedRows {
 
 /** So many bytes of fetched values at a time: a row may hold a gigabyte of them. */
 const enoughBytes = 1024 * 1024;
+/** Few of these are there, so that little is fetched. */
+const deletesAtOnce = 1_000;
 
 export function isIncomplete({ row }: RowWrite): boolean {
   return row.partial;
@@ -62,6 +64,21 @@ function fill(table: TargetTable, write: RowWrite, present: FetchedRow | undefin
   return [{ ...write, row: Tuple.of(values), sent: write.row }];
 }
 
-function keyOf({ key }: RowWrite): (string | null)[] {
+/** Those whose row has come back at the source are as good as undone. */
+export async function withoutPresent(
+  table: TargetTable,
+  deletes: readonly RowDelete[],
+  fetch: FetchRows,
+): Promise<RowDelete[]> {
+  const gone: RowDelete[] = [];
+  for (let start = 0; start < deletes.length; start += deletesAtOnce) {
+    const piece = deletes.slice(start, start + deletesAtOnce);
+    const present = await fetch(table, piece.map(keyOf));
+    gone.push(...piece.filter((_, i) => present[i] === undefined));
+  }
+  return gone;
+}
+
+function keyOf({ key }: Pick<RowWrite, 'key'>): (string | null)[] {
   return key.map((value) => (value === unchanged ? null : value));
 }

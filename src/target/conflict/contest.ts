@@ -9,7 +9,7 @@ import type { Fold } from '../apply/plan-batch.ts';
 import type { RowDelete, RowWrite, SingleRow, Step } from '../apply/step.ts';
 import type { KeyColumn, TargetTable } from '../apply/target-table.ts';
 import { claimValues } from './claim-values.ts';
-import { completeRows, isIncomplete } from './complete-rows.ts';
+import { completeRows, isIncomplete, withoutPresent } from './complete-rows.ts';
 import type { Guard, WholeOptions } from './guarded-statements.ts';
 import type { WrittenAt } from './look-at-values.ts';
 import { planGuarded, planManifests } from './plan-guarded.ts';
@@ -20,7 +20,10 @@ import { settleRows } from './settle-rows.ts';
 export type Asks = (parts?: readonly TransactionPart[]) => boolean;
 
 export interface AskOptions {
-  /** So for changes of which others remember nothing: a row that is gone at the source must not come back. */
+  /**
+   * So for changes that are older than what is remembered of rows that were deleted or changed: the source's own table
+   * has what came of them.
+   */
   readonly asks: Asks;
   readonly onAsked: (table: TableName) => Promise<void>;
 }
@@ -53,12 +56,13 @@ export class Contest {
   /** Whether one of its rows is to be asked for. */
   asks(folds: readonly Fold[], { transactions }: Batch): boolean {
     const asksForAll = this.#options.asks(transactions);
-    const isAsked = (write: RowWrite) => asksForAll || isIncomplete(write);
     return folds.some(
       (fold) =>
         fold.kind === 'step' &&
         fold.table.contested &&
-        (fold.step.updates.some(isAsked) || fold.step.inserts.some(isAsked)),
+        (asksForAll ||
+          fold.step.updates.some(isIncomplete) ||
+          fold.step.inserts.some(isIncomplete)),
     );
   }
 
@@ -113,7 +117,10 @@ export class Contest {
     if (asksForAll) await onAsked(table.relation);
     const updates = step.updates.filter((write) => !isAsked(write));
     const inserts = step.inserts.filter((write) => !isAsked(write));
-    yield [table, { ...step, updates, inserts }];
+    const deletes = asksForAll
+      ? await withoutPresent(table, step.deletes, fetchRows)
+      : step.deletes;
+    yield [table, { ...step, deletes, updates, inserts }];
     const empty = { deletes: [], expectedDeletes: 0, rekeys: [], updates: [], inserts: [] };
     for (const kind of ['updates', 'inserts'] as const) {
       const writes = step[kind].filter(isAsked);
