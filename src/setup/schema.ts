@@ -129,8 +129,10 @@ export const schemaStatements: readonly string[] = [
   only_there bigint not null default 0,
   differing bigint not null default 0,
   keys jsonb not null default '{}',
-  -- Null: not yet. Written when they join, so that a restart does not forget to.
+  -- Null: not yet. Written before they can differ, so that a restart does not forget to.
   compared_at timestamptz,
+  -- Only once both have all that was on its way: what is equal before can differ by it.
+  settles_first boolean not null default false,
   primary key (other, table_schema, table_name))`,
 
   // The versions of deleted rows, for as long as an older change of them can still arrive.

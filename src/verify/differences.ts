@@ -8,12 +8,14 @@ export async function expectComparison(
   session: Session,
   other: string,
   tables: readonly TableName[],
+  { settlesFirst }: { readonly settlesFirst: boolean },
 ): Promise<void> {
   await session.query(
-    `insert into replicator.differences (other, table_schema, table_name)
-     select $1, u.schema, u.name from unnest($2::text[], $3::text[]) as u(schema, name)
-     on conflict (other, table_schema, table_name) do update set compared_at = null`,
-    [other, tables.map(({ schema }) => schema), tables.map(({ name }) => name)],
+    `insert into replicator.differences as d (other, table_schema, table_name, settles_first)
+     select $1, u.schema, u.name, $4 from unnest($2::text[], $3::text[]) as u(schema, name)
+     on conflict (other, table_schema, table_name) do update
+     set compared_at = null, settles_first = d.settles_first or excluded.settles_first`,
+    [other, tables.map(({ schema }) => schema), tables.map(({ name }) => name), settlesFirst],
   );
 }
 
@@ -90,4 +92,18 @@ export async function recordedTables(session: Session, other: string): Promise<T
      from replicator.differences where other = $1`,
     [other],
   );
+}
+
+/** Whether it may be compared only once both have all that was on its way. */
+export async function settlesFirst(
+  session: Session,
+  other: string,
+  { schema, name }: TableName,
+): Promise<boolean> {
+  const rows = await session.query(
+    `select from replicator.differences
+     where other = $1 and table_schema = $2 and table_name = $3 and settles_first`,
+    [other, schema, name],
+  );
+  return rows.length > 0;
 }

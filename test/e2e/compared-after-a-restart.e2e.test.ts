@@ -98,7 +98,7 @@ test('a comparison that waits for a target keeps no SIGHUP up', async () => {
       (line) => line['subscription'] === 'a:b' && line['state'] === 'paused',
     );
     await user.query('commit');
-    // It waits until what is on its way has arrived.
+    // It has found a difference, and waits until what is on its way has arrived.
     await eventually(
       async () =>
         expect(
