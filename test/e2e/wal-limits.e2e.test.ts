@@ -130,6 +130,9 @@ test('it is given up also when it applies all, and its standby is away; no other
       'postgres',
       `select pg_replication_slot_advance('${standby}', pg_current_wal_flush_lsn())`,
     );
+    // Where a start is slow it is detached by that already, and comes back.
+    await world.untilCopies([]);
+    const beforePause = replicator.logs.length;
     await world.want('pause');
     await world.untilCopies(['b']);
     const confirmed = await world.confirmedLsn();
@@ -147,8 +150,8 @@ test('it is given up also when it applies all, and its standby is away; no other
     await world.untilCopies([]);
     const givenUp = replicator.logs.filter(({ code }) => code === 'GIVEN_UP');
     expect(new Set(givenUp.map((line) => line['subscription']))).toEqual(new Set(['a:b']));
-    const detached = replicator.logs.filter(({ msg }) => msg === 'detached');
-    expect(detached.map((line) => line['subscription'])).toEqual(['a:b']);
+    const detached = replicator.logs.slice(beforePause).filter(({ msg }) => msg === 'detached');
+    expect(detached).toMatchObject([{ subscription: 'a:b' }]);
     await world.settle(['c']);
     await server.query('postgres', `select pg_drop_replication_slot('${standby}')`);
   } finally {
