@@ -1,7 +1,7 @@
 // What a database says of itself as a source: its slot, its WAL, and what the daemon recorded.
 import { type Lsn, parseLsn, zeroLsn } from '../model/lsn.ts';
 import { tableLabel } from '../model/relation.ts';
-import { slotCopyName, slotName } from '../postgres/object-names.ts';
+import { slotCopyName, slotName, targetOfSlotCopy } from '../postgres/object-names.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
 import type { Row, Session } from '../postgres/session.ts';
 import { readOwner } from './read-owner.ts';
@@ -44,7 +44,6 @@ export async function readSourceStatus(
                       and application_name like 'replicator/%/copy')::text as copying`,
   );
   const { name } = session.database;
-  const prefix = slotCopyName(name, '');
   const rows = await session.query(
     `select s.slot_name, s.active::text as active, s.restart_lsn::text as restart_lsn,
             s.confirmed_flush_lsn::text as confirmed_flush_lsn, s.wal_status,
@@ -54,14 +53,14 @@ export async function readSourceStatus(
      where s.database = current_database()
        and (s.slot_name = $1 or pg_catalog.starts_with(s.slot_name::text, $2))
      order by s.slot_name <> $1, s.slot_name`,
-    [slotName(name), prefix],
+    [slotName(name), slotCopyName(name, '')],
   );
   const walLsn = parseLsn(server.wal);
   const bytesPerSecond = await walRate(session, walLsn);
   const recorded = await targetsOfSlots(session);
   const targetOf = (row: Row) => {
     const slot = row['slot_name'] ?? '';
-    return recorded.get(slot) ?? (slot.startsWith(prefix) ? slot.slice(prefix.length) : null);
+    return recorded.get(slot) ?? targetOfSlotCopy(name, slot) ?? null;
   };
   return {
     slots: rows.map((row) =>

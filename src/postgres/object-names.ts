@@ -10,6 +10,12 @@ export function slotCopyName(source: string, target: string): string {
   return `replicator_${source}__${target}`;
 }
 
+/** The target that such a copy was made for; undefined for another slot. */
+export function targetOfSlotCopy(source: string, slot: string): string | undefined {
+  const prefix = slotCopyName(source, '');
+  return slot.startsWith(prefix) ? slot.slice(prefix.length) : undefined;
+}
+
 export function publicationName(source: string): string {
   return `replicator_${source}`;
 }

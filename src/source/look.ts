@@ -1,6 +1,6 @@
 // What a source says of its slots and of what people want: read every few seconds.
 import { type Lsn, parseLsn, zeroLsn } from '../model/lsn.ts';
-import { slotCopyName, slotName } from '../postgres/object-names.ts';
+import { slotCopyName, slotName, targetOfSlotCopy } from '../postgres/object-names.ts';
 import { schemaExists } from '../postgres/own-schema.ts';
 import type { Session } from '../postgres/session.ts';
 
@@ -63,8 +63,7 @@ export async function lookAtSource(session: Session): Promise<Look> {
   if (!(await schemaExists(session)))
     return { walLsn: zeroLsn, slots: [], wishes: new Map(), lagMs: 0 };
   const { name } = session.database;
-  const prefix = slotCopyName(name, '');
-  const slots = await session.query(slotsQuery, [slotName(name), prefix]);
+  const slots = await session.query(slotsQuery, [slotName(name), slotCopyName(name, '')]);
   const wishes = await session.query(wishesQuery);
   const lag = await session.one(lagQuery);
   return {
@@ -73,7 +72,7 @@ export async function lookAtSource(session: Session): Promise<Look> {
       const slot = row['slot'] ?? '';
       return {
         // What nobody has recorded tells it by its name.
-        target: row['target'] ?? (slot.startsWith(prefix) ? slot.slice(prefix.length) : undefined),
+        target: row['target'] ?? targetOfSlotCopy(name, slot),
         slot,
         found: row['found'] === 'true',
         recorded: row['recorded'] === 'true',

@@ -178,16 +178,16 @@ export class ComparisonRunner {
   ): Promise<void> {
     const names = [pair.source, pair.target];
     const subscriptions = this.#config.subscriptions.filter(({ target }) => names.includes(target));
-    const sessions = new Map(ends.map((session) => [session.database.name, session]));
-    const thirds = new Set(
-      subscriptions.map(({ source }) => source).filter((name) => !names.includes(name)),
-    );
+    const sources = new Set(subscriptions.map(({ source }) => source));
+    const thirds: Session[] = [];
     try {
-      for (const name of thirds) sessions.set(name, await this.#connect(name, pair));
-      using _ = endAtOnce(stop, [...sessions.values()]);
-      await waitForTargets({ subscriptions }, sessions, new Deadline(catchUpMs));
+      for (const name of sources)
+        if (!names.includes(name)) thirds.push(await this.#connect(name, pair));
+      using _ = endAtOnce(stop, thirds);
+      const sessions = [...ends, ...thirds].map((each) => [each.database.name, each] as const);
+      await waitForTargets({ subscriptions }, new Map(sessions), new Deadline(catchUpMs));
     } finally {
-      for (const name of thirds) await sessions.get(name)?.close();
+      for (const session of thirds) await session.close();
     }
   }
 

@@ -4,18 +4,17 @@ import type { DatabaseConfig } from '../../config/config.ts';
 import { type Batch, batchOf } from '../../model/batch.ts';
 import type { ConflictCounts } from '../../model/conflict.ts';
 import { ReplicatorError } from '../../model/errors.ts';
-import { type Lsn, zeroLsn } from '../../model/lsn.ts';
+import type { Lsn } from '../../model/lsn.ts';
 import type { TableName } from '../../model/relation.ts';
 import type { TransactionPart } from '../../model/transaction.ts';
-import { noteAbsentSources, unrememberedUntil } from '../../postgres/absent-sources.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { Statement } from '../../postgres/statement-group.ts';
 import { forgetConflicts } from '../conflict/conflict-log.ts';
 import type { Asks } from '../conflict/contest.ts';
 import { forgetVersions } from '../conflict/forget-versions.ts';
 import type { Guard } from '../conflict/guarded-statements.ts';
+import { Memory, type MemoryOptions } from '../conflict/memory.ts';
 import { readGuard } from '../conflict/read-guard.ts';
-import { readTimesKeptSince } from '../conflict/times-kept-since.ts';
 import { readProgress } from '../progress/progress.ts';
 import { applyBatch, type Outcome } from './apply-batch.ts';
 import { ApplyConnection } from './apply-connection.ts';
@@ -38,15 +37,9 @@ import {
 } from './transaction-frame.ts';
 import type { Writer } from './writer.ts';
 
-export interface ApplierOptions extends ApplySessionOptions {
+export interface ApplierOptions extends ApplySessionOptions, MemoryOptions {
   readonly target: DatabaseConfig;
   readonly contestedOf: ContestedOf;
-  /** All whose changes meet in the target's tables, itself among them; empty when none do. */
-  readonly contenders: readonly string[];
-  /** All that the target receives from, and itself. */
-  readonly present: readonly string[];
-  /** Where the WAL of the source ends now. */
-  readonly endOfSource: () => Promise<Lsn>;
   readonly conflictRetentionMs: number;
   readonly fetchRowsOf: FetchRowsOf;
   /** By the oid of the source's table: the target's; filled once its tables have joined. */
@@ -58,11 +51,9 @@ export interface ApplierOptions extends ApplySessionOptions {
   readonly onUnremembered: (table: TableName) => Promise<void>;
 }
 
-/** What a target still knows of rows that the source's changes can meet. */
-interface Memory {
+interface Knowledge {
   readonly guard: Guard;
-  readonly unrememberedUntil: Lsn;
-  readonly timesKeptSince: bigint;
+  readonly memory: Memory;
 }
 
 export type NextBatch = () => Batch | undefined;
@@ -77,8 +68,7 @@ export class Applier {
   readonly #writer: Writer;
   readonly #parts: ApplyParts;
   readonly #division = new Division();
-  /** See readTimesKeptSince; read anew with each `#forget`. */
-  #timesKeptSince: bigint;
+  readonly #memory: Memory;
   #forgetAt = performance.now() + forgetPauseMs * Math.random();
   readonly #ahead: BatchAhead;
   /** The last batch went in one go, so it is likely that the next one does. */
@@ -88,10 +78,10 @@ export class Applier {
   private constructor(
     options: ApplierOptions,
     connection: ApplyConnection,
-    { guard, unrememberedUntil, timesKeptSince }: Memory,
+    { guard, memory }: Knowledge,
   ) {
     this.#options = options;
-    this.#timesKeptSince = timesKeptSince;
+    this.#memory = memory;
     this.#connection = connection;
     this.#frame = connection.frame;
     this.#tables = new TargetTables(connection.session, {
@@ -102,11 +92,7 @@ export class Applier {
     });
     const fetchRows: FetchRows = (table, keys) =>
       options.fetchRowsOf(xidsOf(this.#applying))(table, keys);
-    const asks: Asks = (parts = this.#applying) =>
-      parts.some(
-        ({ transaction: { commitLsn, commitTime } }) =>
-          commitLsn < unrememberedUntil || commitTime < this.#timesKeptSince,
-      );
+    const asks: Asks = (parts = this.#applying) => memory.isExceededBy(parts);
     const { onUnremembered: onAsked } = options;
     const writes = { tables: this.#tables, connection, guard, fetchRows, asks, onAsked };
     this.#writer = this.#isOwn ? ownWriter(options.source, writes) : sourceWriter(writes);
@@ -129,21 +115,16 @@ export class Applier {
    * did, SLOT_ACTIVE while another session holds the origin, GAP when there is no progress.
    */
   static async connect(options: ApplierOptions): Promise<Applier> {
-    const { source, target, epoch, contenders, onConflicts } = options;
+    const { source, target, epoch, onConflicts } = options;
     const { session, originXactSetup } = await openApplySession(target, options);
     try {
-      const guard = await readGuard(session, source, contenders.length > 0);
+      const guard = await readGuard(session, source, options.contenders.length > 0);
       const progress = await readProgress(session, source, epoch);
-      await noteAbsentSources(session, options.present);
-      const memory = { guard, unrememberedUntil: zeroLsn, timesKeptSince: 0n };
-      if (contenders.length > 0) {
-        memory.unrememberedUntil = await unrememberedUntil(session, source, options.endOfSource);
-        memory.timesKeptSince = await readTimesKeptSince(session);
-      }
+      const memory = await Memory.read(session, options);
       const names = { source, target: target.name };
       const frame = new TransactionFrame({ ...names, originXactSetup }, progress);
       const connection = new ApplyConnection({ ...names, session, frame, onConflicts });
-      return new Applier(options, connection, memory);
+      return new Applier(options, connection, { guard, memory });
     } catch (error) {
       session.destroy();
       throw error;
@@ -317,7 +298,7 @@ export class Applier {
     await this.#connection.untilAlone();
     const forget = [forgetVersions(contenders), forgetConflicts(conflictRetentionMs)];
     await this.session.group([begin, contend, ...forget, commit]);
-    this.#timesKeptSince = await readTimesKeptSince(this.session);
+    await this.#memory.readAgain(this.session);
   }
 }
 

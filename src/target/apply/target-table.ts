@@ -16,6 +16,7 @@ import type {
 } from '../../postgres/catalog.ts';
 import { firstUserOid, fitsUnchanged } from '../../postgres/column-types.ts';
 import { quoteIdentifier, quoteTable } from '../../postgres/identifiers.ts';
+import { replicaKeyOf } from '../../postgres/replica-key.ts';
 
 export interface TargetColumn {
   /** Position of its value in the stream's tuples. */
@@ -241,16 +242,15 @@ function bestKey(relation: Relation, catalog: CatalogTable): CatalogKey | undefi
 
 /** What two sources delete would be remembered by different columns, and neither would know the other's. */
 function refuseOtherIdentity(relation: Relation, catalog: CatalogTable, database: string): void {
-  const own = catalog.keys.find(
-    (key) => key.replicaIdentity || (catalog.replicaIdentity !== 'index' && key.primary),
-  );
+  // With FULL the primary key finds them.
+  const replicaIdentity = catalog.replicaIdentity === 'index' ? 'index' : 'default';
+  const own = replicaKeyOf({ keys: catalog.keys, replicaIdentity });
+  if (typeof own === 'string' || relation.replicaIdentity === 'full') return;
   const sent = relation.columns.filter(({ identity }) => identity).map(({ name }) => name);
-  if (own === undefined || relation.replicaIdentity === 'full') return;
-  if (own.columns.length === sent.length && own.columns.every((name) => sent.includes(name)))
-    return;
+  if (own.length === sent.length && own.every((name) => sent.includes(name))) return;
   throw new ReplicatorError(
     'REPLICA_IDENTITY',
-    `${database}: ${tableLabel(catalog)} names its rows by (${own.columns.join(', ')}), and its source by (${sent.join(', ')}): several sources must do it by the same columns`,
+    `${database}: ${tableLabel(catalog)} names its rows by (${own.join(', ')}), and its source by (${sent.join(', ')}): several sources must do it by the same columns`,
     {
       hint: 'set it back to what it was; what was written meanwhile does not tell its rows: take that database out and add it again, docs/how-to/remove.md',
     },

@@ -2,10 +2,10 @@
 // nobody update a GENERATED ALWAYS identity; one of the key is never updated, since another key is another row.
 import { hasSeveralWriters } from '../../../config/writers.ts';
 import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
+import { replicaKeyOf } from '../../../postgres/replica-key.ts';
 import { type TableEnd, targetEnds } from '../carried-tables.ts';
 import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
-import { replicaKeyOf } from '../replica-key.ts';
 
 export const contestedIdentity: Check = {
   name: 'contested-identity',

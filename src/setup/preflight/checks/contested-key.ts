@@ -1,11 +1,11 @@
 // Where several databases write to a table, each must take the same changes for changes of one row.
 import { hasSeveralWriters, writersOf } from '../../../config/writers.ts';
 import { quoteTable } from '../../../postgres/identifiers.ts';
+import { replicaKeyOf } from '../../../postgres/replica-key.ts';
 import { type TableEnd, type TablePair, tablePairs, targetEnds } from '../carried-tables.ts';
 import { columnList } from '../create-table.ts';
 import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
-import { replicaKeyOf } from '../replica-key.ts';
 
 export const contestedKey: Check = {
   name: 'contested-key',

@@ -2,11 +2,11 @@
 // That can be followed for values of columns, and only when all databases guard the same ones.
 import { hasSeveralWriters } from '../../../config/writers.ts';
 import { quoteIdentifier } from '../../../postgres/identifiers.ts';
+import { replicaKeyOf } from '../../../postgres/replica-key.ts';
 import { type TableEnd, type TablePair, tablePairs, targetEnds } from '../carried-tables.ts';
 import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
 import type { TableFacts, UniqueIndex } from '../read/read-tables.ts';
-import { replicaKeyOf } from '../replica-key.ts';
 
 export const contestedUnique: Check = {
   name: 'contested-unique',

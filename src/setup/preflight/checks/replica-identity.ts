@@ -3,13 +3,13 @@
 import { hasSeveralWriters } from '../../../config/writers.ts';
 import { tableLabel } from '../../../model/relation.ts';
 import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
+import { type ReplicaKey, replicaKeyOf } from '../../../postgres/replica-key.ts';
 import { sourceEnds, type TableEnd } from '../carried-tables.ts';
 import { columnList } from '../create-table.ts';
 import type { DatabaseFacts } from '../database-facts.ts';
 import type { PreflightFacts } from '../facts.ts';
 import type { Check, Problem } from '../finding.ts';
 import type { TableFacts } from '../read/read-tables.ts';
-import { type ReplicaKey, replicaKeyOf } from '../replica-key.ts';
 
 export const replicaIdentity: Check = {
   name: 'replica-identity',

@@ -2,10 +2,10 @@
 import { hasSeveralWriters } from '../../../config/writers.ts';
 import type { CatalogKey } from '../../../postgres/catalog.ts';
 import { quoteIdentifier, quoteTable } from '../../../postgres/identifiers.ts';
+import { replicaKeyOf } from '../../../postgres/replica-key.ts';
 import { type TablePair, tablePairs } from '../carried-tables.ts';
 import { columnList } from '../create-table.ts';
 import type { Check, Problem } from '../finding.ts';
-import { replicaKeyOf } from '../replica-key.ts';
 
 export const targetKey: Check = {
   name: 'target-key',
