@@ -1,11 +1,11 @@
 // A database that is added is set up by whoever has the new file first, while the owner with the former one reads on,
 // past the place that it was given. It misses nothing where all of its tables come by a copy; else it is told.
-import { copyFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { createDatabases, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { holdLock } from '../support/hold-lock.ts';
 import {
+  reload,
   rowsOf,
   stopCleanly,
   tearDown,
@@ -34,12 +34,12 @@ let all: string;
 
 beforeEach(async () => {
   const server = await sharedServer(newest);
-  const databases = ['a', 'b', 'c'].map((name) => createDatabase(server, name));
-  [a, b, c] = (await Promise.all(databases)) as [TestDatabase, TestDatabase, TestDatabase];
-  for (const { query } of [a, b, c])
-    await query(`
-      create table t (id int primary key, v text);
-      create table without_rows (id int primary key, v text)`);
+  [a, b, c] = await createDatabases(
+    server,
+    ['a', 'b', 'c'],
+    `create table t (id int primary key, v text);
+     create table without_rows (id int primary key, v text)`,
+  );
 });
 
 afterEach(async () => {
@@ -68,13 +68,6 @@ async function readOn(): Promise<void> {
     },
     { timeoutMs: 30_000, what: 'that the owner reads on' },
   );
-}
-
-function reload(replicator: ReplicatorProcess): number {
-  const from = replicator.logs.length;
-  copyFileSync(all, config);
-  replicator.signal('SIGHUP');
-  return from;
 }
 
 /** The owner of a:b reads on past c, of which it does not know. */
@@ -133,7 +126,7 @@ test.each([
 
 test('init with the new file, then SIGHUP', async () => {
   const replicator = await passBy('if_empty');
-  const from = reload(replicator);
+  const from = reload(replicator, config, all);
   await untilStreaming(replicator, ['a:b', 'a:c'], { from });
   await expectNothingMissing(replicator);
   await stopCleanly(replicator);
@@ -141,7 +134,7 @@ test('init with the new file, then SIGHUP', async () => {
 
 test('without a copy it is told that something is missing, and mended as the hint says', async () => {
   const replicator = await passBy('none');
-  const from = reload(replicator);
+  const from = reload(replicator, config, all);
   const { hint } = await untilFailed(replicator, 'GAP', from);
   expect(hint).toContain('`replicator resync a:c` for ');
   expect(await runCli(['resync', 'a:c', '-c', all])).toMatchObject({ code: 0 });
@@ -154,7 +147,7 @@ test('a table that is filled while it is about to be copied misses what was pass
   const replicator = await passBy('if_empty');
   // Nobody sees the row while it is decided that the table is copied, and the copy waits for its transaction.
   const filling = await holdLock(c, `insert into t values (-1, 'of a user')`);
-  const from = reload(replicator);
+  const from = reload(replicator, config, all);
   await replicator.waitForLog((l) => l['subscription'] === 'a:c' && l['state'] === 'copying', {
     from,
   });

@@ -3,11 +3,17 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { createDatabases, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { assertNothingLeft } from '../support/leftovers.ts';
 import type { PostgresServer } from '../support/postgres-server.ts';
-import { stopCleanly, tearDown, untilEqual, untilStreaming } from '../support/replication.ts';
+import {
+  reload,
+  stopCleanly,
+  tearDown,
+  untilEqual,
+  untilStreaming,
+} from '../support/replication.ts';
 import {
   killReplicators,
   type LogLine,
@@ -29,11 +35,8 @@ let replicator: ReplicatorProcess;
 
 beforeEach(async () => {
   server = await sharedServer(newest);
-  [a, b, c] = (await Promise.all(
-    ['a', 'b', 'c'].map((name) => createDatabase(server, `sighup ${name}`)),
-  )) as [TestDatabase, TestDatabase, TestDatabase];
-  for (const database of [a, b, c])
-    await database.query('create table t (id int primary key, v text)');
+  const table = 'create table t (id int primary key, v text)';
+  [a, b, c] = await createDatabases(server, ['sighup a', 'sighup b', 'sighup c'], table);
 });
 
 afterEach(async () => {
@@ -50,14 +53,6 @@ function fileOf(members: Record<string, Member>): string {
   return writeSyncFile(members, { sync: { initial_copy: 'if_empty' } });
 }
 
-/** As an editor and `kill -HUP` do. Gives the number of lines that were logged before. */
-function reload(file: string): number {
-  const from = replicator.logs.length;
-  copyFileSync(file, config);
-  replicator.signal('SIGHUP');
-  return from;
-}
-
 async function insert(into: TestDatabase, from: number, to: number): Promise<void> {
   await into.query(`insert into t select i, 'from ' || i from generate_series(${from}, ${to}) i`);
 }
@@ -69,13 +64,13 @@ test('a target is added and taken out under the running daemon', async () => {
   await insert(a, 1, 10);
   await untilEqual(a, b, 't');
 
-  const added = reload(fileOf({ a: source(a), b: target(b), c: target(c) }));
+  const added = reload(replicator, config, fileOf({ a: source(a), b: target(b), c: target(c) }));
   await untilStreaming(replicator, ['a:b', 'a:c'], { from: added });
   await insert(a, 11, 20);
   await untilEqual(a, b, 't');
   await untilEqual(a, c, 't');
 
-  const taken = reload(fileOf({ a: source(a), b: target(b) }));
+  const taken = reload(replicator, config, fileOf({ a: source(a), b: target(b) }));
   await untilStreaming(replicator, ['a:b'], { from: taken });
   await insert(a, 21, 30);
   await untilEqual(a, b, 't');
@@ -117,13 +112,13 @@ test('a master whose slot is lost is taken out, and filled from the others when 
 
   await loseSlot(a, 'replicator_a');
   await replicator.waitForLog(({ code }) => code === 'SLOT_MISSING');
-  const out = reload(fileOf({ b: source(b), c: source(c) }));
+  const out = reload(replicator, config, fileOf({ b: source(b), c: source(c) }));
   await untilStreaming(replicator, ['b:c', 'c:b'], { from: out });
   await leave(a, [b, c], 'a');
   await insert(b, 31, 40);
   await a.query('truncate t');
 
-  const back = reload(all);
+  const back = reload(replicator, config, all);
   await untilStreaming(replicator, allPairs, { from: back, timeoutMs: 60_000 });
   await insert(a, 41, 50);
   await insert(c, 51, 60);
@@ -167,9 +162,9 @@ test.each([
     await user.connect();
     await user.query(`begin; insert into t values (0, 'not yet')`);
     await insert(a, 1, 10);
-    const added = reload(after);
+    const added = reload(replicator, config, after);
     await replicator.waitForLog(isWaiting, { from: added });
-    const again = reload(after);
+    const again = reload(replicator, config, after);
     await untilStreaming(replicator, ['a:b'], { from: again });
     await insert(a, 11, 20);
     await untilEqual(a, b, 't');

@@ -4,7 +4,7 @@ import { copyFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { createDatabases, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import type { PostgresServer } from '../support/postgres-server.ts';
 import { tearDown, untilStreaming } from '../support/replication.ts';
@@ -21,11 +21,11 @@ let config: string;
 
 beforeEach(async () => {
   server = await sharedServer(newest);
-  [a, b, c] = (await Promise.all(
-    ['a', 'b', 'c'].map((name) => createDatabase(server, `compared ${name}`)),
-  )) as [TestDatabase, TestDatabase, TestDatabase];
-  for (const database of [a, b, c])
-    await database.query('create table t (id int primary key); insert into t values (1)');
+  [a, b, c] = await createDatabases(
+    server,
+    ['compared a', 'compared b', 'compared c'],
+    'create table t (id int primary key); insert into t values (1)',
+  );
   await a.query('insert into t values (2)');
   config = writeSyncFile(
     { a: source(a), b: target(b), c: target(c) },

@@ -5,6 +5,8 @@ import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { type PostgresServer, startServer } from '../support/postgres-server.ts';
 import {
+  pause,
+  resume,
   rowsOf,
   stopCleanly,
   tearDown,
@@ -12,7 +14,6 @@ import {
   waitForAll,
 } from '../support/replication.ts';
 import { killReplicators, startReplicator } from '../support/replicator-process.ts';
-import { runCli } from '../support/run-cli.ts';
 import { newest, oldest, sharedServer } from '../support/servers-for-tests.ts';
 import { source, writeSyncFile } from '../support/sync-file.ts';
 
@@ -42,19 +43,14 @@ test.each([...new Set([oldest, newest])])(
     await untilStreaming(replicator, ['a:b', 'b:a', 'a:a', 'b:b']);
     await a.query(`insert into t select i, 'first' from generate_series(1, 3) i`);
     await waitForAll(config);
-    let from = replicator.logs.length;
-    const isOf = (state: string) => (line: (typeof replicator.logs)[number]) =>
-      line['subscription'] === 'b:a' && line['state'] === state;
-    expect(await runCli(['pause', 'b:a', '-c', config])).toMatchObject({ code: 0 });
-    await replicator.waitForLog(isOf('paused'), { from });
+    await pause(replicator, config, 'b:a');
     await b.query(`update t set v = 'older, of b' where id = 1`);
     await b.query('delete from t where id = 2');
     await a.query(`update t set v = 'newer, of a' where id < 3`);
     const ended = ['(1,"newer, of a")', '(2,"newer, of a")', '(3,first)'];
     await eventually(async () => expect(await rowsOf(b, 't')).toEqual(ended));
     await freeze();
-    from = replicator.logs.length;
-    expect(await runCli(['resume', 'b:a', '-c', config])).toMatchObject({ code: 0 });
+    await resume(config, 'b:a');
     await waitForAll(config);
     for (const database of [a, b]) {
       const rows = await rowsOf(database, 't');

@@ -1,6 +1,5 @@
 // A database joins a group of masters while a change of one of them is on its way to the one that is copied:
 // what meets that change later must be as it is on the copied one, rows that are gone among it.
-import { copyFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { writeConfig } from '../support/config-file.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -9,6 +8,7 @@ import { holdLock } from '../support/hold-lock.ts';
 import { assertNothingLeft } from '../support/leftovers.ts';
 import {
   appliedRows,
+  reload,
   stopCleanly,
   tearDown,
   untilEqual,
@@ -84,12 +84,9 @@ describe.each([...new Set([oldest, newest])])('on PostgreSQL %i', (major) => {
     await waitForAll(config);
   }
 
-  /** As an editor and `kill -HUP` do. Gives the number of lines that were logged before. */
+  /** Gives the number of lines that were logged before. */
   function join(other: string): number {
-    const from = replicator.logs.length;
-    copyFileSync(fileOf({ most: 'abc', other }), config);
-    replicator.signal('SIGHUP');
-    return from;
+    return reload(replicator, config, fileOf({ most: 'abc', other }));
   }
 
   async function expectAllEqual(...tables: string[]): Promise<void> {

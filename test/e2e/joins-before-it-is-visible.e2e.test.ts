@@ -1,13 +1,12 @@
 // A commit is in the stream before others can see it. A table that is seen as empty by then, and joins from where the
 // stream has got to, would miss it.
-import { copyFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterEach, expect, test, vi } from 'vitest';
 import { writeConfig } from '../support/config-file.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { type PostgresServer, startServer } from '../support/postgres-server.ts';
-import { rowsOf, tearDown, untilEqual, untilStreaming } from '../support/replication.ts';
+import { reload, rowsOf, tearDown, untilEqual, untilStreaming } from '../support/replication.ts';
 import { killReplicators, startReplicator } from '../support/replicator-process.ts';
 import { newest, oldest, sharedServer } from '../support/servers-for-tests.ts';
 
@@ -64,9 +63,7 @@ test.each([...new Set([oldest, newest])])(
     await a.query('set synchronous_commit = local; insert into t values (1)');
     await untilEqual(a, b, 't');
     expect(await rowsOf(a, 'u')).toEqual([]);
-    const from = replicator.logs.length;
-    copyFileSync(fileOf({ b: 'target', c: 'target' }), config);
-    replicator.signal('SIGHUP');
+    const from = reload(replicator, config, fileOf({ b: 'target', c: 'target' }));
     await replicator.waitForLog(
       (line) => line['subscription'] === 'a:b' && line['code'] === 'SERVER_BUSY',
       { from, timeoutMs: 30_000 },

@@ -1,10 +1,12 @@
 // Of two masters one is left for a while, which then has no stream of its own: it is made anew when they are two again,
 // and tells what was deleted since.
-import { copyFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { createDatabases, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import {
+  pause,
+  reload,
+  resume,
   rowsOf,
   stopCleanly,
   tearDown,
@@ -17,7 +19,6 @@ import {
   type ReplicatorProcess,
   startReplicator,
 } from '../support/replicator-process.ts';
-import { runCli } from '../support/run-cli.ts';
 import { newest, sharedServer } from '../support/servers-for-tests.ts';
 import { type Member, source, target, writeSyncFile } from '../support/sync-file.ts';
 
@@ -31,9 +32,8 @@ let replicator: ReplicatorProcess;
 
 beforeEach(async () => {
   const server = await sharedServer(newest);
-  const databases = ['a', 'b', 'c'].map((name) => createDatabase(server, name));
-  [a, b, c] = (await Promise.all(databases)) as [TestDatabase, TestDatabase, TestDatabase];
-  for (const { query } of [a, b, c]) await query('create table t (id int primary key, v text)');
+  const table = 'create table t (id int primary key, v text)';
+  [a, b, c] = await createDatabases(server, ['a', 'b', 'c'], table);
 });
 
 afterEach(async () => {
@@ -54,13 +54,11 @@ async function begin(members: Record<string, Member>, streaming: readonly string
   await waitForAll(config);
 }
 
-async function reload(
+async function change(
   members: Record<string, Member>,
   streaming: readonly string[],
 ): Promise<void> {
-  const from = replicator.logs.length;
-  copyFileSync(fileOf(members), config);
-  replicator.signal('SIGHUP');
+  const from = reload(replicator, config, fileOf(members));
   await untilStreaming(replicator, streaming, { from, timeoutMs: 60_000 });
 }
 
@@ -69,18 +67,14 @@ async function deleteBeforeOlder(
   [here, there]: [TestDatabase, TestDatabase],
   pair: string,
 ): Promise<void> {
-  const from = replicator.logs.length;
-  await runCli(['pause', pair, '-c', config]);
-  await replicator.waitForLog((l) => l['subscription'] === pair && l['state'] === 'paused', {
-    from,
-  });
+  await pause(replicator, config, pair);
   await there.query(`update t set v = 'older' where id = 1`);
   await here.query('delete from t where id = 1');
   await eventually(
     async () => expect(await here.query('select from replicator.tombstones')).toHaveLength(1),
     { timeoutMs: 20_000, what: 'what the own stream tells' },
   );
-  await runCli(['resume', pair, '-c', config]);
+  await resume(config, pair);
   await waitForAll(config);
   const rows = await rowsOf(here, 't');
   expect(rows).not.toContain('(1,older)');
@@ -91,11 +85,11 @@ test('one of two masters only receives for a while', async () => {
   const masters = { a: source(a), b: source(b) };
   const streaming = ['a:b', 'b:a', 'a:a', 'b:b'];
   await begin(masters, streaming);
-  await reload({ a: source(a), b: target(b) }, ['a:b']);
+  await change({ a: source(a), b: target(b) }, ['a:b']);
   await a.query(`insert into t values (3, 'old')`);
   await waitForAll(config);
   expect(await a.query(`select from replicator.progress where source = 'a'`)).toEqual([]);
-  await reload(masters, streaming);
+  await change(masters, streaming);
   await deleteBeforeOlder([a, b], 'b:a');
   await stopCleanly(replicator);
 });
@@ -104,7 +98,7 @@ test('one of two masters is taken out and added again, as docs/how-to/remove.md 
   const whole = { a: source(a), b: source(b), c: target(c) };
   const streaming = ['a:b', 'b:a', 'a:a', 'b:b', 'a:c', 'b:c'];
   await begin(whole, streaming);
-  await reload({ b: source(b), c: target(c) }, ['b:c']);
+  await change({ b: source(b), c: target(c) }, ['b:c']);
   await a.query(`
     select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = current_database();
     select pg_replication_origin_drop(origin) from replicator.progress;
@@ -118,7 +112,7 @@ test('one of two masters is taken out and added again, as docs/how-to/remove.md 
   await b.query(`insert into t values (3, 'old')`);
   await untilEqual(b, c, 't');
   await waitForAll(config);
-  await reload(whole, streaming);
+  await change(whole, streaming);
   await untilEqual(b, a, 't');
   await deleteBeforeOlder([b, a], 'a:b');
   await stopCleanly(replicator);

@@ -1,7 +1,7 @@
 // Sessions begin anew one by one, and so tables join one by one, in an order of their own. What users write to a table
 // before it is published is sent to nobody: whoever has its rows by then must not be taken for complete.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { createDatabases, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   pauseAndResume,
@@ -30,9 +30,8 @@ let replicator: ReplicatorProcess;
 
 beforeEach(async () => {
   const server = await sharedServer(newest);
-  [a, b, c] = (await Promise.all(
-    ['a', 'b', 'c'].map((name) => createDatabase(server, `published late ${name}`)),
-  )) as [TestDatabase, TestDatabase, TestDatabase];
+  const names = ['published late a', 'published late b', 'published late c'] as const;
+  [a, b, c] = await createDatabases(server, names);
   config = writeSyncFile(
     { a: source(a), b: source(b), c: target(c) },
     { sync: { initial_copy: 'if_empty' } },

@@ -1,12 +1,13 @@
 // A target that has a slot of its own gets another name in the file: it goes on from its place, and that slot is gone
 // once it has caught up.
-import { copyFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { createDatabases, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { createProxy, type TcpProxy } from '../support/proxy.ts';
 import {
   appliedRows,
+  reload,
+  resume,
   stopCleanly,
   tearDown,
   untilEqual,
@@ -34,9 +35,8 @@ let replicator: ReplicatorProcess;
 
 async function create(major: (typeof majors)[number]): Promise<void> {
   const server = await sharedServer(major);
-  const databases = ['a', 'b', 'c'].map((name) => createDatabase(server, `renamed ${name}`));
-  [a, b, c] = (await Promise.all(databases)) as [TestDatabase, TestDatabase, TestDatabase];
-  for (const { query } of [a, b, c]) await query('create table t (id int primary key, v text)');
+  const table = 'create table t (id int primary key, v text)';
+  [a, b, c] = await createDatabases(server, ['renamed a', 'renamed b', 'renamed c'], table);
   proxy = await createProxy(server.port);
 }
 
@@ -110,7 +110,7 @@ async function restart(members: Record<string, Member>): Promise<void> {
 }
 
 async function goesOn(name: string): Promise<void> {
-  expect(await runCli(['resume', `a:${name}`, '-c', config])).toMatchObject({ code: 0 });
+  await resume(config, `a:${name}`);
   await caughtUp();
 }
 
@@ -146,8 +146,7 @@ describe('names that come and go', () => {
     await detach();
     await a.query(`insert into replicator.differences values ('c', 'public', 'gone')`);
     for (const name of ['c2', 'c3', 'c']) {
-      copyFileSync(writeSyncFile(named({ c: name })), config);
-      replicator.signal('SIGHUP');
+      reload(replicator, config, writeSyncFile(named({ c: name })));
       await untilCopies({ replicator_a__c: name });
       expect(
         await a.query(`select from replicator.differences where other not in ('b', $1)`, [name]),

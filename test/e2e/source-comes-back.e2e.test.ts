@@ -1,10 +1,12 @@
 // A source that only receives for a while has changes that it had not sent before. When it is a source again they meet
 // databases that have forgotten, or never noted, what was deleted meanwhile.
-import { copyFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { createDatabases, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import {
+  pause,
+  reload,
+  resume,
   rowsOf,
   stopCleanly,
   tearDown,
@@ -17,7 +19,6 @@ import {
   type ReplicatorProcess,
   startReplicator,
 } from '../support/replicator-process.ts';
-import { runCli } from '../support/run-cli.ts';
 import { newest, sharedServer } from '../support/servers-for-tests.ts';
 import { type Member, source, target, writeSyncFile } from '../support/sync-file.ts';
 
@@ -31,9 +32,8 @@ let replicator: ReplicatorProcess;
 
 beforeEach(async () => {
   const server = await sharedServer(newest);
-  const databases = ['a', 'b', 'c'].map((name) => createDatabase(server, name));
-  [a, b, c] = (await Promise.all(databases)) as [TestDatabase, TestDatabase, TestDatabase];
-  for (const { query } of [a, b, c]) await query('create table t (id int primary key, v text)');
+  const table = 'create table t (id int primary key, v text)';
+  [a, b, c] = await createDatabases(server, ['a', 'b', 'c'], table);
 });
 
 afterEach(async () => {
@@ -50,31 +50,12 @@ async function begin(members: Record<string, Member>, streaming: readonly string
   await waitForAll(config);
 }
 
-async function reload(
+async function change(
   members: Record<string, Member>,
   streaming: readonly string[],
 ): Promise<void> {
-  const from = replicator.logs.length;
-  copyFileSync(writeSyncFile(members), config);
-  replicator.signal('SIGHUP');
+  const from = reload(replicator, config, writeSyncFile(members));
   await untilStreaming(replicator, streaming, { from, timeoutMs: 60_000 });
-}
-
-async function pause(pairs: readonly string[]): Promise<void> {
-  for (const pair of pairs) {
-    const from = replicator.logs.length;
-    expect(await runCli(['pause', pair, '-c', config])).toMatchObject({ code: 0 });
-    await replicator.waitForLog(isPausedOf(pair), { from });
-  }
-}
-
-function isPausedOf(pair: string): (line: LogLine) => boolean {
-  return (line) => line['subscription'] === pair && line['state'] === 'paused';
-}
-
-async function resume(pairs: readonly string[]): Promise<void> {
-  for (const pair of pairs)
-    expect(await runCli(['resume', pair, '-c', config])).toMatchObject({ code: 0 });
 }
 
 /** An update in a transaction of its own, an insert with an update of the same row, and rows that are only there. */
@@ -105,13 +86,13 @@ test('the other master was alone, and noted nothing', async () => {
   const masters = { a: source(a), b: source(b), c: target(c) };
   const streaming = ['a:b', 'b:a', 'a:c', 'b:c', 'a:a', 'b:b'];
   await begin(masters, streaming);
-  await pause(['b:a', 'b:c']);
+  for (const pair of ['b:a', 'b:c']) await pause(replicator, config, pair);
   await writeUnsent();
-  await reload({ a: source(a), b: target(b), c: target(c) }, ['a:b', 'a:c']);
+  await change({ a: source(a), b: target(b), c: target(c) }, ['a:b', 'a:c']);
   await writeMeanwhile();
   await waitForAll(config);
-  await reload(masters, ['a:b', 'a:c', 'a:a', 'b:b']);
-  await resume(['b:a', 'b:c']);
+  await change(masters, ['a:b', 'a:c', 'a:a', 'b:b']);
+  for (const pair of ['b:a', 'b:c']) await resume(config, pair);
   await waitForAll(config);
   expect(await tables()).toEqual([ended, ended, ended]);
   await untilCompared();
@@ -124,10 +105,10 @@ test('two others remained, and have forgotten', async () => {
   const masters = { a: source(a), b: source(b), c: source(c) };
   const all = ['a:b', 'b:a', 'a:c', 'b:c', 'c:a', 'c:b', 'a:a', 'b:b', 'c:c'];
   await begin(masters, all);
-  await pause(['b:a', 'b:c']);
+  for (const pair of ['b:a', 'b:c']) await pause(replicator, config, pair);
   await writeUnsent();
   const without = all.filter((pair) => !pair.startsWith('b:'));
-  await reload({ ...masters, b: target(b) }, without);
+  await change({ ...masters, b: target(b) }, without);
   await writeMeanwhile();
   await waitForAll(config);
   for (const { query } of [a, c]) {
@@ -136,8 +117,8 @@ test('two others remained, and have forgotten', async () => {
     });
     await query('delete from replicator.tombstones; delete from replicator.claims');
   }
-  await reload(masters, [...without, 'b:b']);
-  await resume(['b:a', 'b:c']);
+  await change(masters, [...without, 'b:b']);
+  for (const pair of ['b:a', 'b:c']) await resume(config, pair);
   await waitForAll(config);
   expect(await tables()).toEqual([ended, ended, ended]);
   await stopCleanly(replicator);
@@ -146,19 +127,19 @@ test('two others remained, and have forgotten', async () => {
 test('what was deleted arrives only afterwards, so tables differ, and that is told', async () => {
   const masters = { a: source(a), b: source(b), c: target(c) };
   await begin(masters, ['a:b', 'b:a', 'a:c', 'b:c', 'a:a', 'b:b']);
-  await pause(['a:b', 'b:a', 'b:c']);
+  for (const pair of ['a:b', 'b:a', 'b:c']) await pause(replicator, config, pair);
   await writeUnsent();
-  await reload({ a: source(a), b: target(b), c: target(c) }, ['a:c']);
+  await change({ a: source(a), b: target(b), c: target(c) }, ['a:c']);
   await a.query('delete from t where id = 1');
   await eventually(async () => expect(await rowsOf(c, 't')).not.toContain('(1,old)'));
   await untilConfirmed();
   const from = replicator.logs.length;
-  await reload(masters, ['a:a', 'b:b', 'a:c']);
-  await resume(['b:a']);
+  await change(masters, ['a:a', 'b:b', 'a:c']);
+  await resume(config, 'b:a');
   const isTold = ({ msg }: LogLine) => msg?.startsWith('changes come that are older') === true;
   await replicator.waitForLog(isTold, { from });
   await eventually(async () => expect(await rowsOf(a, 't')).toContain('(7,new)'));
-  await resume(['a:b', 'b:c']);
+  for (const pair of ['a:b', 'b:c']) await resume(config, pair);
   const differ = ({ msg }: LogLine) => msg?.startsWith('tables differ') === true;
   await replicator.waitForLog(differ, { from, timeoutMs: 40_000 });
   await stopCleanly(replicator);
@@ -184,10 +165,10 @@ test('with nothing unsent nothing is asked for', async () => {
   const masters = { a: source(a), b: source(b) };
   const streaming = ['a:b', 'b:a', 'a:a', 'b:b'];
   await begin(masters, streaming);
-  await reload({ a: source(a), b: target(b) }, ['a:b']);
+  await change({ a: source(a), b: target(b) }, ['a:b']);
   await writeMeanwhile();
   await waitForAll(config);
-  await reload(masters, streaming);
+  await change(masters, streaming);
   await b.query(`update t set v = 'newest' where id = 2`);
   await waitForAll(config);
   expect(await rowsOf(a, 't')).toContain('(2,newest)');

@@ -12,6 +12,17 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+/** One for each name, with what the SQL makes. */
+export async function createDatabases<const Names extends readonly string[]>(
+  server: PostgresServer,
+  names: Names,
+  sql?: string,
+): Promise<{ [Name in keyof Names]: TestDatabase }> {
+  const databases = await Promise.all(names.map((name) => createDatabase(server, name)));
+  if (sql !== undefined) for (const { query } of databases) await query(sql);
+  return databases as { [Name in keyof Names]: TestDatabase };
+}
+
 /** A database that no other test has; its name tells whose it is. */
 export async function createDatabase(
   server: PostgresServer,

@@ -1,9 +1,10 @@
 // What the e2e tests say again and again about a running replicator and its databases.
+import { copyFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { TestDatabase } from './database.ts';
 import { eventually } from './eventually.ts';
 import type { PostgresServer } from './postgres-server.ts';
-import type { ReplicatorProcess } from './replicator-process.ts';
+import type { LogLine, ReplicatorProcess } from './replicator-process.ts';
 import { type CliResult, runCli } from './run-cli.ts';
 import type { Row } from './text-query.ts';
 
@@ -22,23 +23,43 @@ export async function untilStreaming(
     );
 }
 
+/** Resolves once it has let go of its target. */
+export async function pause(
+  replicator: ReplicatorProcess,
+  config: string,
+  subscription: string,
+): Promise<void> {
+  const from = replicator.logs.length;
+  expect(await runCli(['pause', subscription, '-c', config])).toMatchObject({ code: 0 });
+  await replicator.waitForLog(isPausedOf(subscription), { from });
+}
+
+export function isPausedOf(subscription: string): (line: LogLine) => boolean {
+  return (line) => line['subscription'] === subscription && line['state'] === 'paused';
+}
+
+export async function resume(config: string, subscription: string): Promise<void> {
+  expect(await runCli(['resume', subscription, '-c', config])).toMatchObject({ code: 0 });
+}
+
 /** Another session of that subscription alone. */
 export async function pauseAndResume(
   replicator: ReplicatorProcess,
   config: string,
   subscription: string,
 ): Promise<void> {
+  await pause(replicator, config, subscription);
   const from = replicator.logs.length;
-  for (const [command, state] of [
-    ['pause', 'paused'],
-    ['resume', 'streaming'],
-  ] as const) {
-    expect(await runCli([command, subscription, '-c', config])).toMatchObject({ code: 0 });
-    await replicator.waitForLog(
-      (line) => line['subscription'] === subscription && line['state'] === state,
-      { from },
-    );
-  }
+  await resume(config, subscription);
+  await untilStreaming(replicator, [subscription], { from });
+}
+
+/** As an editor and `kill -HUP` do. Gives the number of lines that were logged before. */
+export function reload(replicator: ReplicatorProcess, config: string, file: string): number {
+  const from = replicator.logs.length;
+  copyFileSync(file, config);
+  replicator.signal('SIGHUP');
+  return from;
 }
 
 /** `replicator wait`: whatever was committed until now is on every target. */
