@@ -115,7 +115,7 @@ export class Setup {
   async untilMadeForOwn(name: string, stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       {
-        await using sessions = await connectAll(this.#config, [name]);
+        await using sessions = await this.#connect([name], stop);
         const session = sessions.byName.get(name);
         // It was made, and dropped since by an owner whose file does not have it.
         if (session !== undefined && this.#hasRanks(name))

@@ -128,6 +128,8 @@ test('a master whose slot is lost is taken out, and filled from the others when 
   await stopCleanly(replicator);
 });
 
+const isTold = ({ level, msg }: LogLine) =>
+  level === 'warn' && msg?.includes(': waiting for a transaction') === true;
 const isMakingSlot = ({ sql }: LogLine) => String(sql).includes('create_logical_replication_slot');
 
 test.each([
@@ -164,12 +166,12 @@ test.each([
     await insert(a, 1, 10);
     const added = reload(replicator, config, after);
     await replicator.waitForLog(isWaiting, { from: added });
+    // Whoever else would set it up is waiting as well by then.
+    await replicator.waitForLog(isTold, { from: added });
     const again = reload(replicator, config, after);
     await untilStreaming(replicator, ['a:b'], { from: again });
     await insert(a, 11, 20);
     await untilEqual(a, b, 't');
-    const isTold = ({ level, msg }: LogLine) =>
-      level === 'warn' && msg?.includes(': waiting for a transaction') === true;
     await replicator.waitForLog(isTold, { from: again });
     await user.query('commit');
     await user.end();
